@@ -1,0 +1,136 @@
+"""Topics in the process: publish to many, never block the publisher.
+
+An event has the shape of rulings.md 29. A subscriber owns a bounded queue; when it is full the subscription is closed and
+told so: `Subscription.overrun` is set and iteration ends, so the reader can close its socket and catch up by `since`.
+The bus remembers the last `history` events so that a reader who comes back with the last id it saw misses nothing
+within that window.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+ALL = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened: `topic`, a number that only grows while the process lives, when, and what."""
+
+    topic: str
+    id: int
+    time: datetime
+    data: Any
+
+    def as_json(self) -> dict[str, Any]:
+        """The wire shape `{"topic", "id", "time", "data"}`, time in RFC 3339 UTC."""
+        return {
+            "topic": self.topic,
+            "id": self.id,
+            "time": self.time.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            "data": self.data,
+        }
+
+
+@dataclass(eq=False)
+class Subscription:
+    """A bounded queue of events; iterate it, and close it when done."""
+
+    bus: Bus
+    topics: frozenset[str]
+    limit: int
+    overrun: bool = False
+    _queue: deque[Event] = field(default_factory=deque)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _closed: bool = False
+
+    def offer(self, event: Event) -> None:
+        """Take one event without waiting; past the limit the subscription ends as overrun."""
+        if self._closed:
+            return
+        if len(self._queue) >= self.limit:
+            self.overrun = True
+            self.close()
+            return
+        self._queue.append(event)
+        self._wake.set()
+
+    def close(self) -> None:
+        """End the subscription; what is queued may still be read unless it was overrun."""
+        if not self._closed:
+            self._closed = True
+            self.bus.forget(self)
+            self._wake.set()
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        while True:
+            while self._queue and not self.overrun:
+                yield self._queue.popleft()
+            if self._closed:
+                return
+            self._wake.clear()
+            await self._wake.wait()
+
+
+class Bus:
+    """All topics of one process. `publish` is called on the loop and never waits."""
+
+    def __init__(self, history: int = 1_000) -> None:
+        self._readers: dict[str, set[Subscription]] = {}
+        self._history: deque[Event] = deque(maxlen=history)
+        self._ids = itertools.count(1)
+
+    def publish(self, topic: str, data: Any) -> None:
+        """Hand `data` (JSON values) to every reader of `topic` and of all topics."""
+        event = Event(topic, next(self._ids), datetime.now(UTC), data)
+        self._history.append(event)
+        for reader in (*self._readers.get(topic, ()), *self._readers.get(ALL, ())):
+            reader.offer(event)
+
+    def subscribe(
+        self, topics: Iterable[str] = (ALL,), *, limit: int = 1_000, since: int | None = None
+    ) -> Subscription:
+        """Read `topics` (`"*"` is all). With `since`, first the remembered events with a greater id."""
+        subscription = Subscription(self, frozenset(topics), limit)
+        if since is not None:
+            for event in self._history:
+                if event.id > since and (ALL in subscription.topics or event.topic in subscription.topics):
+                    subscription.offer(event)
+        for topic in subscription.topics:
+            self._readers.setdefault(topic, set()).add(subscription)
+        return subscription
+
+    def forget(self, subscription: Subscription) -> None:
+        """Drop a reader; a topic without readers is forgotten."""
+        for topic in subscription.topics:
+            readers = self._readers.get(topic)
+            if readers is not None:
+                readers.discard(subscription)
+                if not readers:
+                    del self._readers[topic]
+
+    def read_by_anyone(self, topic: str) -> bool:
+        """Whether publishing on `topic` would reach somebody (spares making costly data for nobody)."""
+        return topic in self._readers or ALL in self._readers
+
+    def listen(self, topics: Iterable[str], heard: Callable[[Event], None]) -> Callable[[], None]:
+        """Call `heard` for each event from a task of its own; the answer stops it."""
+        subscription = self.subscribe(topics, limit=10_000)
+
+        async def pump() -> None:
+            async for event in subscription:
+                heard(event)
+
+        task = asyncio.get_running_loop().create_task(pump())
+
+        def stop() -> None:
+            subscription.close()
+            task.cancel()
+
+        return stop

@@ -1,0 +1,152 @@
+"""Every error that crosses a room, with its HTTP status, stable code and public text.
+
+PumpkinError
+├── InvalidRequest 400 invalid_request      ├── InvalidCheck 400 invalid_check
+│                                            ├── BadSignature 400 bad_signature
+│                                            └── InvalidJson 400 invalid_json
+├── Unauthenticated 401 api_key_required ── InvalidKey 401 invalid_api_key
+├── Forbidden 403 forbidden ── UnknownAgent 403 unknown_agent
+├── NotFound 404 not_found ── NotSealed 404 not_sealed
+├── Conflict 409 conflict ── CheckConflict 409 check_conflict
+├── PayloadTooLarge 413 payload_too_large
+├── RateLimited 429 rate_limited
+├── Backpressure 503 backpressure
+├── Unavailable 503 unavailable
+└── StartError (never on the wire: one sentence that ends the start)
+
+A class's docstring is its message, written as advice; an instance may carry a more exact one. Only these texts
+reach a client: the text of any other exception stays in the log beside the request id.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class PumpkinError(Exception):
+    """Something went wrong here; the request id finds it in the log."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+
+    def __init__(self, message: str | None = None, *, fields: dict[str, str] | None = None) -> None:
+        self.message = message or " ".join((type(self).__doc__ or "").split())
+        self.fields = fields
+        super().__init__(self.message)
+
+
+class InvalidRequest(PumpkinError):
+    """The request has a parameter or body that is not of the documented form."""
+
+    status = 400
+    code = "invalid_request"
+
+
+class InvalidJson(InvalidRequest):
+    """The body is not valid JSON."""
+
+    code = "invalid_json"
+
+
+class InvalidCheck(InvalidRequest):
+    """The check is not of the documented form."""
+
+    code = "invalid_check"
+
+
+class BadSignature(InvalidRequest):
+    """The signature does not verify with the key enrolled for this agent."""
+
+    code = "bad_signature"
+
+
+class Unauthenticated(PumpkinError):
+    """Please provide API key in Authorization header (Bearer <key>) or X-API-Key header"""
+
+    status = 401
+    code = "api_key_required"
+
+
+class InvalidKey(Unauthenticated):
+    """The provided API key is invalid or inactive"""
+
+    code = "invalid_api_key"
+
+
+class Forbidden(PumpkinError):
+    """This key, account or session may not do that."""
+
+    status = 403
+    code = "forbidden"
+
+
+class UnknownAgent(Forbidden):
+    """This agent is not approved; approve it on the agents page or with `pumpkin agent approve`."""
+
+    code = "unknown_agent"
+
+
+class NotFound(PumpkinError):
+    """There is nothing at this address."""
+
+    status = 404
+    code = "not_found"
+
+
+class NotSealed(NotFound):
+    """The check is stored but not yet in a checkpoint; ask again in a second."""
+
+    code = "not_sealed"
+
+
+class Conflict(PumpkinError):
+    """The state of the thing does not allow that."""
+
+    status = 409
+    code = "conflict"
+
+
+class CheckConflict(Conflict):
+    """A check with this id is already stored with other content."""
+
+    code = "check_conflict"
+
+
+class PayloadTooLarge(PumpkinError):
+    """The body is larger than this server takes."""
+
+    status = 413
+    code = "payload_too_large"
+
+
+class RateLimited(PumpkinError):
+    """Too many requests; wait as long as Retry-After says."""
+
+    status = 429
+    code = "rate_limited"
+
+    def __init__(self, message: str | None = None, *, retry_after: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Backpressure(PumpkinError):
+    """The server is taking in all it can; nothing of this request was kept, send it again."""
+
+    status = 503
+    code = "backpressure"
+    retry_after = 1
+
+
+class Unavailable(PumpkinError):
+    """A part this needs is not there at the moment (database, registry or authority); try again."""
+
+    status = 503
+    code = "unavailable"
+    retry_after = 2
+
+
+class StartError(PumpkinError):
+    """Pumpkin cannot start; the sentence says why and what to do."""
+
+    code = "start"
