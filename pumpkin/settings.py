@@ -1,0 +1,179 @@
+"""Every setting, in one frozen model, read once: flags over environment over file over default.
+
+The file is TOML: `--config FILE`, else `PUMPKIN_CONFIG`, else `pumpkin.toml` in the data folder. A name in the environment
+is `PUMPKIN_` and the setting's name in capitals, `__` between parts (`PUMPKIN_XMPP__DOMAIN`).
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from pumpkin.errors import StartError
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class XmppSettings(_Part):
+    """How the fleet comes in."""
+
+    server: Literal["embedded", "prosody", "external"] = Field(
+        "embedded", description="Which XMPP server: our own, a managed Prosody, or one that exists."
+    )
+    domain: str = Field("localhost", description="The domain of all JIDs; SPADE takes it as the host too.")
+    listen: str = Field("127.0.0.1", description="Address the embedded server listens on.")
+    port: int = Field(5222, ge=0, le=65534, description="STARTTLS port; direct TLS is the next one. 0 picks free ones.")
+    registration: Literal["closed", "token", "open"] = Field(
+        "closed", description="Who may make an account by XEP-0077: nobody, holders of a token, anyone."
+    )
+    host: str = Field("", description="external: host to connect to, empty for the domain's.")
+    jid: str = Field("", description="external: the aggregator's own JID.")
+    password: str = Field("", description="external: its password.", json_schema_extra={"secret": True})
+    ca: Path | None = Field(None, description="external: certificates to trust instead of the system's.")
+    max_stanza: int = Field(10 * 1024 * 1024, ge=10_000, description="Largest stanza taken, in bytes.")
+
+
+class AuthoritySettings(_Part):
+    """One time-stamp authority."""
+
+    name: str = Field(description="Short name, shown on pages and in bundles.", pattern=r"^[A-Za-z0-9._-]{1,60}$")
+    url: str = Field(description="Where it answers RFC 3161 requests over HTTP.")
+    roots: list[Path] = Field(default_factory=list, description="PEM files of the roots trusted for it.")
+    policy: str | None = Field(None, description="Policy OID to ask for and insist on.")
+    min_interval: float = Field(0.0, ge=0, description="Least seconds between two requests.")
+    timeout: float = Field(5.0, gt=0, description="Seconds one request may take in all.")
+
+
+class LogSettings(_Part):
+    """The append-only log and its seals."""
+
+    origin: str = Field("", description="The log's name in its checkpoints; empty makes one at first start.")
+    batch_age: float = Field(1.0, gt=0, description="Most seconds a stored check waits for its seal.")
+    batch_size: int = Field(1_000, ge=1, le=65_536, description="Most records of a batch that waits.")
+
+
+class Settings(BaseSettings):
+    """All settings of one installation."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PUMPKIN_", env_nested_delimiter="__", frozen=True, extra="forbid", env_ignore_empty=True
+    )
+
+    data: Path = Field(description="The one folder all state lives in.")
+    listen: str = Field("127.0.0.1:8000", description="Address and port of the web server; HTTPS where not loopback.")
+    tls: Literal["auto", "on", "off"] = Field(
+        "auto", description="HTTPS: with the installation's own authority where the listener is not loopback."
+    )
+    certificate: Path | None = Field(None, description="Certificate chain (PEM) for HTTPS instead of our own.")
+    certificate_key: Path | None = Field(None, description="Its key (PEM).")
+    database: str = Field(
+        "", description="PostgreSQL to use (DSN) instead of the embedded one.", json_schema_extra={"secret": True}
+    )
+    xmpp: XmppSettings = Field(default_factory=XmppSettings, description="How the fleet comes in.")
+    authorities: list[AuthoritySettings] = Field(
+        default_factory=list, description="Time-stamp authorities; without any the local one stamps."
+    )
+    local_authority: bool = Field(True, description="Whether the local, self-asserted authority stamps too.")
+    log: LogSettings = Field(default_factory=LogSettings, description="The append-only log.")
+    demo: bool = Field(True, description="Whether the built-in demonstration probe runs.")
+
+    @field_validator("listen")
+    @classmethod
+    def _host_and_port(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if not host or not port.isdigit() or int(port) > 65535:
+            raise ValueError("is not HOST:PORT, for instance 127.0.0.1:8000")
+        return value
+
+    @property
+    def host(self) -> str:
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        return int(self.listen.rpartition(":")[2])
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, _FileSource(settings_cls)
+
+
+class _FileSource(PydanticBaseSettingsSource):
+    """The values of the TOML file in force (set by `load`)."""
+
+    values: dict[str, Any] = {}  # noqa: RUF012 - replaced by load, read once
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        return self.values.get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        return dict(self.values)
+
+
+def default_data() -> Path:
+    """The data folder where none is given: the system's for root, XDG's for people (rulings.md 18)."""
+    given = os.environ.get("PUMPKIN_DATA")
+    if given:
+        return Path(given)
+    if os.geteuid() == 0:
+        return Path("/var/lib/pumpkin")
+    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(base) / "pumpkin"
+
+
+def load(data: Path | None = None, config: Path | None = None, **flags: Any) -> Settings:
+    """The settings in force. `flags` are those given (None is not given; `xmpp` may be a dict).
+
+    StartError, one sentence naming setting and source, for anything that does not fit.
+    """
+    folder = (data or default_data()).absolute()
+    file = config or (Path(os.environ["PUMPKIN_CONFIG"]) if os.environ.get("PUMPKIN_CONFIG") else folder / "pumpkin.toml")
+    values: dict[str, Any] = {}
+    if file.is_file():
+        try:
+            values = tomllib.loads(file.read_text("utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise StartError(f"The settings file {file} cannot be read: {error}.") from None
+    elif config is not None:
+        raise StartError(f"There is no settings file {file}.")
+    given = {name: value for name, value in flags.items() if value is not None}
+    if isinstance(given.get("xmpp"), dict):
+        given["xmpp"] = {name: value for name, value in given["xmpp"].items() if value is not None}
+    _FileSource.values = values
+    try:
+        return Settings(data=folder, **given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        raise StartError(f"The setting {where} {_sentence(first['msg'])}{more}; settings file: {file}.") from None
+    finally:
+        _FileSource.values = {}
+
+
+def _sentence(message: str) -> str:
+    plain = message.removeprefix("Value error, ")
+    return plain if plain.startswith("is ") else f"is not right: {plain[0].lower()}{plain[1:]}"
+
+
+def folder(name: str) -> Path:
+    """Where `templates`, `static` or `sql` lies: in the package (wheel), else beside it (checkout)."""
+    package = Path(__file__).parent
+    for candidate in (package / name, package.parent / name):
+        if candidate.is_dir():
+            return candidate
+    raise StartError(f"The folder {name} is not part of this installation; install Pumpkin again.")
