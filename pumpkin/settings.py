@@ -141,7 +141,7 @@ def load(data: Path | None = None, config: Path | None = None, **flags: Any) -> 
     StartError, one sentence naming setting and source, for anything that does not fit.
     """
     folder = (data or default_data()).absolute()
-    file = config or (Path(os.environ["PUMPKIN_CONFIG"]) if os.environ.get("PUMPKIN_CONFIG") else folder / "pumpkin.toml")
+    file = config or Path(os.environ.get("PUMPKIN_CONFIG") or folder / "pumpkin.toml")
     values: dict[str, Any] = {}
     if file.is_file():
         try:
