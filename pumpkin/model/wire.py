@@ -1,0 +1,257 @@
+"""A check's body on the wire, parsed once into an `Observation`, and an observation put back on the wire.
+
+XMPP, HTTP and the probe's spool use this one parser. Two shapes (`model.shapes`): SCANDALE's and our native one;
+the further keys `target`, `status`, `run`, ... are those of rulings.md 39.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from pydantic import BaseModel, ValidationError
+
+from pumpkin.errors import InvalidCheck, InvalidJson, PayloadTooLarge
+from pumpkin.model.checks import DETAIL_KEYS, PAYLOAD_LIMIT, Check, Observation
+from pumpkin.model.shapes import (
+    BASE64_LIMIT,
+    DETAIL_LIMIT,
+    EPOCH,
+    WIRE_LIMIT,
+    Further,
+    NativeCheck,
+    NativePayload,
+    ScandaleCheck,
+    microseconds,
+    small,
+)
+
+__all__ = [
+    "from_any",
+    "from_native",
+    "from_scandale",
+    "is_scandale",
+    "microseconds",
+    "parse_json",
+    "rfc3339",
+    "to_item",
+    "to_native",
+]
+
+_M = TypeVar("_M", bound=BaseModel)
+
+
+def parse_json(data: bytes | str, *, limit: int = 16 * 1024 * 1024) -> dict[str, Any]:
+    """The JSON object in `data`, read strictly: UTF-8, no NaN, no name twice. `limit` in bytes or characters.
+
+    InvalidJson for all else, PayloadTooLarge past the limit.
+    """
+    if len(data) > limit:
+        raise PayloadTooLarge
+    try:
+        text = data.decode() if isinstance(data, bytes) else data
+        value = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:
+        raise InvalidJson(f"The body is not valid JSON: {str(error)[:120]}") from error
+    if not isinstance(value, dict):
+        raise InvalidJson("The body is valid JSON but not an object.")
+    return value
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return members
+
+
+def is_scandale(body: Mapping[str, Any]) -> bool:
+    """Whether `body` is meant as SCANDALE's shape (it has `meta`); valid or not."""
+    return "meta" in body
+
+
+def from_scandale(body: Mapping[str, Any], *, agent: str, encrypted: bool = False) -> Observation:
+    """The observation in a SCANDALE-shaped `body`, made by `agent` (bare JID or "key:<prefix>").
+
+    The payload is the UTF-8 bytes of `payload.raw` exactly as it came (rulings.md 5). InvalidCheck names each field at
+    fault; PayloadTooLarge past 10 MiB of output.
+    """
+    raw = _member(body, "payload", "raw")
+    if isinstance(raw, str) and len(raw) > BASE64_LIMIT:
+        raise PayloadTooLarge
+    check = _parse(ScandaleCheck, body)
+    detail = _detail(check.meta)
+    meta = {key: value for key, value in body["meta"].items() if key not in detail}
+    rest = {key: value for key, value in body["payload"].items() if key != "raw"}
+    wire = {**{key: value for key, value in body.items() if key != "payload"}, "meta": meta}
+    if rest:
+        wire["payload"] = rest
+    _within(WIRE_LIMIT, wire, "meta")
+    return Observation(
+        id=check.meta.uuid,
+        type=check.meta.type,
+        format=check.format,
+        agent=agent,
+        observed=check.meta.ts,
+        payload=check.payload.raw.encode("ascii"),
+        media="text/plain; charset=utf-8",
+        detail=detail,
+        wire=wire,
+        direct=check.meta.proof == "direct",
+        encrypted=encrypted,
+    )
+
+
+def from_native(body: Mapping[str, Any], *, agent: str, now: int | None = None, encrypted: bool = False) -> Observation:
+    """The observation in a native `body`, made by `agent`.
+
+    Without `id` it gets a random one, without `observed` the time `now` (microseconds, default the clock). InvalidCheck
+    names each field at fault; PayloadTooLarge past 10 MiB of payload.
+    """
+    text, encoded = _member(body, "payload", "text"), _member(body, "payload", "base64")
+    if isinstance(encoded, str) and len(encoded) > BASE64_LIMIT:
+        raise PayloadTooLarge
+    if isinstance(text, str) and len(text) > PAYLOAD_LIMIT:
+        raise PayloadTooLarge
+    check = _parse(NativeCheck, body)
+    payload, media = _native_payload(check.payload)
+    return Observation(
+        id=check.id or uuid4(),
+        type=check.type,
+        format=check.format or ("text" if check.payload.text is not None else "raw"),
+        agent=agent,
+        observed=check.observed if check.observed is not None else (now or time.time_ns() // 1_000),
+        payload=payload,
+        media=media,
+        key_id=check.key_id,
+        signature=check.signature,
+        after=check.after,
+        detail=_detail(check),
+        direct=check.proof == "direct",
+        encrypted=encrypted,
+    )
+
+
+def from_any(body: Mapping[str, Any], *, agent: str, now: int | None = None, encrypted: bool = False) -> Observation:
+    """`from_scandale` for a body with `meta`, else `from_native`."""
+    if is_scandale(body):
+        return from_scandale(body, agent=agent, encrypted=encrypted)
+    return from_native(body, agent=agent, now=now, encrypted=encrypted)
+
+
+def to_item(check: Check | Observation) -> dict[str, Any]:
+    """The check in SCANDALE's shape: what came, when it came so; else the same shape made of a native check.
+
+    After erasure `payload` is `{"raw": "", "erased": true}`.
+    """
+    wire = check.wire
+    if wire is None:
+        return {
+            "version": "1",
+            "format": check.format,
+            "meta": {"uuid": str(check.id), "ts": _seconds(check.observed), "type": check.type, **check.detail},
+            "payload": _raw(None if check.payload is None else base64.b64encode(check.payload)),
+        }
+    item = {**wire, "meta": {**wire.get("meta", {}), **check.detail}}
+    item["payload"] = {**wire.get("payload", {}), **_raw(check.payload)}
+    return item
+
+
+def to_native(check: Observation) -> dict[str, Any]:
+    """The native body that gives this observation back: what probes spool and send. Payload always in base64."""
+    body: dict[str, Any] = {
+        "id": str(check.id),
+        "type": check.type,
+        "format": check.format,
+        "observed": rfc3339(check.observed),
+        "payload": {"base64": base64.b64encode(check.payload).decode(), "media": check.media},
+        **check.detail,
+    }
+    for key in ("after", "signature", "key_id"):
+        value = getattr(check, key)
+        if value is not None:
+            body[key] = value
+    if check.direct:
+        body["proof"] = "direct"
+    return body
+
+
+def rfc3339(micros: int) -> str:
+    """Microseconds since 1970 as RFC 3339 in UTC with six digits: `2026-11-21T02:47:44.350616Z`."""
+    moment = EPOCH + timedelta(microseconds=micros)
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _seconds(micros: int) -> int | float:
+    whole, rest = divmod(micros, 1_000_000)
+    return micros / 1_000_000 if rest else whole
+
+
+def _raw(payload: bytes | None) -> dict[str, Any]:
+    return {"raw": "", "erased": True} if payload is None else {"raw": payload.decode("utf-8", "replace")}
+
+
+def _member(body: Mapping[str, Any], *path: str) -> Any:
+    value: Any = body
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
+
+
+def _native_payload(payload: NativePayload) -> tuple[bytes, str]:
+    if (payload.text is None) == (payload.base64 is None):
+        raise InvalidCheck("payload needs exactly one of text and base64.", fields={"payload": "text or base64"})
+    if payload.base64 is not None:
+        return binascii.a2b_base64(payload.base64), payload.media or "application/octet-stream"
+    try:
+        encoded = (payload.text or "").encode()
+    except UnicodeEncodeError:
+        raise InvalidCheck("payload.text holds half a surrogate pair.", fields={"payload.text": "not text"}) from None
+    if len(encoded) > PAYLOAD_LIMIT:
+        raise PayloadTooLarge
+    return encoded, payload.media or "text/plain; charset=utf-8"
+
+
+def _detail(further: Further) -> dict[str, Any]:
+    """The keys of rulings.md 39 that are present and not empty, as JSON values."""
+    detail: dict[str, Any] = {}
+    for key in DETAIL_KEYS:
+        value = getattr(further, key)
+        if isinstance(value, BaseModel):
+            value = value.model_dump(exclude_unset=True)
+        if value not in (None, "", {}):
+            detail[key] = value
+    if detail:
+        _within(DETAIL_LIMIT, detail, "result")
+    return detail
+
+
+def _within(limit: int, value: Mapping[str, Any], field: str) -> None:
+    try:
+        small(limit)(value)
+    except ValueError as error:
+        raise InvalidCheck(f"{field}: {error}", fields={field: str(error)}) from None
+
+
+def _parse(model: type[_M], body: Mapping[str, Any]) -> _M:
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        fields = {
+            ".".join(str(part) for part in fault["loc"])[:200]: fault["msg"].removeprefix("Value error, ")[:200]
+            for fault in error.errors(include_url=False, include_input=False, include_context=False)[:20]
+        }
+        first = next(iter(fields))
+        raise InvalidCheck(f"{first}: {fields[first]}", fields=fields) from None
+    except RecursionError:
+        raise InvalidCheck("The check is nested too deeply.") from None
