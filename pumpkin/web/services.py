@@ -1,0 +1,79 @@
+"""All that the web is handed at start, frozen: a page or route calls these and reads these, and knows no actor."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from aiohttp import web
+
+from pumpkin.bus import Bus
+from pumpkin.errors import PumpkinError, Unavailable
+from pumpkin.model.agents import Board
+from pumpkin.model.checks import Observation, Receipt
+
+if TYPE_CHECKING:
+    from pumpkin.store.database import Database
+
+
+async def _absent(*_: Any, **__: Any) -> Any:
+    raise Unavailable("This part is not running on this server.")
+
+
+@dataclass(frozen=True)
+class Access:
+    """What rulings.md 23 lets settings open or close.
+
+    `open_reading`: the compatibility reads need no key on loopback listeners; `open_everywhere`: nor elsewhere.
+    `public_rate`: requests a second one address may make of the routes open to anyone, `public_burst` at once.
+    """
+
+    open_reading: bool = True
+    open_everywhere: bool = False
+    public_rate: float = 100.0
+    public_burst: int = 1_000
+
+
+@dataclass(frozen=True)
+class Services:
+    """The one object between web and the rest.
+
+    `receive` answers after the durable commit (CheckConflict, Backpressure otherwise); `receive_many` answers for each
+    observation in order a Receipt or the error. `board` is everybody's presence now. `proof(id)` gives the data of
+    `GET /api/v1/checks/<id>/proof` (NotSealed, NotFound), `bundle(ids)` a zip. `tsa_respond` takes a TimeStampReq in
+    DER and answers a TimeStampResp, None where no local authority runs. `verify_token(token, payload)` judges a token
+    over a payload: `{"validity", "code", "gen_time", "accuracy", "tsa", ...}` with times in microseconds.
+    `log_key_text` is the log's verifier key (vkey). `authorities()` gives the rows of `GET /api/v1/authorities`.
+    `metrics` are gauges read at each scrape, by their documented name; `ready` names what is not (empty is ready).
+    `run_agent(jid, job)`, `command(jid, node, form, sid, action)`, `send_message(jid, body, metadata)` act over XMPP,
+    `approve(jid, who)` and `revoke(jid, who)` on the registry.
+    """
+
+    receive: Callable[[Observation], Awaitable[Receipt]]
+    receive_many: Callable[[Sequence[Observation]], Awaitable[Sequence[Receipt | PumpkinError]]]
+    db: Database
+    bus: Bus
+    board: Callable[[], Board] = Board
+    log_key_text: str = ""
+    tsa_respond: Callable[[bytes], bytes] | None = None
+    tsa_root_pem: str = ""
+    verify_token: Callable[[bytes, bytes], Mapping[str, Any]] | None = None
+    proof: Callable[[UUID], Awaitable[Mapping[str, Any]]] = _absent
+    bundle: Callable[[Sequence[UUID]], Awaitable[bytes]] = _absent
+    authorities: Callable[[], list[dict[str, Any]]] = list
+    send_message: Callable[..., Awaitable[Any]] = _absent
+    run_agent: Callable[..., Awaitable[Any]] = _absent
+    command: Callable[..., Awaitable[Any]] = _absent
+    approve: Callable[..., Awaitable[Any]] = _absent
+    revoke: Callable[..., Awaitable[Any]] = _absent
+    metrics: Callable[[], Mapping[str, float]] = dict
+    ready: Callable[[], Mapping[str, str]] = dict
+    xmpp: Mapping[str, Any] = field(default_factory=dict)
+    settings_public: Mapping[str, Any] = field(default_factory=dict)
+    access: Access = field(default_factory=Access)
+    version: str = "0.1.0"
+
+
+SERVICES = web.AppKey("services", Services)
