@@ -1,0 +1,175 @@
+"""What a probe is to do: SCANDALE's configuration file unchanged, and what we add (contracts/agents.md section 3).
+
+Empty strings are absent (rulings.md 42). A job is one measurement with its behaviour; a configuration without `jobs`
+is one job.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import tomllib
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from pumpkin.errors import StartError
+from pumpkin.model.shapes import Labels, LabelValue, Name
+
+BehaviourKind = Literal["one-shot", "periodic", "cyclic", "schedule"]
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def _words(value: object) -> object:
+    """A command or its arguments: a string is split by shell rules, never given to a shell."""
+    if isinstance(value, str):
+        try:
+            return shlex.split(value)
+        except ValueError as error:
+            raise ValueError(f"cannot be split into words: {error}") from None
+    return value
+
+
+Words = Annotated[list[Annotated[str, Field(max_length=4_096)]], BeforeValidator(_words), Field(max_length=1_000)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+
+
+class Threshold(_Part):
+    """A number in the parsed result and where it becomes a warning or critical; `field` like `data.0.used`."""
+
+    field: str = Field(max_length=200)
+    warning: float | None = None
+    critical: float | None = None
+    direction: Literal["above", "below"] = "above"
+
+
+class Job(_Part):
+    """One measurement: what to run, how to read its output, when to run it again. Durations in seconds."""
+
+    name: str = Field("", max_length=100)
+    type: Name = "probe"
+    format: Name = "raw"
+    target: str | None = Field(None, max_length=2_000)
+    command: Words = Field(min_length=1)
+    args: Words = []
+    result_parser: str = Field("raw", max_length=100)
+    parser_options: dict[str, Any] = {}
+    expected_value: Any = None
+    thresholds: list[Threshold] = []
+    labels: Labels = {}
+    proof: Literal["batch", "direct"] = "batch"
+    behaviour: BehaviourKind = "one-shot"
+    period: float | None = Field(None, gt=0, le=366 * 86_400)
+    min_gap: float = Field(1.0, ge=1.0)
+    cron: str | None = None
+    timeout: float = Field(60.0, gt=0, le=86_400)
+    output_limit: int = Field(4 * 1024 * 1024, ge=1_024, le=7 * 1024 * 1024)
+
+    @model_validator(mode="after")
+    def _timed(self) -> Job:
+        if self.behaviour == "periodic" and self.period is None:
+            raise ValueError("a periodic job needs a period")
+        if self.behaviour == "schedule":
+            raise ValueError("the behaviour schedule is not available yet; use periodic")
+        return self
+
+    @property
+    def argv(self) -> list[str]:
+        """The argument vector, `{target}` filled in; a target with spaces stays one argument."""
+        return [word.replace("{target}", self.target or "") for word in (*self.command, *self.args)]
+
+
+class ProbeConfig(_Part):
+    """A whole probe: who it is, where it delivers, and its jobs. `ca` and `key` are paths."""
+
+    uuid: UUID | None = None
+    version: str = Field("1", max_length=200)
+    jid: str | None = Field(None, max_length=1_000)
+    passwd: SecretStr | None = None
+    up_agent: str | None = Field(None, max_length=1_000)
+    server: str | None = Field(None, max_length=300, description="HOST or HOST:PORT; the JID's domain when absent")
+    direct_tls: bool = False
+    ca: str | None = None
+    token: SecretStr | None = None
+    key: str | None = None
+    site: LabelValue = ""
+    duties: list[Name] = ["probe"]
+    tags: list[Name] = []
+    parallel: int = Field(4, ge=1, le=256)
+    spool_limit: int = Field(256 * 1024 * 1024, ge=65_536, description="bytes of undelivered checks kept on disk")
+    jobs: list[Job] = Field(min_length=1, max_length=100_000)
+
+
+_JOB_KEYS = frozenset(Job.model_fields)
+
+
+def parse(document: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> ProbeConfig:
+    """The configuration in `document`; `${VAR}` in any text is taken from `environment`.
+
+    StartError with one sentence for what does not fit; it never shows a value.
+    """
+    plain = _present(_filled(dict(document), environment or {}))
+    listed = plain.pop("jobs", None)
+    shared = {key: plain.pop(key) for key in tuple(plain) if key in _JOB_KEYS}
+    if listed is not None and not isinstance(listed, list):
+        raise StartError("The probe's configuration: jobs must be a list.")
+    jobs = [{**shared, **one} if isinstance(one, dict) else one for one in listed] if listed else [shared]
+    try:
+        return ProbeConfig.model_validate({**plain, "jobs": [_named(one, at) for at, one in enumerate(jobs)]})
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(str(part) for part in fault["loc"] if part != "jobs" or listed) or "it"
+        raise StartError(f"The probe's configuration: {where}: {fault['msg'].removeprefix('Value error, ')}.") from None
+
+
+def loads(text: str, environment: Mapping[str, str] | None = None, *, toml: bool = False) -> ProbeConfig:
+    """The configuration in a file's text, JSON or TOML."""
+    try:
+        document = tomllib.loads(text) if toml else json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise StartError(f"The probe's configuration is not valid {'TOML' if toml else 'JSON'}: {error}.") from None
+    if not isinstance(document, dict):
+        raise StartError("The probe's configuration must be one object.")
+    return parse(document, environment)
+
+
+def _named(job: object, at: int) -> object:
+    """A job with its name and its behaviour said: a period makes it periodic, else it runs once."""
+    if not isinstance(job, dict):
+        return job
+    behaviour = job.get("behaviour") or ("periodic" if job.get("period") else "one-shot")
+    return {**job, "behaviour": behaviour, "name": job.get("name") or f"{job.get('type', 'probe')}-{at + 1}"}
+
+
+def _present(value: Any) -> Any:
+    """Without what is empty text or null, at any depth; a period of 0 is absent too."""
+    if isinstance(value, dict):
+        kept = {key: _present(member) for key, member in value.items() if member not in ("", None)}
+        if kept.get("period") == 0:
+            del kept["period"]
+        return kept
+    if isinstance(value, list):
+        return [_present(member) for member in value]
+    return value
+
+
+def _filled(value: Any, environment: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        return _VARIABLE.sub(lambda found: _variable(found.group(1), environment), value)
+    if isinstance(value, dict):
+        return {key: _filled(member, environment) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_filled(member, environment) for member in value]
+    return value
+
+
+def _variable(name: str, environment: Mapping[str, str]) -> str:
+    if name not in environment:
+        raise StartError(f"The probe's configuration names the variable {name}, which is not set.")
+    return environment[name]

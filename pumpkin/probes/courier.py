@@ -1,0 +1,104 @@
+"""Carries what waits in a spool to the aggregator, in order, until each check is acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+
+from pumpkin.errors import Conflict, InvalidRequest, PayloadTooLarge, PumpkinError
+from pumpkin.probes.spool import Spool, Waiting
+
+log = structlog.get_logger("pumpkin.probe")
+
+Deliver = Callable[[dict[str, Any]], Awaitable[None]]
+WINDOW = 32
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 60.0
+FOR_EVER = (InvalidRequest, Conflict, PayloadTooLarge)
+
+
+class Courier:
+    """`deliver` takes one native body and returns when it is durably stored; it raises a PumpkinError otherwise.
+
+    InvalidRequest, Conflict and PayloadTooLarge are for ever: the check is set aside. All else is tried again, the
+    whole window in order, with back-off and jitter. `trouble` is the last error while delivery is failing.
+    """
+
+    def __init__(self, spool: Spool, deliver: Deliver, *, window: int = WINDOW) -> None:
+        self._spool, self._deliver, self._window = spool, deliver, window
+        self._nudged = asyncio.Event()
+        self.delivered = 0
+        self.trouble: str | None = None
+
+    def nudge(self) -> None:
+        """The way may be free again (connected, approved): do not wait for the back-off to end."""
+        self._nudged.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        pause_s = FIRST_PAUSE_S
+        while True:
+            self._spool.arrived.clear()
+            batch = await self._spool.batch(self._window)
+            if not batch:
+                await self._spool.arrived.wait()
+            elif await self._send(batch):
+                pause_s = FIRST_PAUSE_S
+            else:
+                await self._rest(pause_s * random.uniform(0.5, 1.5))
+                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+    async def drain(self, deadline_s: float) -> bool:
+        """Deliver what waits now; True when nothing is left within the deadline."""
+        try:
+            async with asyncio.timeout(deadline_s):
+                while batch := await self._spool.batch(self._window):
+                    if not await self._send(batch):
+                        await self._rest(FIRST_PAUSE_S)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _send(self, batch: list[Waiting]) -> bool:
+        """Send one window at once; True when every check of it is settled."""
+        answers = await asyncio.gather(*(self._one(waiting) for waiting in batch))
+        settled = [waiting.n for waiting, error in zip(batch, answers, strict=True) if error is None]
+        if settled:
+            await self._spool.acknowledge(settled)
+            self.delivered += len(settled)
+        faults = [error for error in answers if error is not None]
+        for waiting, error in zip(batch, answers, strict=True):
+            if isinstance(error, FOR_EVER):
+                log.warning("check refused for ever", id=waiting.id, code=error.code, reason=error.message)
+                await self._spool.set_aside(waiting.n, error.code, error.message)
+        passing = [error for error in faults if not isinstance(error, FOR_EVER)]
+        self._note(passing[0] if passing else None)
+        return not passing
+
+    async def _one(self, waiting: Waiting) -> PumpkinError | None:
+        try:
+            await self._deliver(waiting.body)
+        except PumpkinError as error:
+            return error
+        return None
+
+    def _note(self, error: PumpkinError | None) -> None:
+        trouble = error.message if error is not None else None
+        if trouble != self.trouble:
+            if trouble:
+                log.warning("delivery waits", reason=trouble)
+            else:
+                log.info("delivery goes on")
+        self.trouble = trouble
+
+    async def _rest(self, pause_s: float) -> None:
+        self._nudged.clear()
+        try:
+            async with asyncio.timeout(pause_s):
+                await self._nudged.wait()
+        except TimeoutError:
+            pass

@@ -1,0 +1,80 @@
+"""From a tool's output to normalised JSON: one file a format, found by name; more by entry point `pumpkin.parsers`.
+
+A parser is a module or object with `VERSION` (of its schema, raised when the shape of `data` changes), `SCHEMA` (JSON
+Schema of `data`) and `parse(output: bytes, options: Mapping) -> data`, which raises ValueError for what does not fit.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any, Protocol, cast
+
+from pumpkin.errors import StartError
+
+__all__ = ["NAMES", "Parser", "find", "normalise"]
+
+NAMES = ("raw", "lines", "json", "keyvalue", "regex", "csv", "nmap", "prometheus", "junit")
+_ALIASES = {"": "raw", "text": "lines", "key=value": "keyvalue", "nmap-xml": "nmap", "nmap_xml": "nmap", "xml": "nmap"}
+DATA_LIMIT = 200_000
+DEPTH_LIMIT = 24
+_SAFE_INTEGER = 2**53 - 1
+
+
+class Parser(Protocol):
+    """What a format's module offers."""
+
+    VERSION: int
+    SCHEMA: Mapping[str, Any]
+
+    def parse(self, output: bytes, options: Mapping[str, Any]) -> Any: ...
+
+
+@cache
+def find(name: str) -> Parser:
+    """The parser of that name; StartError names those there are."""
+    plain = _ALIASES.get(name.casefold(), name.casefold())
+    if plain in NAMES:
+        module: Any = importlib.import_module(f"{__name__}.{plain}_format")
+        return cast("Parser", module)
+    for point in entry_points(group="pumpkin.parsers"):
+        if point.name == name:
+            return cast("Parser", point.load())
+    raise StartError(f"There is no result_parser {name[:60]!r}; there are {', '.join(NAMES)}.")
+
+
+def normalise(name: str, output: bytes, options: Mapping[str, Any]) -> dict[str, Any]:
+    """`{"parser", "version", "data"}` of the output, or with `"error"` in place of data; never raises for output."""
+    parser = find(name)
+    found: dict[str, Any] = {"parser": _ALIASES.get(name.casefold(), name) or "raw", "version": parser.VERSION}
+    try:
+        data = tidy(parser.parse(output, options))
+        if len(json.dumps(data, ensure_ascii=False).encode()) > DATA_LIMIT:
+            raise ValueError(f"the parsed result is larger than {DATA_LIMIT} bytes")
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
+        return {**found, "error": " ".join(str(tidy(str(error))).split())[:500] or type(error).__name__}
+    return {**found, "data": data}
+
+
+def tidy(value: Any, depth: int = 0) -> Any:
+    """`value` as JSON every reader agrees on: no NUL, no lone surrogate, large integers and odd numbers as text."""
+    if depth > DEPTH_LIMIT:
+        raise ValueError(f"nested deeper than {DEPTH_LIMIT} levels")
+    if isinstance(value, str):
+        clean = value.replace("\x00", "\ufffd")
+        return clean if clean.isascii() else clean.encode("utf-8", "replace").decode()
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int):
+        return value if abs(value) <= _SAFE_INTEGER else str(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, Mapping):
+        return {tidy(str(key)): tidy(member, depth + 1) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [tidy(member, depth + 1) for member in value]
+    raise ValueError(f"not a JSON value: {type(value).__name__}")
