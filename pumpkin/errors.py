@@ -11,7 +11,8 @@ PumpkinError
 ├── PayloadTooLarge 413 payload_too_large
 ├── RateLimited 429 rate_limited
 ├── Backpressure 503 backpressure
-├── Unavailable 503 unavailable
+├── Unavailable 503 unavailable ── TsaError 503 http ┬── TsaTimeout 503 timeout
+│                                                    └── TsaTooLarge 503 too_large
 └── StartError (never on the wire: one sentence that ends the start)
 
 A class's docstring is its message, written as advice; an instance may carry a more exact one. Only these texts
@@ -144,6 +145,28 @@ class Unavailable(PumpkinError):
     status = 503
     code = "unavailable"
     retry_after = 2
+
+
+class TsaError(Unavailable):
+    """The exchange with the time-stamping authority failed; it is asked again after a pause."""
+
+    code = "http"
+
+    def __init__(self, message: str | None = None, *, retry_after: int | None = None) -> None:
+        super().__init__(message)
+        self.pause = retry_after
+
+
+class TsaTimeout(TsaError):
+    """The time-stamping authority gave no whole answer within the deadline."""
+
+    code = "timeout"
+
+
+class TsaTooLarge(TsaError):
+    """The time-stamping authority's answer is larger than any token."""
+
+    code = "too_large"
 
 
 class StartError(PumpkinError):
