@@ -1,0 +1,57 @@
+"""The command line: `pumpkin COMMAND`. Each command stands in a file of its own below `pumpkin.commands`."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import click
+
+COMMANDS = {
+    "run": "serve",
+    "probe": "probe",
+    "agent": "agent",
+    "key": "access",
+    "user": "access",
+    "verify": "verify",
+    "tsa": "verify",
+    "audit": "audit",
+    "openapi": "about",
+    "version": "about",
+}
+
+
+class _Late(click.Group):
+    """A group that imports a command's file when that command is asked for: `pumpkin version` starts in no time."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"pumpkin.commands.{COMMANDS[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+
+@click.group(cls=_Late, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def cli() -> None:
+    """Pumpkin collects what probes and package analyses observed, and proves what was checked.
+
+    \b
+    Start here:
+      pumpkin run                     everything on embedded defaults, pages at http://127.0.0.1:8000
+      pumpkin probe -c probe.json     one probe of your own (SCANDALE's configuration files work as they are)
+      pumpkin verify check.zip        does a bundle prove what it claims? (no server, no network)
+
+    Every command takes --data DIR, the folder all state lives in.
+    """
+
+
+def main(*args: Any, **kwargs: Any) -> Any:
+    return cli(*args, prog_name="pumpkin", **kwargs)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""The data folder: claimed by one server at a time, holding the installation's keys and the word that it is ready."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pumpkin.errors import StartError
+from pumpkin.evidence.authority import Authority
+from pumpkin.evidence.checkpoint import LogKey
+
+
+class DataFolder:
+    """One folder of state. `claim` it to run a server on it; keys are made at first use and kept at 0600."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: int | None = None
+
+    def claim(self) -> None:
+        """Make the folder and take its lock. StartError, one sentence, when it cannot be ours."""
+        try:
+            self.path.mkdir(mode=0o755, parents=True, exist_ok=True)
+            lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StartError(f"The data folder {self.path} cannot be used: {error.strerror}.") from None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            raise StartError(
+                f"Another Pumpkin is running on the data folder {self.path}; stop it first, or give --data another folder."
+            ) from None
+        self._lock = lock
+
+    def release(self) -> None:
+        """Take back the ready word and let the folder go."""
+        (self.path / "ready.json").unlink(missing_ok=True)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def announce(self, facts: dict[str, Any]) -> None:
+        """Write ready.json (rulings.md 18): it stands there exactly while the server serves."""
+        self._write("ready.json", json.dumps(facts, indent=2).encode() + b"\n", 0o644)
+
+    def log_key(self, origin: str) -> LogKey:
+        """The log's signing key; `origin` names the log when the key is made, and must agree later where it is given.
+
+        The public half is kept beside it, readable by all, for whoever is to verify.
+        """
+        name_file = self.path / "log-origin.txt"
+        if not (self.path / "log-key.secret.pem").exists():
+            name = origin or f"pumpkin.invalid/{secrets.token_hex(8)}"
+            key = LogKey.generate(name)
+            self._write("log-origin.txt", f"{name}\n".encode(), 0o644)
+            self._write("log-key.secret.pem", key.to_pem(), 0o600)
+        name = name_file.read_text("utf-8").strip()
+        if origin and origin != name:
+            raise StartError(f"The log here is called {name}; a log keeps its name, so set log.origin back to it.")
+        key = LogKey.from_pem(name, (self.path / "log-key.secret.pem").read_bytes())
+        self._write("log-key.pem", key.public_pem, 0o644)
+        self._write("log-key.vkey", f"{key.vkey}\n".encode(), 0o644)
+        return key
+
+    def authority(self, name: str) -> Authority:
+        """The local time-stamp authority; its root's key was destroyed when it was made."""
+        secret, chain = self.path / "tsa-key.secret.pem", self.path / "tsa-chain.pem"
+        if not (secret.exists() and chain.exists()):
+            made = Authority.create(name)
+            key_pem, chain_pem = made.to_pem()
+            self._write("tsa-chain.pem", chain_pem, 0o644)
+            self._write("tsa-root.pem", made.root_pem, 0o644)
+            self._write("tsa-key.secret.pem", key_pem, 0o600)
+        return Authority.from_pem(secret.read_bytes(), chain.read_bytes())
+
+    def once(self, name: str, make: Callable[[], str]) -> str | None:
+        """The text of a file made now at 0600, or None when it had been made before."""
+        if (self.path / name).exists():
+            return None
+        text = make()
+        self._write(name, f"{text}\n".encode(), 0o600)
+        return text
+
+    def _write(self, name: str, content: bytes, mode: int) -> None:
+        """Whole or not at all, and never wider than `mode`, even for a moment."""
+        part = self.path / f".{name}.{os.getpid()}"
+        try:
+            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            part.rename(self.path / name)
+        except OSError as error:
+            raise StartError(f"{self.path / name} cannot be written: {error.strerror}.") from None

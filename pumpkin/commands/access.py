@@ -1,0 +1,147 @@
+"""`pumpkin key` and `pumpkin user`: who may use the APIs and the pages."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pumpkin.commands.place import answer, config_option, data_option, database, json_option, load, work
+from pumpkin.store import keys, people
+
+SCOPES = (
+    "checks:read",
+    "checks:write",
+    "packages:read",
+    "packages:write",
+    "agents:read",
+    "agents:write",
+    "metrics",
+    "admin",
+)
+
+
+@click.group()
+def key() -> None:
+    """API keys: add, list and revoke them."""
+
+
+@key.command("add")
+@click.option("--name", required=True, help="What the key is for; shown wherever the key is.")
+@click.option("--scope", "scopes", multiple=True, type=click.Choice(SCOPES), help="May be given more than once.")
+@click.option("--rate", type=click.IntRange(1), default=100, show_default=True, help="Analyses an hour.")
+@click.option("--expires", help="When it ends: days (90d) or a date (2027-01-31).")
+@data_option
+@config_option
+@json_option
+def key_add(
+    name: str,
+    scopes: tuple[str, ...],
+    rate: int,
+    expires: str | None,
+    data: Path | None,
+    config: Path | None,
+    as_json: bool,
+) -> None:
+    """Make a key and show it, this once.
+
+    Without --scope it may read and write checks and packages.
+    """
+    settings = load(data, config)
+    wanted = list(scopes) or ["checks:read", "checks:write", "packages:read", "packages:write"]
+
+    async def job() -> dict[str, Any]:
+        async with database(settings) as db:
+            return await keys.add(db, name=name, scopes=wanted, rate=rate, expires=_moment(expires))
+
+    made = work(job)
+    shown = {"key": made["key"], "id": str(made["id"]), "prefix": made["prefix"]}
+    answer(shown, as_json, f"{shown['key']}\nKeep it now: it is stored hashed and never shown again.")
+
+
+def _moment(text: str | None) -> int | None:
+    """Microseconds since 1970 for `90d` or `2027-01-31`."""
+    if text is None:
+        return None
+    try:
+        if text.endswith("d"):
+            when = datetime.now(UTC) + timedelta(days=int(text[:-1]))
+        else:
+            when = datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise click.BadParameter("give days as 90d or a date as 2027-01-31", param_hint="--expires") from None
+    if when.timestamp() <= time.time():
+        raise click.BadParameter("that is in the past", param_hint="--expires")
+    return int(when.timestamp() * 1_000_000)
+
+
+@key.command("list")
+@data_option
+@config_option
+@json_option
+def key_list(data: Path | None, config: Path | None, as_json: bool) -> None:
+    """Show all keys: prefix, name, scopes, last use."""
+    settings = load(data, config)
+
+    async def job() -> list[dict[str, Any]]:
+        async with database(settings) as db:
+            return [dict(row) for row in await keys.all_keys(db)]
+
+    rows = work(job)
+    lines = [
+        f"{row['prefix']}  {'revoked' if row['revoked'] else 'active '}  {row['name']}  {' '.join(row['scopes'])}"
+        for row in rows
+    ]
+    answer([{k: v for k, v in row.items() if k != "hash"} for row in rows], as_json, "\n".join(lines) or "No keys yet.")
+
+
+@key.command("revoke")
+@click.argument("prefix")
+@data_option
+@config_option
+@json_option
+def key_revoke(prefix: str, data: Path | None, config: Path | None, as_json: bool) -> None:
+    """End the key with this PREFIX (see `pumpkin key list`), now."""
+    settings = load(data, config)
+
+    async def job() -> bool:
+        async with database(settings) as db:
+            return await keys.revoke(db, prefix)
+
+    if not work(job):
+        raise click.ClickException(f"There is no active key with the prefix {prefix}.")
+    answer({"revoked": prefix}, as_json, f"Revoked {prefix}.")
+
+
+@click.group()
+def user() -> None:
+    """People and services who log in with a password."""
+
+
+@user.command("add")
+@click.argument("name")
+@click.option(
+    "--role",
+    type=click.Choice(people.ROLES),
+    default="viewer",
+    show_default=True,
+    help="viewer reads, writer posts checks, operator acts on agents, admin does all.",
+)
+@click.option("--password", help="Asked for when not given.")
+@data_option
+@config_option
+@json_option
+def user_add(name: str, role: str, password: str | None, data: Path | None, config: Path | None, as_json: bool) -> None:
+    """Make an account for NAME."""
+    settings = load(data, config)
+    secret = password or click.prompt("Password", hide_input=True, confirmation_prompt=True)
+
+    async def job() -> None:
+        async with database(settings) as db:
+            await people.add(db, name, secret, role=role)
+
+    work(job)
+    answer({"name": name, "role": role}, as_json, f"Added {name} as {role}.")

@@ -1,0 +1,106 @@
+"""`pumpkin agent`: the accounts of probes, and who is approved."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pumpkin.adapters.xmppd import sasl
+from pumpkin.commands.place import answer, config_option, data_option, database, json_option, load, work
+from pumpkin.errors import NotFound
+from pumpkin.model.agents import bare
+from pumpkin.store import accounts, agents
+
+
+@click.group()
+def agent() -> None:
+    """Agents: add, list, approve and remove them."""
+
+
+def _jid(jid: str, domain: str) -> str:
+    try:
+        return bare(jid if "@" in jid else f"{jid}@{domain}")
+    except ValueError as error:
+        raise click.BadParameter(f"{error}; a JID looks like probe1@{domain}") from None
+
+
+@agent.command("add")
+@click.argument("jid")
+@click.option("--password", help="Its password; made when not given.")
+@data_option
+@config_option
+@json_option
+def agent_add(jid: str, password: str | None, data: Path | None, config: Path | None, as_json: bool) -> None:
+    """Make an XMPP account for JID and approve it (a name alone gets the installation's domain)."""
+    settings = load(data, config)
+    name = _jid(jid, settings.xmpp.domain)
+    secret = password or secrets.token_urlsafe(18)
+
+    async def job() -> None:
+        async with database(settings) as db:
+            if settings.xmpp.server == "embedded":
+                user, _, domain = name.partition("@")
+                if domain != settings.xmpp.domain:
+                    raise NotFound(f"This installation's domain is {settings.xmpp.domain}, not {domain}.")
+                await accounts.put_account(db, user, await sasl.verifiers(secret))
+            await agents.approve(db, name)
+
+    work(job)
+    answer({"jid": name, "password": secret}, as_json, f"{name} may connect; its password: {secret}")
+
+
+@agent.command("list")
+@data_option
+@config_option
+@json_option
+def agent_list(data: Path | None, config: Path | None, as_json: bool) -> None:
+    """Show every agent ever seen and its state."""
+    settings = load(data, config)
+
+    async def job() -> list[Any]:
+        async with database(settings) as db:
+            return list(await agents.all_agents(db))
+
+    rows = work(job)
+    shown = [{"jid": row.jid, "state": row.state, "duties": row.duties, "last_seen": row.last_seen} for row in rows]
+    answer(shown, as_json, "\n".join(f"{row.state:<9} {row.jid}" for row in rows) or "No agents yet.")
+
+
+@agent.command("approve")
+@click.argument("jid")
+@data_option
+@config_option
+@json_option
+def agent_approve(jid: str, data: Path | None, config: Path | None, as_json: bool) -> None:
+    """Let JID deliver checks."""
+    settings = load(data, config)
+    name = _jid(jid, settings.xmpp.domain)
+
+    async def job() -> None:
+        async with database(settings) as db:
+            await agents.approve(db, name)
+
+    work(job)
+    answer({"jid": name, "state": "approved"}, as_json, f"{name} is approved.")
+
+
+@agent.command("remove")
+@click.argument("jid")
+@data_option
+@config_option
+@json_option
+def agent_remove(jid: str, data: Path | None, config: Path | None, as_json: bool) -> None:
+    """Revoke JID and delete its XMPP account; its checks stay proven."""
+    settings = load(data, config)
+    name = _jid(jid, settings.xmpp.domain)
+
+    async def job() -> None:
+        async with database(settings) as db:
+            await agents.revoke(db, name)
+            await accounts.delete_account(db, name.partition("@")[0])
+
+    work(job)
+    answer({"jid": name, "state": "revoked"}, as_json, f"{name} is revoked.")

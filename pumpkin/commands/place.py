@@ -1,0 +1,91 @@
+"""Where a command works: the data folder in force, and the database of a server that runs or rests."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pumpkin import settings as configuration
+from pumpkin.adapters.embedded.postgres import EmbeddedPostgres
+from pumpkin.errors import PumpkinError, StartError
+from pumpkin.settings import Settings
+from pumpkin.store.database import Database
+
+data_option = click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="PUMPKIN_DATA",
+    help="The folder all state lives in.  [default: /var/lib/pumpkin for root, your XDG data folder otherwise]",
+)
+config_option = click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The TOML file with settings.  [default: pumpkin.toml in the data folder]",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for programs.")
+
+
+def ready(data: Path) -> dict[str, Any] | None:
+    """What a running server wrote into ready.json, or None when none runs on this folder."""
+    try:
+        found: dict[str, Any] = json.loads((data / "ready.json").read_text("utf-8"))
+        os.kill(int(found["pid"]), 0)
+    except PermissionError:
+        return found if "found" in locals() else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return found
+
+
+@asynccontextmanager
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    """The store: the external one, that of the server running on this folder, else one started for the while."""
+    if settings.database:
+        db = await Database.open(settings.database)
+        try:
+            yield db
+        finally:
+            await db.close()
+        return
+    postgres = EmbeddedPostgres(settings.data)
+    running = postgres.running_dsn()
+    dsn = running or await postgres.start()
+    try:
+        db = await Database.open(dsn)
+        try:
+            yield db
+        finally:
+            await db.close()
+    finally:
+        if not running:
+            await postgres.stop()
+
+
+def work(job: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    """Run one command's coroutine; a typed error becomes one sentence on standard error and exit status 1."""
+    try:
+        return asyncio.run(job())
+    except StartError as error:
+        raise click.ClickException(error.message) from None
+    except PumpkinError as error:
+        raise click.ClickException(f"{error.message} [{error.code}]") from None
+
+
+def load(data: Path | None, config: Path | None = None, **flags: Any) -> Settings:
+    """The settings in force, a wrong one ending the command with its sentence."""
+    try:
+        return configuration.load(data, config, **flags)
+    except StartError as error:
+        raise click.ClickException(error.message) from None
+
+
+def answer(value: Any, as_json: bool, text: str) -> None:
+    """Print the answer for a program or for a person."""
+    click.echo(json.dumps(value, indent=2, default=str) if as_json else text)

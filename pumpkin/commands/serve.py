@@ -1,0 +1,79 @@
+"""`pumpkin run`: the server, from the first sentence it says to the last."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+import click
+
+from pumpkin import app
+from pumpkin.commands.place import config_option, data_option, load
+from pumpkin.errors import PumpkinError, StartError
+from pumpkin.settings import Settings
+
+
+@click.command()
+@click.option("--listen", metavar="HOST:PORT", help="Where the web server listens.  [default: 127.0.0.1:8000]")
+@click.option("--xmpp", type=click.Choice(["embedded", "prosody", "external"]), help="Which XMPP server.")
+@click.option("--xmpp-listen", metavar="HOST", help="Where the embedded XMPP server listens.  [default: 127.0.0.1]")
+@click.option("--xmpp-port", type=click.IntRange(0, 65534), help="Its STARTTLS port; direct TLS is the next.")
+@click.option("--domain", help="The domain of all JIDs.  [default: localhost]")
+@click.option("--database", metavar="DSN", help="A PostgreSQL to use instead of the embedded one.")
+@click.option("--no-demo", is_flag=True, help="Without the demonstration probe.")
+@data_option
+@config_option
+def run(
+    listen: str | None,
+    xmpp: str | None,
+    xmpp_listen: str | None,
+    xmpp_port: int | None,
+    domain: str | None,
+    database: str | None,
+    no_demo: bool,
+    data: Path | None,
+    config: Path | None,
+) -> None:
+    """Start everything: database, XMPP server, log, time-stamp authority, web server.
+
+    Prints `ready http://...` when it serves, and writes ready.json into the data folder. Ctrl-C or SIGTERM stops it
+    in order; nothing acknowledged is lost either way.
+    """
+    settings = load(
+        data,
+        config,
+        listen=listen,
+        database=database,
+        demo=False if no_demo else None,
+        xmpp={"server": xmpp, "listen": xmpp_listen, "port": xmpp_port, "domain": domain},
+    )
+    try:
+        asyncio.run(_serve(settings))
+    except StartError as error:
+        click.echo(f"pumpkin: {error.message}", err=True)
+        sys.exit(1)
+    except PumpkinError as error:
+        click.echo(f"pumpkin: {error.message} [{error.code}]", err=True)
+        sys.exit(1)
+
+
+async def _serve(settings: Settings) -> None:
+    asked_to_stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, asked_to_stop.set)
+    async with app.running(settings) as house:
+        for line in house.welcome:
+            click.echo(line)
+        click.echo(f"ready {house.url}")
+        sys.stdout.flush()
+        stop = asyncio.ensure_future(asked_to_stop.wait())
+        await asyncio.wait({stop, house.failed}, return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        if house.failed.done():
+            part = house.failed.result()
+            raise PumpkinError(
+                f"The part {part.name} failed for good: {part.last_error}. Start again; nothing is lost."
+            )

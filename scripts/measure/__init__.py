@@ -1,0 +1,1 @@
+"""Measurements of the whole program from outside, as ratios to baselines of the same run."""
