@@ -42,7 +42,7 @@ from pumpkin.evidence.tsp_token import (
 )
 from pumpkin.model.proofs import Verdict
 
-__all__ = ["check_response", "gen_time", "make_query", "parse_query", "parse_response", "token_of", "verify"]
+__all__ = ["Refused", "check_response", "gen_time", "make_query", "parse_query", "parse_response", "token_of", "verify"]
 
 CLOCK_SLACK_US = 300 * 1_000_000
 """A token may be this much later than the clock it is judged by, besides its own accuracy."""
@@ -73,6 +73,7 @@ def verify(
     policy: str | None = None,
     at: int | None = None,
     window: tuple[int | None, int | None] | None = None,
+    until: int | None = None,
     crls: Sequence[bytes] = (),
     ocsp: Sequence[bytes] = (),
 ) -> Verdict:
@@ -82,12 +83,12 @@ def verify(
 
     `roots` and `untrusted` are PEM or DER, `crls` and `ocsp` DER or PEM (in the token they are found without). `at` is
     the time to judge at (microseconds, default now): a token later than that is code `time`, as is one outside
-    `window` (earliest, latest), each side widened by the token's accuracy. Revocation counts only as far as lists or
-    answers are given. Never raises on input.
+    `window` (earliest, latest), each side widened by the token's accuracy. `until` (microseconds) asks the chain to
+    hold up to a renewal as well. Revocation counts only as far as lists or answers are given. Never raises on input.
     """
     case = _Case([])
     try:
-        _judge(case, response, roots, digest, data, query, untrusted, policy, at, window, Revocation(crls, ocsp))
+        _judge(case, response, roots, digest, data, query, untrusted, policy, at, window, until, Revocation(crls, ocsp))
     except Refused as refused:
         return _verdict(case, refused.code, refused.detail)
     return _verdict(case, "ok", "")
@@ -135,6 +136,7 @@ def _judge(
     policy: str | None,
     at: int | None,
     window: tuple[int | None, int | None] | None,
+    until: int | None,
     revocation: Revocation,
 ) -> None:
     parsed = _parse(response)  # 1
@@ -154,6 +156,8 @@ def _judge(
     check_attributes(signer, token, certificate)  # 11
     _signature(signer, certificate)  # 12
     case.chain = _chain(certificate, pool, certificates.read_all(roots), info.gen_time)  # 13
+    if until is not None and until > min(one.not_after for one in case.chain[:-1] or case.chain):
+        raise Refused("cert_time", "a certificate of the chain had ended when the token was renewed")
     _revocation(case.chain, info.gen_time, revocation.with_crls(token.crls))  # 14
     _time(info, at, window)  # 15
     _flag(case, parsed, token, signer)
