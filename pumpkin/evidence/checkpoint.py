@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -24,7 +25,19 @@ _VKEY = re.compile(r"([^\s+]{1,255})\+([0-9a-f]{8})\+([A-Za-z0-9+/]+={0,2})\Z")
 _SIZE = re.compile(r"(?:0|[1-9][0-9]{0,18})\Z")
 _LINE = re.compile(r"— (\S{1,255}) ([A-Za-z0-9+/]+={0,2})\Z")
 
-__all__ = ["Checkpoint", "LogKey", "VerifierKey", "body_hash", "open_note", "parse_note", "sign", "signatures"]
+__all__ = [
+    "BadNote",
+    "Checkpoint",
+    "LogKey",
+    "VerifierKey",
+    "body_hash",
+    "cosigned_at",
+    "newest_token",
+    "open_note",
+    "parse_note",
+    "sign",
+    "signatures",
+]
 
 
 class BadNote(ValueError):
@@ -33,11 +46,12 @@ class BadNote(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What a checkpoint says: the log's name, how many leaves, the root over them (32 bytes)."""
+    """What a checkpoint says: the log's name, how many leaves, the root over them (32 bytes), and further lines."""
 
     origin: str
     size: int
     root: bytes
+    extensions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +164,23 @@ class LogKey:
         return self._private.sign(data)
 
 
-def sign(origin: str, size: int, root: bytes, key: LogKey) -> str:
-    """The signed note of a checkpoint over `size` leaves with `root`."""
+def sign(origin: str, size: int, root: bytes, key: LogKey, *, extensions: Sequence[str] = ()) -> str:
+    """The signed note of a checkpoint over `size` leaves with `root`.
+
+    `extensions` are further lines (C2SP tlog-checkpoint allows them). One of them, `newest_token(...)`, makes every
+    record that names this checkpoint provably later than that token.
+    """
     if not 0 <= size < MAX_SIZE or len(root) != 32:
         raise ValueError("a checkpoint has a size below 2^63 and a root of 32 bytes")
-    text = f"{origin}\n{size}\n{_b64(root)}\n"
+    if any(not line or not line.isprintable() for line in extensions):
+        raise ValueError("an extension is one line of text")
+    text = "\n".join([origin, str(size), _b64(root), *extensions, ""])
     return f"{text}\n— {key.origin} {_b64(key.key_id + key.sign_bytes(text.encode()))}\n"
+
+
+def newest_token(token: bytes) -> str:
+    """The extension line that names a TimeStampToken (DER of the ContentInfo)."""
+    return f"token {sha256(token).hexdigest()}"
 
 
 def parse_note(note: str) -> Checkpoint:
@@ -167,7 +192,7 @@ def parse_note(note: str) -> Checkpoint:
     root = _unb64(lines[2])
     if len(root) != 32 or int(lines[1]) >= MAX_SIZE:
         raise BadNote("not a checkpoint: its size or root is none")
-    return Checkpoint(lines[0], int(lines[1]), root)
+    return Checkpoint(lines[0], int(lines[1]), root, tuple(lines[3:]))
 
 
 def open_note(note: str, key: VerifierKey) -> Checkpoint:
