@@ -16,10 +16,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
+import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, ClassVar, Literal, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, cast, overload
 
 import pykka
 import structlog
@@ -29,6 +30,12 @@ from pykka.messages import _ActorStop
 from actors.mailbox import Inbox, MailboxFull, Reply, Tick, WouldBlock, on_a_loop
 
 __all__ = ["Died", "LoopActor", "LoopRef", "MailboxFull", "Reply", "Timer", "WouldBlock", "describe"]
+
+if TYPE_CHECKING:
+    # pykka types its hooks as plain functions; ours may be coroutines all the way down, so types start anew here.
+    _Actor = Any
+else:
+    _Actor = pykka.Actor
 
 A = TypeVar("A", bound="LoopActor")
 FAIR_SHARE = 64  # messages handled before others on the loop get their turn
@@ -134,7 +141,7 @@ class Timer:
             self._handle = self._loop.call_at(self._due, self._fire)
 
 
-class LoopActor(pykka.Actor):
+class LoopActor(_Actor):  # type: ignore[misc]
     """Subclass it as a pykka actor; `start()` it where the event loop runs.
 
     `mailbox_limit` bounds the messages that wait. Public methods may be called through `proxy()`.
@@ -142,6 +149,7 @@ class LoopActor(pykka.Actor):
 
     mailbox_limit: ClassVar[int] = 1_000
     actor_inbox: Inbox
+    actor_stopped: threading.Event
 
     def __init__(self, *_args: Any, **_kwargs: Any) -> None:
         super().__init__()
@@ -156,6 +164,12 @@ class LoopActor(pykka.Actor):
         self._tasks: set[asyncio.Task[Any]] = set()
         self._watchers: list[pykka.ActorRef[Any]] = []
         self._life: asyncio.Task[None] | None = None
+
+    @classmethod
+    def start(cls, *args: Any, **kwargs: Any) -> pykka.ActorRef[Self]:
+        """Make the actor, register it and let it live; `on_start` runs at the loop's next turn (await `started`)."""
+        ref: pykka.ActorRef[Self] = super().start(*args, **kwargs)
+        return ref
 
     # -- pykka's three hooks
 
@@ -172,23 +186,26 @@ class LoopActor(pykka.Actor):
 
     # -- what a subclass writes
 
-    async def on_start(self) -> None:  # type: ignore[override]
+    async def on_start(self) -> None:
         """Before the first message. An exception here is the start's failure."""
 
     async def on_receive(self, message: Any) -> Any:
         """One message; what it returns answers an ask. By default the message is a dead letter."""
         self.undelivered(message, "not understood")
 
-    async def on_stop(self) -> None:  # type: ignore[override]
+    async def on_stop(self) -> None:
         """After the last message of an ordinary stop, while owned tasks still run."""
 
-    async def on_failure(  # type: ignore[override]
+    async def on_failure(
         self,
         exception_type: type[BaseException] | None,
         exception_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """After an unhandled exception: release what others wait for."""
+        """After an unhandled exception."""
+
+    def release(self) -> None:
+        """Last of all, whatever the end was (a kill too): answer those who wait. Owned tasks have ended by then."""
 
     # -- what a subclass uses
 
@@ -321,6 +338,10 @@ class LoopActor(pykka.Actor):
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+        try:
+            self.release()
+        except Exception as error:
+            log.error("release failed", actor=str(self), reason=describe(error), exc_info=error)
         self._leave_mailbox()
         for watcher in self._watchers:
             with contextlib.suppress(pykka.ActorDeadError, MailboxFull):

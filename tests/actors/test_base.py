@@ -65,7 +65,7 @@ def actor_of(ref: pykka.ActorRef[Any]) -> Any:
 
 async def end(ref: pykka.ActorRef[Any]) -> None:
     actor = actor_of(ref)
-    ref.stop(block=False)
+    assert await ref.stop(block=False) is True
     await actor.ended()
 
 

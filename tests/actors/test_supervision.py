@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import pykka
@@ -124,7 +125,7 @@ async def test_a_first_start_that_fails_is_raised_not_retried(system: System) ->
 async def test_stopping_runs_in_exact_reverse_and_kills_who_overruns(system: System) -> None:
     diary: list[str] = []
     for name in ("a", "b", "c"):
-        await system.start(name, lambda name=name: Worker.start(name, diary))
+        await system.start(name, partial(Worker.start, name, diary))
     system.find("b").tell("hang")
     diary.clear()
     assert await system.stop(0.05) == ["b"]
