@@ -1,0 +1,18 @@
+"""The HTML pages: one file a noun, each with its `setup(app)`; here all of them on one application."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aiohttp import web
+
+from pumpkin.web.pages import agents, checks, keys, login, overview, proofs, render
+
+__all__ = ["setup"]
+
+
+def setup(app: web.Application, templates: Path, static: Path) -> None:
+    """Register environment, pages and static files. `app[SERVICES]` must stand, and the edge be set up."""
+    render.setup(app, templates, static)
+    for room in (login, overview, agents, checks, proofs, keys):
+        room.setup(app)

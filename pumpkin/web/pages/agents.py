@@ -1,0 +1,260 @@
+"""The fleet: who is there, what they do, and what they said."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+from aiohttp import web
+from markupsafe import Markup
+
+from pumpkin.errors import InvalidRequest, NotFound
+from pumpkin.model.agents import AGENT_STATES, Board, Presence, bare
+from pumpkin.store import audit, checks, overview
+from pumpkin.web.guard import identity
+from pumpkin.web.pages.pictures import strip
+from pumpkin.web.pages.render import act, page, read
+from pumpkin.web.services import SERVICES
+
+ROWS = 50
+DAYS = 30
+MESSAGES = 30
+CHECKS = 15
+BODY_LIMIT = 64 * 1024
+_DAY_S = 86_400.0
+_ABSENT = Presence("unavailable")
+
+
+def setup(app: web.Application) -> None:
+    """Register `/agents` and what hangs below an agent."""
+    app.router.add_get("/agents", index)
+    app.router.add_get("/agents/{jid}", show)
+    app.router.add_post("/agents/{jid}/approve", approve)
+    app.router.add_post("/agents/{jid}/revoke", revoke)
+    app.router.add_post("/agents/{jid}/message", message)
+    app.router.add_post("/agents/{jid}/run", run)
+
+
+@read("agents:read")
+async def index(request: web.Request) -> web.Response:
+    """All agents by name, filtered by a form; newcomers first of all."""
+    services = request.app[SERVICES]
+    db, board, query = services.db, services.board(), request.query
+    filters = {name: query.get(name, "").strip()[:200] for name in ("q", "state", "show", "duty", "tag")}
+    if filters["state"] not in AGENT_STATES:
+        filters["state"] = ""
+    rows = await overview.agent_list(
+        db,
+        after=query.get("after", "")[:600],
+        state=filters["state"] or None,
+        duty=filters["duty"] or None,
+        tag=filters["tag"] or None,
+        q=filters["q"] or None,
+        only=await _with_presence(request, board, filters["show"]),
+        most=ROWS + 1,
+    )
+    shown, following = rows[:ROWS], rows[ROWS - 1]["jid"] if len(rows) > ROWS else None
+    days = await overview.agent_strips(db, [row["jid"] for row in shown], DAYS)
+    values = {
+        "here": "agents",
+        "twin": "/api/v1/agents",
+        "filters": filters,
+        "states": AGENT_STATES,
+        "agents": [_line(row, board, days[row["jid"]]) for row in shown],
+        "pending": await overview.agent_list(db, state="pending", most=20),
+        "next": following,
+        "first": "after" not in query,
+        "total": len(await overview.agent_outline(db)) if not shown else None,
+        "xmpp": services.xmpp,
+    }
+    return page(request, "agents.html", values)
+
+
+async def _with_presence(request: web.Request, board: Board, wanted: str) -> list[str] | None:
+    """The JIDs that show `wanted` now; None for all. Whoever is not on the board is unavailable."""
+    if wanted not in ("available", "unavailable"):
+        return None
+    here = {jid for jid, presence in board.agents.items() if presence.show != "unavailable"}
+    if wanted == "available":
+        return sorted(here)
+    outline = await overview.agent_outline(request.app[SERVICES].db)
+    return [row["jid"] for row in outline if row["jid"] not in here and row["state"] == "approved"]
+
+
+def _line(row: Mapping[str, Any], board: Board, days: Mapping[date, float]) -> dict[str, Any]:
+    behaviours = behaviours_of(row)
+    return {
+        **row,
+        "presence": board.agents.get(row["jid"], _ABSENT),
+        "behaviours": behaviours,
+        "running": sum(1 for one in behaviours if one["state"] in ("running", "idle", "waiting")),
+        "trouble": next((one["last_error"] for one in behaviours if one["last_error"]), None),
+        "next_run": min((one["next_run"] for one in behaviours if one["next_run"]), default=None),
+        "strip": uptime(row, days),
+    }
+
+
+def behaviours_of(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """An agent's behaviours from its row, each with every key the pages show."""
+    given = row["behaviours"]
+    listed = json.loads(given) if isinstance(given, str) else given
+    return [
+        {
+            "name": str(one.get("name", "")),
+            "kind": str(one.get("kind", "")),
+            "state": str(one.get("state", "")),
+            "period": one.get("period_s", one.get("period")),
+            "next_run": _micros(one.get("next_run")),
+            "last_run": _micros(one.get("last_run")),
+            "last_error": one.get("last_error"),
+            "restarts": one.get("restarts", 0),
+            "inferred": bool(one.get("inferred")),
+        }
+        for one in listed or ()
+        if isinstance(one, Mapping)
+    ]
+
+
+def _micros(value: Any) -> int | None:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return int(value)
+    if isinstance(value, str):
+        try:
+            return int(datetime.fromisoformat(value).timestamp() * 1_000_000)
+        except ValueError:
+            return None
+    return None
+
+
+def uptime(row: Mapping[str, Any], days: Mapping[date, float]) -> Markup:
+    """The last days as marks: up-time as a part of each day; of the first and this day only what has been."""
+    now = datetime.now(UTC)
+    seen = datetime.fromtimestamp(row["first_seen"] / 1e6, UTC)
+    marks: list[tuple[str, float | None]] = []
+    for back in range(DAYS - 1, -1, -1):
+        day = (now - timedelta(days=back)).date()
+        start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        length = (min(now, start + timedelta(days=1)) - max(seen, start)).total_seconds()
+        known = length > 0
+        marks.append((day.isoformat(), min(1.0, days.get(day, 0.0) / max(length, 1.0)) if known else None))
+    of_known = [up for _, up in marks if up is not None]
+    mean = sum(of_known) / len(of_known) * 100 if of_known else 0.0
+    return strip(marks, title=f"Available {mean:.1f} % of the last {len(of_known)} days")
+
+
+@read("agents:read")
+async def show(request: web.Request) -> web.Response:
+    """One agent: card, behaviours, checks, messages."""
+    services = request.app[SERVICES]
+    db, jid = services.db, _jid(request)
+    row = await _row(request, jid)
+    before = request.query.get("before", "")
+    number = int(before) if before.isascii() and before.isdigit() and len(before) < 18 else None
+    messages = await overview.agent_messages(db, jid, MESSAGES + 1, number)
+    found, _ = await checks.page(db, agent=jid, limit=CHECKS)
+    values = {
+        "here": "agents",
+        "twin": f"/api/v1/agents/{quote(jid, safe='@')}",
+        "agent": row,
+        "presence": services.board().agents.get(jid, _ABSENT),
+        "behaviours": behaviours_of(row),
+        "strip": uptime(row, (await overview.agent_strips(db, [jid], DAYS))[jid]),
+        "messages": [_message(one, jid) for one in messages[:MESSAGES]],
+        "older": messages[MESSAGES - 1]["n"] if len(messages) > MESSAGES else None,
+        "checks": found,
+        "heads": await overview.heads(db),
+        "sent": request.query.get("sent", ""),
+    }
+    return page(request, "agent.html", values)
+
+
+def _message(row: Mapping[str, Any], jid: str) -> dict[str, Any]:
+    metadata = row["metadata"]
+    return {
+        **row,
+        "metadata": json.loads(metadata) if isinstance(metadata, str) else metadata,
+        "out": row["recipient"] == jid and row["sender"] != jid,
+    }
+
+
+async def approve(request: web.Request) -> web.Response:
+    """Let a newcomer in."""
+    await act(request, "agents:write")
+    jid = _jid(request)
+    await _row(request, jid)
+    await request.app[SERVICES].approve(jid, _who(request))
+    return _back(request, jid)
+
+
+async def revoke(request: web.Request) -> web.Response:
+    """Refuse a newcomer, or shut an agent out."""
+    await act(request, "agents:write")
+    jid = _jid(request)
+    await _row(request, jid)
+    await request.app[SERVICES].revoke(jid, _who(request))
+    return _back(request, jid)
+
+
+async def message(request: web.Request) -> web.Response:
+    """Send a message as the aggregator, with SPADE metadata one `name=value` a line."""
+    fields = await act(request, "agents:write")
+    jid, body = _jid(request), fields.get("body", "")
+    await _row(request, jid)
+    if not body.strip() or len(body) > BODY_LIMIT:
+        raise InvalidRequest("A message has from 1 to 65,536 characters.", fields={"body": "empty or too long"})
+    metadata = _metadata(fields.get("metadata", ""))
+    if fields.get("performative"):
+        metadata["performative"] = fields["performative"][:100]
+    await request.app[SERVICES].send_message(jid, body, metadata)
+    await audit.add(request.app[SERVICES].db, who=_who(request), act="agent.message", object=f"agent:{jid}", detail={})
+    raise web.HTTPSeeOther(f"/agents/{quote(jid, safe='@')}?sent=message#messages")
+
+
+async def run(request: web.Request) -> web.Response:
+    """Ask an agent to run one of its behaviours now."""
+    fields = await act(request, "agents:write")
+    jid = _jid(request)
+    await _row(request, jid)
+    job = {"id": str(uuid4()), "behaviour": fields.get("behaviour", "")[:200]}
+    await request.app[SERVICES].run_agent(jid, job)
+    await audit.add(request.app[SERVICES].db, who=_who(request), act="agent.run", object=f"agent:{jid}", detail=job)
+    raise web.HTTPSeeOther(f"/agents/{quote(jid, safe='@')}?sent=run#behaviours")
+
+
+def _metadata(text: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for line in text.splitlines()[:50]:
+        name, equals, value = line.partition("=")
+        if line.strip():
+            if not equals or not name.strip():
+                raise InvalidRequest("Metadata is one name=value a line.", fields={"metadata": line[:80]})
+            found[name.strip()[:100]] = value.strip()[:2_000]
+    return found
+
+
+def _jid(request: web.Request) -> str:
+    try:
+        return bare(request.match_info["jid"])
+    except ValueError:
+        raise NotFound("There is no agent of this name.") from None
+
+
+async def _row(request: web.Request, jid: str) -> Mapping[str, Any]:
+    rows: Sequence[Mapping[str, Any]] = await overview.agent_list(request.app[SERVICES].db, only=[jid], most=1)
+    if not rows:
+        raise NotFound("There is no agent of this name.")
+    return rows[0]
+
+
+def _who(request: web.Request) -> str:
+    return identity(request).name
+
+
+def _back(request: web.Request, jid: str) -> web.Response:
+    """Back to the list when the form stood there, else to the agent."""
+    here = "/agents" if request.query.get("from") == "list" else f"/agents/{quote(jid, safe='@')}"
+    return web.Response(status=303, headers={"Location": here})

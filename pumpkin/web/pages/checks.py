@@ -1,0 +1,198 @@
+"""Checks: found by a form, followed live, and each shown whole with its proof as a picture."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from aiohttp import web
+
+from pumpkin.errors import InvalidRequest, NotFound, PumpkinError
+from pumpkin.evidence import merkle
+from pumpkin.model.checks import STATUSES, Check
+from pumpkin.model.proofs import Stamp
+from pumpkin.store import checks, overview, proofs
+from pumpkin.web.pages import pictures
+from pumpkin.web.pages.render import page, read
+from pumpkin.web.pages.text import payload
+from pumpkin.web.services import SERVICES
+
+ROWS = 50
+_FILTERS = ("q", "type", "agent", "target", "status", "since", "until", "label")
+_SHOWN_DETAIL = ("run", "result", "labels", "source", "target", "site", "status")
+
+
+def setup(app: web.Application) -> None:
+    """Register `/checks` and one check."""
+    app.router.add_get("/checks", index)
+    app.router.add_get("/checks/{id}", show)
+
+
+@read("checks:read")
+async def index(request: web.Request) -> web.Response:
+    """Checks, newest first; the first page follows what comes in."""
+    db, query = request.app[SERVICES].db, request.query
+    filters = {name: query.get(name, "").strip()[:500].replace("\x00", "") for name in _FILTERS}
+    faults: dict[str, str] = {}
+    if filters["status"] not in STATUSES:
+        filters["status"] = ""
+    label, equals, value = filters["label"].partition("=")
+    try:
+        found, following = await checks.page(
+            db,
+            type=filters["type"] or None,
+            agent=filters["agent"] or None,
+            target=filters["target"] or None,
+            status=filters["status"] or None,
+            since=_time(filters, "since", faults),
+            until=_time(filters, "until", faults),
+            q=filters["q"] or None,
+            labels={label.strip(): value.strip()} if equals and label.strip() else {},
+            limit=ROWS,
+            cursor=query.get("cursor") or None,
+        )
+    except InvalidRequest as error:
+        found, following, faults = [], None, {**faults, "form": error.message}
+    named = {name: text for name, text in filters.items() if text}
+    values = {
+        "here": "checks",
+        "twin": "/api/v1/checks?" + _twin_query(named),
+        "filters": filters,
+        "named": named,
+        "faults": faults,
+        "statuses": STATUSES,
+        "checks": found,
+        "heads": await overview.heads(db),
+        "next": following,
+        "first": not query.get("cursor"),
+    }
+    return page(request, "checks.html", values)
+
+
+def _twin_query(named: Mapping[str, str]) -> str:
+    label, _, value = named.get("label", "").partition("=")
+    given = {name: text for name, text in named.items() if name != "label"}
+    return urlencode({**given, f"label.{label}": value} if label else given)
+
+
+def _time(filters: Mapping[str, str], name: str, faults: dict[str, str]) -> int | None:
+    """A moment as people write it: a date, a date and time (UTC unless it says otherwise)."""
+    text = filters[name]
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        faults[name] = "a time is written 2026-11-21 or 2026-11-21 14:30"
+        return None
+    at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+    return int(at.timestamp() * 1_000_000)
+
+
+@read("checks:read")
+async def show(request: web.Request) -> web.Response:
+    """One check: what was seen, what is proven, and all that is needed to prove it elsewhere."""
+    services = request.app[SERVICES]
+    db = services.db
+    check = await _found(request)
+    stamps = list(await proofs.stamps_for(db, check.seq))
+    evidence = await _evidence(request, check)
+    checkpoint = await proofs.checkpoint_covering(db, check.seq)
+    story = _story(check, stamps, evidence, checkpoint.sealed if checkpoint is not None else None)
+    state = "stamped" if stamps else "sealed" if checkpoint is not None else "stored"
+    values = {
+        "here": "checks",
+        "twin": f"/api/v1/checks/{check.id}",
+        "check": check,
+        "shown": None
+        if check.payload is None
+        else payload(check.payload, media=check.media, format=check.format, wrapped=check.wire is not None),
+        "detail": {name: check.detail[name] for name in _SHOWN_DETAIL if check.detail.get(name)},
+        "table": _table(check.detail.get("result")),
+        "record": check.record.decode("utf-8", "replace"),
+        "state": state,
+        "stamps": stamps,
+        "self_asserted": bool(stamps) and all(stamp.self_asserted for stamp in stamps),
+        "not_after": min((stamp.gen_time + stamp.accuracy for stamp in stamps), default=None),
+        "not_before": story.after,
+        "checkpoint": checkpoint,
+        "path": story.path,
+        "picture": pictures.proof(story),
+        "neighbours": await _neighbours(request, check),
+    }
+    return page(request, "check.html", values)
+
+
+async def _found(request: web.Request) -> Check:
+    try:
+        number = UUID(request.match_info["id"])
+    except ValueError:
+        raise NotFound("There is no check with this id.") from None
+    check = await checks.get(request.app[SERVICES].db, number)
+    if check is None:
+        raise NotFound("There is no check with this id.")
+    return check
+
+
+async def _evidence(request: web.Request, check: Check) -> Mapping[str, Any]:
+    """The proof's data; empty while there is none, or where it cannot be built: the page then says what it knows."""
+    try:
+        found: Mapping[str, Any] = await request.app[SERVICES].proof(check.id)
+    except PumpkinError:
+        return {}
+    return found
+
+
+def _story(check: Check, stamps: list[Stamp], evidence: Mapping[str, Any], sealed: int | None) -> pictures.Story:
+    size = evidence.get("size")
+    hashes = [bytes.fromhex(one) for one in evidence.get("path", ())]
+    path = merkle.directed(check.seq, int(size), hashes) if size is not None else []
+    return pictures.Story(
+        seq=check.seq,
+        leaf=check.leaf_hash.hex(),
+        path=[(side, other.hex()) for side, other in path],
+        root=_root(evidence),
+        size=size,
+        after=None,
+        observed=check.observed,
+        received=check.received,
+        sealed=sealed,
+        stamps=[
+            pictures.Witnessed(one.authority, one.gen_time, one.accuracy, one.self_asserted, one.size) for one in stamps
+        ],
+    )
+
+
+def _root(evidence: Mapping[str, Any]) -> str | None:
+    """The root as hex, read off the checkpoint's third line (C2SP tlog-checkpoint: base64)."""
+    note = evidence.get("checkpoint")
+    lines = note.split("\n") if isinstance(note, str) else []
+    try:
+        return base64.b64decode(lines[2], validate=True).hex()
+    except (IndexError, binascii.Error):
+        return None
+
+
+def _table(result: Any) -> tuple[list[str], list[list[Any]]] | None:
+    """A parsed result as a table when it is a flat list of objects; at most 12 columns and 200 rows."""
+    data = result.get("data") if isinstance(result, Mapping) else None
+    if not isinstance(data, list) or not data or not all(isinstance(row, Mapping) for row in data):
+        return None
+    columns: list[str] = []
+    for row in data[:200]:
+        columns += [str(name) for name in row if str(name) not in columns]
+    columns = columns[:12]
+    return columns, [[row.get(name, "") for name in columns] for row in data[:200]]
+
+
+async def _neighbours(request: web.Request, check: Check) -> dict[str, UUID | None]:
+    """The checks before and after this one in the log."""
+    db = request.app[SERVICES].db
+    before = await checks.by_seq(db, check.seq - 1) if check.seq else None
+    after = await checks.by_seq(db, check.seq + 1)
+    return {"before": before.id if before else None, "after": after.id if after else None}

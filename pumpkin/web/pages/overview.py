@@ -1,0 +1,198 @@
+"""The first page: what is wrong now, who is up, how fast checks come in and are proven."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from aiohttp import web
+
+from pumpkin.model.agents import Board
+from pumpkin.store import overview
+from pumpkin.web.pages.pictures import bars
+from pumpkin.web.pages.render import page, read
+from pumpkin.web.pages.text import moment
+from pumpkin.web.services import SERVICES, Services
+
+MINUTES = 60
+DOTS = 240
+STALE_SECONDS = 15.0
+_MINUTE = 60 * 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One thing that is wrong now: how bad, in what words, where to look, since when (microseconds)."""
+
+    kind: str
+    words: str
+    detail: str
+    address: str
+    since: int | None = None
+
+
+def setup(app: web.Application) -> None:
+    """Register `/`."""
+    app.router.add_get("/", show)
+
+
+@read("checks:read")
+async def show(request: web.Request) -> web.Response:
+    """The overview."""
+    services = request.app[SERVICES]
+    db, now = services.db, time.time_ns() // 1_000
+    heads = await overview.heads(db)
+    agents = await overview.agent_outline(db)
+    failing = await overview.failing(db)
+    stamps = await overview.newest_stamps(db, 200)
+    board = services.board()
+    marks = [_mark(agent, board) for agent in agents]
+    troubles = [
+        *_authority_troubles(services.authorities()),
+        *_backlog(heads, now),
+        *_agent_troubles(marks),
+        *(_failing(row) for row in failing),
+    ]
+    values = {
+        "here": "overview",
+        "heads": heads,
+        "troubles": troubles[:40],
+        "more_troubles": max(0, len(troubles) - 40),
+        "marks": sorted(marks, key=lambda mark: (_ORDER[mark["class"]], mark["jid"]))[:DOTS],
+        "agents_total": len(agents),
+        "agents_up": sum(1 for mark in marks if mark["class"] in ("up", "busy")),
+        "agents_down": sum(1 for mark in marks if mark["class"] == "down"),
+        "pending": [agent["jid"] for agent in agents if agent["state"] == "pending"],
+        "authorities": authorities(services, heads),
+        "only_local": only_local(services, heads),
+        "checks": await overview.newest_checks(db, 12),
+        "failing_total": len(failing),
+        **await _rates(services, now, stamps),
+        "median_proof_s": _median([(stamp["gen_time"] - stamp["sealed"]) / 1e6 for stamp in stamps]),
+    }
+    return page(request, "overview.html", values)
+
+
+_ORDER = {"down": 0, "pending": 1, "busy": 2, "up": 3, "gone": 4}
+
+
+def _mark(agent: Mapping[str, Any], board: Board) -> dict[str, Any]:
+    presence = board.agents.get(agent["jid"])
+    shown = presence.show if presence is not None else "unavailable"
+    if agent["state"] == "pending":
+        kind, words = "pending", "waits for approval"
+    elif agent["state"] == "revoked":
+        kind, words = "gone", "revoked"
+    elif shown == "unavailable":
+        kind, words = "down", "unavailable"
+    else:
+        kind, words = ("up", "available") if shown in ("available", "chat") else ("busy", shown)
+    return {
+        "jid": agent["jid"],
+        "class": kind,
+        "words": words,
+        "since": presence.since if presence is not None and presence.since else agent["last_seen"],
+        "troubled": agent["troubled"] and agent["state"] == "approved",
+    }
+
+
+def _agent_troubles(marks: Sequence[Mapping[str, Any]]) -> list[Trouble]:
+    down = [mark for mark in marks if mark["class"] == "down"]
+    found = [
+        Trouble("critical", "Agent unavailable", mark["jid"], _agent(mark), mark["since"]) for mark in down[:10]
+    ]
+    if len(down) > 10:
+        found.append(Trouble("critical", f"{len(down) - 10:,} more agents unavailable", "", "/agents?show=unavailable"))
+    found += [
+        Trouble("warning", "A behaviour failed", mark["jid"], _agent(mark))
+        for mark in marks
+        if mark["troubled"] and mark["class"] != "down"
+    ][:10]
+    return found
+
+
+def _agent(mark: Mapping[str, Any]) -> str:
+    return "/agents/" + quote(mark["jid"], safe="@")
+
+
+def _failing(row: Mapping[str, Any]) -> Trouble:
+    target = row["target"] or row["agent"]
+    return Trouble(row["status"], f"{row['type']} is {row['status']}", target, f"/checks/{row['id']}", row["observed"])
+
+
+def _authority_troubles(rows: Sequence[Mapping[str, Any]]) -> list[Trouble]:
+    found = []
+    for row in rows:
+        error = row.get("last_error") or row.get("error")
+        if error:
+            words = str(error.get("message", error)) if isinstance(error, Mapping) else str(error)
+            found.append(Trouble("warning", f"Authority {row.get('name', '')} does not stamp", words[:300], "/proofs"))
+    return found
+
+
+def _backlog(heads: overview.Heads, now: int) -> list[Trouble]:
+    waiting = heads.stored - heads.sealed
+    if waiting and (heads.sealed_at is None or now - heads.sealed_at > STALE_SECONDS * 1e6) and heads.stored:
+        words = f"{waiting:,} checks are not sealed"
+        return [Trouble("critical", words, "the log stands still", "/proofs", heads.sealed_at)]
+    return []
+
+
+def authorities(services: Services, heads: overview.Heads) -> list[dict[str, Any]]:
+    """Each authority with its newest stamp: what the services say, filled by what the store knows."""
+    stamps = {row["authority"]: row for row in heads.stamps}
+    rows = [dict(row) for row in services.authorities()]
+    named = {row.get("name") for row in rows}
+    rows += [{"name": name, "former": True} for name in stamps if name not in named]
+    for row in rows:
+        stamp = stamps.get(row.get("name", ""))
+        row["stamp"] = stamp
+        row["behind"] = heads.sealed - stamp["size"] if stamp is not None else heads.sealed
+        row["local"] = bool(row.get("self_asserted", stamp["self_asserted"] if stamp is not None else False))
+        row["trouble"] = row.get("last_error") or row.get("error")
+    return rows
+
+
+def only_local(services: Services, heads: overview.Heads) -> bool:
+    """Whether nobody but this installation itself vouches for its times (rulings.md 48)."""
+    rows = authorities(services, heads)
+    return bool(rows) and all(row["local"] for row in rows)
+
+
+async def _rates(services: Services, now: int, stamps: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Checks and proofs a minute over the last hour, as pictures and as the last whole minute's number."""
+    edge = now - now % _MINUTE + _MINUTE
+    times = [edge - _MINUTE * back for back in range(MINUTES, -1, -1)]
+    sizes = await overview.sizes_at(services.db, times)
+    came = [later - earlier for earlier, later in itertools.pairwise(sizes)]
+    proven = [0] * MINUTES
+    for stamp in stamps:
+        place = (stamp["gen_time"] - times[0]) // _MINUTE
+        if 0 <= place < MINUTES:
+            proven[place] += stamp["size"] - stamp["start"]
+    clock = [moment(start).strftime("%H:%M UTC") for start in times]
+    return {
+        "checks_minute": came[-2] if len(came) > 1 else 0,
+        "checks_hour": sum(came),
+        "proofs_minute": proven[-2],
+        "checks_plot": bars(
+            came,
+            title=f"Checks a minute over the last hour, {sum(came):,} in all, at most {max(came, default=0):,}.",
+            labels=[f"{at}: {count:,} checks" for at, count in zip(clock, came, strict=False)],
+        ),
+        "proofs_plot": bars(
+            proven,
+            second=True,
+            title=f"Proofs a minute over the last hour, at most {max(proven):,}.",
+            labels=[f"{at}: {count:,} checks stamped" for at, count in zip(clock, proven, strict=False)],
+        ),
+    }
+
+
+def _median(values: Sequence[float]) -> float | None:
+    ordered = sorted(max(0.0, value) for value in values)
+    return ordered[len(ordered) // 2] if ordered else None

@@ -1,0 +1,205 @@
+"""Pictures as SVG built on the server: attributes and classes only, so they stand under a policy without inline style.
+
+Every picture has a title that says in words what it shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+from pumpkin.web.pages.text import rfc3339
+
+_STEPS_SHOWN = 6
+
+
+def bars(counts: Sequence[int], *, title: str, labels: Sequence[str] = (), second: bool = False) -> Markup:
+    """A row of bars, oldest first; `labels` say each bar in words on hover."""
+    high = max(counts, default=0) or 1
+    width, height, gap = 600, 72, 2
+    step = width / max(len(counts), 1)
+    drawn = []
+    for place, count in enumerate(counts):
+        tall = max(2.0, count / high * height) if count else 0.75
+        label = labels[place] if place < len(labels) else f"{count:,}"
+        drawn.append(
+            f'<rect class="bar{" second" if second else ""}" x="{place * step:.2f}" y="{height - tall:.2f}" '
+            f'width="{step - gap:.2f}" height="{tall:.2f}" rx="1"><title>{escape(label)}</title></rect>'
+        )
+    return _svg("plot", width, height, title, "".join(drawn), stretch=True)
+
+
+def strip(days: Sequence[tuple[str, float | None]], *, title: str) -> Markup:
+    """The up-time strip: one mark a day, oldest first; None is "not known yet"."""
+    width, height = 8 * max(len(days), 1), 22
+    drawn = []
+    for place, (day, up) in enumerate(days):
+        kind, words = _uptime(up)
+        top = 0 if up is None or up >= 0.5 else 6  # a bad day is lower, not only redder
+        drawn.append(
+            f'<rect class="{kind}" x="{place * 8}" y="{top}" width="6" height="{height - top}" rx="2">'
+            f"<title>{escape(day)}: {words}</title></rect>"
+        )
+    return _svg("strip", width, height, title, "".join(drawn), stretch=True)
+
+
+def _uptime(up: float | None) -> tuple[str, str]:
+    if up is None:
+        return "none", "nothing known"
+    words = f"available {up * 100:.1f} % of the day"
+    return ("up" if up >= 0.99 else "half" if up >= 0.5 else "down"), words
+
+
+@dataclass(frozen=True, slots=True)
+class Witnessed:
+    """One authority's word about a check, for the picture. Times in microseconds, `accuracy` too."""
+
+    authority: str
+    gen_time: int
+    accuracy: int
+    self_asserted: bool
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What the picture of a proof tells, from the payload up to the authorities."""
+
+    seq: int
+    leaf: str
+    path: Sequence[tuple[str, str]]  # ("L" or "R", hash), leaf to root
+    root: str | None
+    size: int | None
+    after: int | None
+    observed: int
+    received: int
+    sealed: int | None
+    stamps: Sequence[Witnessed]
+
+
+def proof(story: Story) -> Markup:
+    """The proof from leaf to authority, bottom to top, beside the axis of time that bounds it from both sides."""
+    drawn: list[str] = []
+    y = 12
+    shown: list[Witnessed | None] = list(story.stamps[:4])
+    for stamp in shown or [None]:
+        y = _stamp(drawn, y, stamp)
+    y = _checkpoint(drawn, y, story)
+    y = _path(drawn, y, story)
+    y = _leaf(drawn, y, story)
+    y = _floor(drawn, y, story)
+    said = ", ".join(f"{one.authority} at {rfc3339(one.gen_time)}" for one in story.stamps) or "no authority yet"
+    title = (
+        f"Proof: record {story.seq} reaches the root of the log in {len(story.path)} steps; "
+        f"checkpoint of size {story.size if story.size is not None else 'not yet sealed'}; stamped by {said}."
+    )
+    return _svg("proof-picture", 480, y, title, "".join(drawn))
+
+
+def _box(y: int, height: int, kind: str, lines: Sequence[tuple[str, str]], x: int = 96, width: int = 372) -> str:
+    text = "".join(
+        f'<text class="{style}" x="{x + 14}" y="{y + 21 + 18 * row}">{escape(words)}</text>'
+        for row, (style, words) in enumerate(lines)
+    )
+    return f'<rect class="box {kind}" x="{x}" y="{y}" width="{width}" height="{height}" rx="8"/>{text}'
+
+
+def _time(y: int, upper: str, lower: str = "") -> str:
+    second = f'<text class="soft" x="80" y="{y + 15}" text-anchor="end">{escape(lower)}</text>' if lower else ""
+    dot = f'<circle class="box mine" cx="90" cy="{y - 4}" r="4"/>'
+    return f'<text class="soft strong" x="80" y="{y}" text-anchor="end">{escape(upper)}</text>{second}{dot}'
+
+
+def _edge(top: int, bottom: int, kind: str = "mine", x: int = 282) -> str:
+    return f'<path class="edge {kind}" d="M{x} {top}V{bottom}"/>'
+
+
+def _clock(micros: int) -> tuple[str, str]:
+    text = rfc3339(micros)
+    return text[11:19], text[:10]
+
+
+def _stamp(drawn: list[str], y: int, stamp: Witnessed | None) -> int:
+    if stamp is None:
+        drawn.append(_box(y, 50, "waiting", [("strong", "Authority"), ("soft", "no token yet: the stamper is asking")]))
+        drawn.append(_edge(y + 50, y + 74, ""))
+        return y + 74
+    who = stamp.authority if len(stamp.authority) <= 40 else stamp.authority[:39] + "…"
+    said = "local, self-asserted" if stamp.self_asserted else "third party"
+    kind = "warning" if stamp.self_asserted else "ok"
+    lines = [("strong", who), ("soft", f"{said}; RFC 3161 token, ± {stamp.accuracy / 1e6:g} s")]
+    drawn.append(_box(y, 50, kind, lines))
+    drawn.append(_time(y + 22, *_clock(stamp.gen_time)))
+    drawn.append(_edge(y + 50, y + 74))
+    return y + 74
+
+
+def _checkpoint(drawn: list[str], y: int, story: Story) -> int:
+    if story.size is None or story.root is None:
+        drawn.append(_box(y, 50, "waiting", [("strong", "Checkpoint"), ("soft", "not yet sealed: a second at most")]))
+        drawn.append(_edge(y + 50, y + 74, ""))
+        return y + 74
+    lines = [("strong", f"Checkpoint of {story.size:,} records"), ("hash", f"root {story.root[:32]}…")]
+    drawn.append(_box(y, 50, "", lines))
+    if story.sealed is not None:
+        drawn.append(_time(y + 22, *_clock(story.sealed)))
+    drawn.append(_edge(y + 50, y + 74))
+    return y + 74
+
+
+def _path(drawn: list[str], y: int, story: Story) -> int:
+    """Siblings from the root (top) down to the leaf; the middle of a long path is one line that says how many."""
+    steps = list(reversed(story.path))
+    folded = len(steps) - _STEPS_SHOWN if len(steps) > _STEPS_SHOWN + 1 else 0
+    head, tail = (steps[:3], steps[3 + folded :]) if folded else (steps, [])
+    for side, other in head:
+        y = _step(drawn, y, side, other)
+    if folded:
+        drawn.append(_edge(y, y + 34))
+        drawn.append(f'<text class="soft" x="298" y="{y + 21}">{folded} more hashes</text>')
+        y += 34
+    for side, other in tail:
+        y = _step(drawn, y, side, other)
+    return y
+
+
+def _step(drawn: list[str], y: int, side: str, other: str) -> int:
+    x, anchor = (212, "end") if side == "L" else (352, "start")
+    drawn.append(_edge(y, y + 34))
+    drawn.append(f'<path class="edge" d="M282 {y + 4}L{x} {y + 17}"/>')
+    drawn.append('<circle class="box mine" cx="282" cy="{}" r="4"/>'.format(y + 4))  # noqa: UP032 - reads as the mark-up
+    away = -6 if side == "L" else 6
+    drawn.append(f'<text class="hash" x="{x + away}" y="{y + 21}" text-anchor="{anchor}">{escape(other[:8])}…</text>')
+    return y + 34
+
+
+def _leaf(drawn: list[str], y: int, story: Story) -> int:
+    lines = [("strong", f"This record, leaf {story.seq:,}"), ("hash", f"{story.leaf[:32]}…")]
+    drawn.append(_box(y, 50, "mine", lines))
+    drawn.append(_time(y + 22, *_clock(story.received)))
+    drawn.append(_edge(y + 50, y + 70))
+    seen = [("strong", "What the agent saw"), ("soft", "payload, bound by a salted commitment")]
+    drawn.append(_box(y + 70, 50, "", seen))
+    drawn.append(_time(y + 92, *_clock(story.observed)))
+    return y + 120
+
+
+def _floor(drawn: list[str], y: int, story: Story) -> int:
+    if story.after is None:
+        drawn.append(f'<path class="axis" d="M90 12V{y - 24}"/>')
+        drawn.append(f'<text class="soft" x="110" y="{y + 20}">No lower bound: the agent named no checkpoint.</text>')
+        return y + 32
+    drawn.append(_edge(y, y + 20))
+    lines = [("strong", "Checkpoint the agent had seen"), ("soft", "so it was made after this moment")]
+    drawn.append(_box(y + 20, 50, "", lines))
+    drawn.append(_time(y + 42, *_clock(story.after)))
+    drawn.append(f'<path class="axis" d="M90 12V{y + 42}"/>')
+    return y + 78
+
+
+def _svg(name: str, width: int, height: int, title: str, inner: str, *, stretch: bool = False) -> Markup:
+    aspect = ' preserveAspectRatio="none"' if stretch else ""
+    head = f'<svg class="{name}" viewBox="0 0 {width} {height}"{aspect} role="img" aria-label="{escape(title)}">'
+    return Markup(f"{head}{inner}</svg>")  # noqa: S704 - every text inside went through escape

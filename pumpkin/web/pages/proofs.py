@@ -1,0 +1,46 @@
+"""The log and those who vouch for its times: checkpoints, stamps, authorities."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from pumpkin.store import overview
+from pumpkin.web.pages.overview import authorities, only_local
+from pumpkin.web.pages.render import page, read
+from pumpkin.web.services import SERVICES
+
+ROWS = 25
+
+
+def setup(app: web.Application) -> None:
+    """Register `/proofs`."""
+    app.router.add_get("/proofs", show)
+
+
+@read("checks:read")
+async def show(request: web.Request) -> web.Response:
+    """The log now, each authority's place in it, and both histories by keyset."""
+    services, query = request.app[SERVICES], request.query
+    db = services.db
+    heads = await overview.heads(db)
+    checkpoints = await overview.newest_checkpoints(db, ROWS + 1, _number(query.get("checkpoints_before")))
+    stamps = await overview.newest_stamps(db, ROWS + 1, _number(query.get("stamps_before")))
+    values = {
+        "here": "proofs",
+        "twin": "/api/v1/authorities",
+        "heads": heads,
+        "authorities": authorities(services, heads),
+        "only_local": only_local(services, heads),
+        "checkpoints": checkpoints[:ROWS],
+        "older_checkpoints": checkpoints[ROWS - 1]["size"] if len(checkpoints) > ROWS else None,
+        "stamps": stamps[:ROWS],
+        "older_stamps": stamps[ROWS - 1]["id"] if len(stamps) > ROWS else None,
+        "first": not query,
+        "log_key": services.log_key_text,
+        "local": bool(services.tsa_root_pem),
+    }
+    return page(request, "proofs.html", values)
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 18 else None

@@ -1,0 +1,139 @@
+"""From a template and values to an answer: whole pages, single fragments for live.js, and error pages."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import aiohttp_jinja2
+import jinja2
+from aiohttp import web
+
+from pumpkin.errors import PumpkinError, Unauthenticated
+from pumpkin.web.edge import ERROR_PAGE
+from pumpkin.web.envelope import HEADERS, REQUEST_ID
+from pumpkin.web.guard import CSRF_FIELD, identity, require, require_csrf
+from pumpkin.web.pages import pictures, text
+from pumpkin.web.services import SERVICES
+
+FRAGMENTS = "Pumpkin-Fragments"
+ENVIRONMENT = web.AppKey("environment", jinja2.Environment)
+STATIC_TAGS = web.AppKey("static_tags", Mapping[str, str])
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+MARKS = {"ok": "ok", "warning": "warning", "critical": "critical", "unknown": "unknown"}
+_SHOW_WORDS = {
+    "available": ("ok", "available"),
+    "chat": ("ok", "available, open to chat"),
+    "away": ("warning", "away"),
+    "xa": ("warning", "away for long"),
+    "dnd": ("warning", "busy"),
+    "unavailable": ("critical", "unavailable"),
+}
+
+
+def setup(app: web.Application, templates: Path, static: Path) -> None:
+    """Give `app` its Jinja environment and error pages. `static` is read once, to name each file by its content."""
+    env = aiohttp_jinja2.setup(
+        app,
+        loader=jinja2.FileSystemLoader(templates),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    for function in (
+        text.plain, text.size, text.when, text.ago, text.duration, text.digest, text.fingers, text.pretty, text.rfc3339,
+    ):
+        env.filters[function.__name__] = function
+    env.filters["path"] = lambda value: quote(str(value), safe="@")
+    env.filters["query"] = _query
+    tags = {
+        path.relative_to(static).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()[:10]
+        for path in static.glob("*.*")
+    }
+    env.globals.update(
+        static=lambda name: f"/static/{name}?{tags.get(name, '')}",
+        show_words=lambda show: _SHOW_WORDS.get(show, ("unknown", show)),
+        pictures=pictures,
+    )
+    env.globals["m"] = env.get_template("macros.html").module
+    app[ENVIRONMENT] = env
+    app[ERROR_PAGE] = error_page
+
+
+def _query(base: Mapping[str, Any], **more: Any) -> str:
+    """A query string of `base` with `more` over it; empty values are left out."""
+    merged = {**base, **more}
+    return urlencode({name: value for name, value in merged.items() if value not in (None, "")})
+
+
+def page(request: web.Request, template: str, values: Mapping[str, Any], *, status: int = 200) -> web.Response:
+    """The page; asked by live.js with `Pumpkin-Fragments: id id`, a JSON object of those fragments' inner HTML."""
+    asker = identity(request)
+    services = request.app[SERVICES]
+    given = {
+        "asker": asker,
+        "csrf": asker.csrf,
+        "csrf_field": CSRF_FIELD,
+        "request_id": request.get(REQUEST_ID, ""),
+        "version": services.version,
+        "here": "",
+        "twin": None,
+        **values,
+    }
+    found = request.app[ENVIRONMENT].get_template(template)
+    names = request.headers.get(FRAGMENTS)
+    if names is not None:
+        body: Any = {name: _block(found, name, given) for name in names.split()[:12] if _is_block(found, name)}
+        response = web.Response(body=json.dumps(body).encode(), content_type="application/json")
+    else:
+        response = web.Response(text=found.render(given), content_type="text/html", status=status)
+    response.headers.update(HEADERS["page"])
+    return response
+
+
+def _is_block(template: jinja2.Template, name: str) -> bool:
+    return "live_" + name.replace("-", "_") in template.blocks
+
+
+def _block(template: jinja2.Template, name: str, values: Mapping[str, Any]) -> str:
+    block = template.blocks["live_" + name.replace("-", "_")]
+    return "".join(block(template.new_context(dict(values))))
+
+
+async def error_page(request: web.Request, error: PumpkinError, request_id: str) -> web.Response:
+    """An error as a page; whoever is not signed in is sent to sign in and comes back."""
+    if isinstance(error, Unauthenticated) and request.method in ("GET", "HEAD") and FRAGMENTS not in request.headers:
+        back = "/login" if request.path == "/" else "/login?next=" + quote(request.path_qs, safe="")
+        return web.Response(status=303, headers={"Location": back})
+    return page(request, "error.html", {"error": error, "request_id": request_id}, status=error.status)
+
+
+def read(scope: str) -> Callable[[Handler], Handler]:
+    """A page that needs `scope`; who must first change a one-time password is sent to do so."""
+
+    def wrap(handler: Handler) -> Handler:
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            if identity(request).must_change:
+                raise web.HTTPSeeOther("/password")
+            require(request, scope)
+            return await handler(request)
+
+        guarded.__name__ = handler.__name__
+        return guarded
+
+    return wrap
+
+
+async def act(request: web.Request, scope: str) -> Mapping[str, str]:
+    """The fields of a posted form whose sender holds `scope` and whose forgery check holds."""
+    require(request, scope)
+    form = await request.post()
+    fields = {name: value for name, value in form.items() if isinstance(value, str)}
+    require_csrf(request, fields.get(CSRF_FIELD))
+    return fields

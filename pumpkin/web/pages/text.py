@@ -1,0 +1,181 @@
+"""Untrusted values as text for people: escaped, bounded, and with every invisible character made visible.
+
+Names, payloads and stanzas come from strangers. Jinja's autoescape stops markup; what it lets pass are control
+characters, terminal codes, bidirectional overrides (CVE-2021-42574) and lines of ten megabytes. `plain` ends those.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from markupsafe import Markup, escape
+
+LINE_LIMIT = 300
+PAYLOAD_LIMIT = 64 * 1024
+HEX_LIMIT = 2 * 1024
+_MICRO = 1_000_000
+
+# Controls but tab and line ends; soft hyphen; zero-width, bidi marks, embeddings and isolates; separators; BOM; tags.
+_ODD = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0e\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
+)
+
+
+def _shown(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if code < 0x20:
+        sign = chr(0x2400 + code)
+    elif code == 0x7F:
+        sign = "\u2421"
+    else:
+        sign = f"U+{code:04X}"
+    name = unicodedata.name(found[0], f"control character U+{code:04X}")
+    return f'<span class="odd" title="{escape(name)}">{sign}</span>'
+
+
+def plain(value: object, limit: int = LINE_LIMIT) -> Markup:
+    """`value` as one isolated run of text, at most `limit` characters, odd characters named; never markup."""
+    text = "" if value is None else str(value)
+    over = len(text) - limit
+    shown = _ODD.sub(_shown, str(escape(text[:limit] if over > 0 else text)))
+    tail = f'<span class="muted"> … {over:,} more</span>' if over > 0 else ""
+    return Markup("<bdi>{}</bdi>{}").format(Markup(shown), Markup(tail))  # noqa: S704 - escaped two lines above
+
+
+def size(count: int | None) -> str:
+    """Bytes for people in decimal units: 1532 is "1.5 kB"."""
+    if count is None:
+        return "unknown"
+    if count < 1_000:
+        return f"{count} B"
+    amount = float(count)
+    for unit in ("kB", "MB", "GB"):
+        amount /= 1_000
+        if amount < 999.95:
+            return f"{amount:.1f} {unit}"
+    return f"{amount / 1_000:.1f} TB"
+
+
+def moment(micros: int) -> datetime:
+    """Microseconds since 1970 as an aware time; what no calendar holds becomes its nearest end."""
+    seconds, rest = divmod(micros, _MICRO)
+    try:
+        return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
+    except (OverflowError, OSError, ValueError):
+        return datetime.max.replace(tzinfo=UTC) if micros > 0 else datetime.min.replace(tzinfo=UTC)
+
+
+def rfc3339(micros: int) -> str:
+    """`2026-11-21T14:30:00.123456Z`."""
+    return moment(micros).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def when(micros: int | None, form: str = "full") -> Markup:
+    """A `<time>`: UTC as written here, the reader's zone once the script ran; form "full" or "ago"."""
+    if micros is None:
+        return Markup('<span class="muted">never</span>')
+    at = moment(micros)
+    exact = at.strftime("%Y-%m-%d %H:%M:%S.%f UTC")
+    return Markup('<time datetime="{}" data-form="{}" title="{}">{}</time>').format(
+        rfc3339(micros), form, exact, at.strftime("%Y-%m-%d %H:%M:%S UTC")
+    )
+
+
+def ago(micros: int | None) -> Markup:
+    """As `when`, to be read as a distance from now."""
+    return when(micros, "ago")
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds for people: 0.0021 is "2.1 ms", 4000 is "1 h 7 min"."""
+    if seconds is None:
+        return "unknown"
+    if seconds < 0:
+        return "-" + duration(-seconds)
+    if seconds < 0.001:
+        return f"{seconds * 1e6:.0f} µs"
+    if seconds < 1:
+        return f"{seconds * 1e3:.3g} ms"
+    if seconds < 60:
+        return f"{seconds:.3g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    return f"{hours // 24} d {hours % 24} h"
+
+
+def digest(value: bytes | str | None, keep: int = 12) -> Markup:
+    """A hash shortened for the eye, whole in the title."""
+    if not value:
+        return Markup('<span class="muted">none</span>')
+    text = value.hex() if isinstance(value, bytes) else str(value)
+    return Markup('<code title="{}">{}</code>').format(text, text[:keep] + ("…" if len(text) > keep else ""))
+
+
+def fingers(value: bytes | str) -> str:
+    """A whole hash in groups of eight digits, so that it wraps and can be compared by eye."""
+    text = value.hex() if isinstance(value, bytes) else str(value)
+    return " ".join(text[i : i + 8] for i in range(0, len(text), 8))
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A payload made readable: `form` is json, text or hex; `cut` how many bytes or characters are left out."""
+
+    form: str
+    text: Markup
+    cut: int
+    decoded: bool
+    table: tuple[tuple[str, ...], tuple[tuple[str, ...], ...]] | None = None
+
+
+def payload(data: bytes, *, media: str, format: str, wrapped: bool) -> Shown:
+    """`data` by what it is. With `wrapped` (an old-shape check) the bytes are base64 text: what it holds is shown."""
+    inner, decoded = (_unwrap(data) if wrapped else (data, False))
+    try:
+        text = inner.decode("utf-8")
+    except UnicodeDecodeError:
+        return _hex(inner, decoded)
+    if "\x00" in text[:4096]:
+        return _hex(inner, decoded)
+    if len(inner) <= PAYLOAD_LIMIT and (text.lstrip()[:1] in ("{", "[") or "json" in (media + format).casefold()):
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            pass
+        else:
+            return Shown("json", plain(json.dumps(value, indent=2, ensure_ascii=False), PAYLOAD_LIMIT * 2), 0, decoded)
+    return Shown("text", plain(text, PAYLOAD_LIMIT), max(0, len(text) - PAYLOAD_LIMIT), decoded)
+
+
+def _unwrap(data: bytes) -> tuple[bytes, bool]:
+    try:
+        return base64.b64decode(b"".join(data.split()), validate=True), True
+    except (binascii.Error, ValueError):
+        return data, False
+
+
+def _hex(data: bytes, decoded: bool) -> Shown:
+    lines = []
+    for start in range(0, min(len(data), HEX_LIMIT), 16):
+        row = data[start : start + 16]
+        signs = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in row)
+        lines.append(f"{start:08x}  {row.hex(' '):<47}  {signs}")
+    return Shown("hex", escape("\n".join(lines)), max(0, len(data) - HEX_LIMIT), decoded)
+
+
+def pretty(value: Mapping[str, Any] | list[Any] | None, limit: int = PAYLOAD_LIMIT) -> Markup:
+    """JSON values indented, as bounded plain text."""
+    return plain(json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True, default=str), limit)

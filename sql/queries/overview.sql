@@ -1,0 +1,117 @@
+-- name: overview_log_sizes_at(times)
+-- How many checks the log held at each of :times (ascending microseconds), by bisection over seq: no index on time is
+-- needed, a million checks cost twenty reads a moment. Received times ascend but for the width of one commit.
+select b.t as at, s.seq as size
+from unnest(:times::bigint[]) with ordinality as b (t, n)
+cross join lateral (
+    with recursive search (lo, hi) as (
+        select 0::bigint, (select h.size from log_head h)
+        union all
+        select
+            case when c.received < b.t then m.mid + 1 else search.lo end,
+            case when c.received < b.t then search.hi else m.mid end
+        from search
+        cross join lateral (select (search.lo + search.hi) / 2 as mid) m
+        join checks c on c.seq = m.mid
+        where search.lo < search.hi
+    )
+    select search.lo as seq from search where search.lo >= search.hi limit 1
+) s
+order by b.n;
+
+-- name: overview_failing_checks(reach, most)
+-- The newest check of each (agent, type, target) that is warning or critical and was not followed by a better one;
+-- looked for among the newest :reach checks, critical before warning, newest first.
+with head as (select size from log_head),
+bad as (
+    (select c.seq, c.agent, c.type, c.target from checks c, head
+     where c.status = 'critical' and c.seq >= head.size - :reach order by c.seq desc limit 200)
+    union all
+    (select c.seq, c.agent, c.type, c.target from checks c, head
+     where c.status = 'warning' and c.seq >= head.size - :reach order by c.seq desc limit 100)
+),
+last_bad as (
+    select max(seq) as seq, min(seq) as since, count(*) as times, agent, type, target
+    from bad group by agent, type, target order by max(seq) desc limit 60
+)
+select c.seq, c.id, c.agent, c.type, c.target, c.status, c.observed, c.received, last_bad.times
+from last_bad
+join checks c on c.seq = last_bad.seq
+where not exists (
+    select 1 from checks later
+    where later.agent = c.agent and later.seq > c.seq and later.type = c.type
+        and later.target is not distinct from c.target and later.status = 'ok'
+)
+order by c.status = 'critical' desc, c.seq desc
+limit :most;
+
+-- name: overview_newest_checks(most)
+-- The newest checks, without payload and record.
+select seq, id, kind, type, agent, target, status, observed, received, size, media
+from checks order by seq desc limit :most;
+
+-- name: overview_heads()^
+-- How far the log has come: checks stored, sealed, and when the last checkpoint was made.
+select h.size as stored, coalesce(c.size, 0) as sealed, c.sealed as sealed_at
+from log_head h left join lateral (select size, sealed from checkpoints order by size desc limit 1) c on true;
+
+-- name: overview_stamp_heads()
+-- The newest stamp of each authority, by a loose scan over (authority, size).
+with recursive names (authority) as (
+    (select s.authority from stamps s order by s.authority limit 1)
+    union all
+    select (select s.authority from stamps s where s.authority > names.authority order by s.authority limit 1)
+    from names where names.authority is not null
+)
+select s.authority, s.size, s.start, s.gen_time, s.accuracy, s.self_asserted
+from names
+cross join lateral (
+    select * from stamps s where s.authority = names.authority order by s.size desc limit 1
+) s
+where names.authority is not null;
+
+-- name: overview_newest_stamps(before, most)
+-- Stamps, newest first, with when their checkpoint was sealed.
+select s.id, s.authority, s.start, s.size, s.gen_time, s.accuracy, s.self_asserted, c.sealed
+from stamps s join checkpoints c on c.size = s.size
+where :before::bigint is null or s.id < :before
+order by s.id desc limit :most;
+
+-- name: overview_newest_checkpoints(before, most)
+-- Checkpoints, newest first, with the authorities that stamped exactly them.
+select c.size, c.start, c.root, c.sealed,
+    (select coalesce(array_agg(s.authority order by s.authority), '{}') from stamps s where s.size = c.size) as authorities
+from checkpoints c
+where :before::bigint is null or c.size < :before
+order by c.size desc limit :most;
+
+-- name: overview_agent_outline(most)
+-- Every agent in a line: enough for the overview's marks.
+select jid, state, last_seen, last_check,
+    jsonb_path_exists(behaviours, '$[*].last_error ? (@ != null && @ != "")') as troubled
+from agents order by jid limit :most;
+
+-- name: overview_agent_list(after, state, duty, tag, q, only, most)
+-- Agents by name from :after on; null filters take all. :only names them (for "available" and such), null is all.
+select * from agents
+where jid > :after
+    and (:state::text is null or state = :state)
+    and (:duty::text is null or :duty = any (duties))
+    and (:tag::text is null or :tag = any (tags))
+    and (:q::text is null or position(lower(:q) in jid || ' ' || site) > 0)
+    and (:only::text[] is null or jid = any (:only))
+order by jid limit :most;
+
+-- name: overview_agent_strips(jids, days)
+-- Up-time of some agents over their last :days days, in seconds a day.
+select jid, day, up_s from agent_days
+where jid = any (:jids::text[]) and day > current_date - :days::int
+order by jid, day;
+
+-- name: overview_agent_messages(jid, before, most)
+-- The messages an agent sent or got, newest first.
+select * from (
+    (select * from messages where sender = :jid and (:before::bigint is null or n < :before) order by n desc limit :most)
+    union
+    (select * from messages where recipient = :jid and (:before::bigint is null or n < :before) order by n desc limit :most)
+) m order by n desc limit :most;

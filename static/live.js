@@ -1,0 +1,173 @@
+// Keeps a page fresh: one websocket tells which topics moved, the fragments marked data-live="topic topic" are fetched
+// again and swapped. Without this script every page says the same, only not by itself.
+"use strict";
+
+(() => {
+  const FRESH_MS = 1500; // a fragment is fetched at most this often
+  const WAIT_MS = [500, 1000, 2000, 4000, 8000, 15000];
+
+  /* Times: the reader's zone, UTC in the title. */
+
+  const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+  const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+  const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "short" });
+
+  function ago(date) {
+    const seconds = (date.getTime() - Date.now()) / 1000;
+    if (Math.abs(seconds) < 5) return relative.format(0, "second");
+    for (const [unit, length] of units) {
+      if (Math.abs(seconds) >= length) return relative.format(Math.trunc(seconds / length), unit);
+    }
+    return relative.format(0, "second");
+  }
+
+  function localise(root) {
+    for (const time of root.querySelectorAll("time[data-form]")) {
+      const date = new Date(time.dateTime);
+      if (Number.isNaN(date.getTime())) continue;
+      const text = time.dataset.form === "ago" ? ago(date) : moment.format(date);
+      if (time.textContent !== text) time.textContent = text;
+    }
+  }
+
+  /* Fragments: fetched together as one page, swapped one by one when they differ. */
+
+  const parts = () => [...document.querySelectorAll("[data-live][id]")];
+  const shown = new Map();
+  let asked = new Set();
+  let timer = 0;
+  let fetched = 0;
+
+  function busy(part) {
+    const active = document.activeElement;
+    return active && part.contains(active) && active.matches("input, textarea, select");
+  }
+
+  function swap(part, html) {
+    if (shown.get(part.id) === html || busy(part)) return;
+    const open = new Set([...part.querySelectorAll("details[open][id]")].map((one) => one.id));
+    const known = new Set([...part.querySelectorAll("[data-key]")].map((one) => one.dataset.key));
+    const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
+    const parsed = new DOMParser().parseFromString(html, "text/html");
+    part.replaceChildren(...parsed.body.childNodes);
+    shown.set(part.id, html);
+    for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+    if (focused) document.getElementById(focused)?.focus();
+    if (known.size) {
+      for (const one of part.querySelectorAll("[data-key]")) {
+        if (!known.has(one.dataset.key)) one.classList.add("fresh");
+      }
+    }
+    localise(part);
+  }
+
+  async function freshen() {
+    timer = 0;
+    const names = [...asked];
+    asked = new Set();
+    fetched = Date.now();
+    try {
+      const answer = await fetch(location.href, { headers: { "Pumpkin-Fragments": names.join(" ") }, cache: "no-store", redirect: "manual" });
+      if (answer.type === "opaqueredirect" || answer.status === 401) {
+        say("signed-out");
+        return;
+      }
+      if (!answer.ok) return;
+      const fresh = await answer.json();
+      for (const part of parts()) {
+        if (part.id in fresh) swap(part, fresh[part.id]);
+      }
+    } catch {
+      for (const name of names) asked.add(name);
+    }
+  }
+
+  function want(some) {
+    for (const part of some) asked.add(part.id);
+    if (asked.size && !timer && !document.hidden) {
+      timer = setTimeout(freshen, Math.max(50, fetched + FRESH_MS - Date.now()));
+    }
+  }
+
+  /* The connection. */
+
+  const state = document.getElementById("link-state");
+  const bar = document.getElementById("lost-bar");
+  const words = { live: "live", lost: "connection lost", waiting: "connecting", "signed-out": "signed out" };
+
+  function say(name) {
+    if (!state || state.dataset.state === name) return;
+    state.dataset.state = name;
+    state.textContent = words[name];
+    bar.hidden = name !== "lost" && name !== "signed-out";
+    bar.textContent = name === "signed-out"
+      ? "Your session has ended. What you typed is still here; sign in again in another tab."
+      : "The connection to Pumpkin is lost. What you see may be old; trying again.";
+  }
+
+  let tries = 0;
+  let last = ""; // id of the last event seen
+  let socket = null;
+  let retry = 0;
+
+  function topics() {
+    return new Set(parts().flatMap((part) => part.dataset.live.split(/[\s,]+/).filter(Boolean)));
+  }
+
+  function connect() {
+    retry = 0;
+    const names = [...topics()];
+    if (!names.length) return;
+    const address = new URL("/api/v1/events", location.href);
+    address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+    address.searchParams.set("topics", names.join(","));
+    if (last) address.searchParams.set("since", last);
+    socket = new WebSocket(address);
+    const mine = socket;
+    mine.onopen = () => {
+      if (tries || last) want(parts()); // catch up with what passed meanwhile
+      tries = 0;
+      say("live");
+    };
+    mine.onmessage = (message) => {
+      let event;
+      try { event = JSON.parse(message.data); } catch { return; }
+      if (typeof event.id === "string") last = event.id;
+      if (event.topic === "events.lost") want(parts());
+      want(parts().filter((part) => part.dataset.live.split(/[\s,]+/).includes(event.topic)));
+    };
+    mine.onclose = () => {
+      if (socket !== mine) return;
+      socket = null;
+      tries += 1;
+      if (tries > 1) say("lost");
+      later();
+    };
+  }
+
+  function later() {
+    if (retry) return;
+    const wait = WAIT_MS[Math.min(tries, WAIT_MS.length) - 1] ?? 500;
+    retry = setTimeout(connect, wait * (0.75 + Math.random() / 2));
+  }
+
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) return;
+    if (asked.size) want([]);
+    if (!socket && !retry) connect();
+  });
+  addEventListener("online", () => { if (!socket) { clearTimeout(retry); connect(); } });
+  addEventListener("pagehide", () => { socket?.close(); socket = null; });
+  addEventListener("pageshow", (event) => { if (event.persisted) { last = ""; connect(); want(parts()); } });
+
+  setInterval(() => {
+    if (!document.hidden) localise(document);
+    if (asked.size) want([]);
+  }, 5000);
+
+  localise(document);
+  if (parts().length) {
+    say("waiting");
+    connect();
+  }
+})();
