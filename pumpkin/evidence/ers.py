@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from pumpkin.evidence import der, tsp
 from pumpkin.evidence.der import Element, NotDer
 from pumpkin.evidence.tsp_query import HASHES, algorithm
+from pumpkin.evidence.tsp_token import in_der_order
 from pumpkin.model.proofs import Verdict
 
 MAX_RECORD_BYTES = 16 * 1024 * 1024
@@ -54,24 +55,26 @@ def build(reduced: Sequence[Sequence[bytes]], token: bytes) -> bytes:
 
 
 def renewal_digest(record: bytes) -> tuple[str, bytes]:
-    """What a time-stamp renewal must stamp: the digest's name, and the digest of the last token (or take that as a
-    leaf among others, and give `renew_timestamp` the way to their root)."""
-    last = parse(record).chains[-1][-1]
-    return last.digest, _hash(last.digest, last.token)
+    """What a time-stamp renewal must stamp: the digest's name, and the digest itself; or take that as a leaf among
+    others, and give `renew_timestamp` the way up from it."""
+    chain = parse(record).chains[-1]
+    name, leaves = chain[0].digest, _token_hashes(chain)
+    return name, leaves[0] if len(leaves) == 1 else _hash(name, b"".join(leaves))
 
 
-def renew_timestamp(record: bytes, token: bytes, reduced: Sequence[Sequence[bytes]] = ()) -> bytes:
-    """The record with one more token in its last chain. `reduced` is empty when the token stamps `renewal_digest`
-    itself. Raises ValueError when token, tree and record do not fit."""
+def renew_timestamp(record: bytes, token: bytes, siblings: Sequence[Sequence[bytes]] = ()) -> bytes:
+    """The record with one more token in its last chain. `siblings` is the reduced hash tree above `renewal_digest`,
+    empty when the token stamps just that. Raises ValueError when token, tree and record do not fit.
+
+    RFC 4998 section 5.2 asks for the last token to be covered; BouncyCastle asks for every token of the chain. The
+    first list holds them all, which suits both.
+    """
     parsed = parse(record)
-    name, leaf = renewal_digest(record)
-    stamp = _stamp(reduced or [[leaf]], token)
-    if _imprint(token)[0] != name:
+    chain = parsed.chains[-1]
+    if _imprint(tsp.token_of(token))[0] != chain[0].digest:
         raise ValueError("a time-stamp renewal keeps its chain's digest algorithm")
-    if reduced and leaf not in reduced[0]:
-        raise ValueError("the tree does not begin with the last token's digest")
-    chains = [_members(chain) for chain in parsed.encoded_chains]
-    chains[-1].append(stamp)
+    chains = [_members(one) for one in parsed.encoded_chains]
+    chains[-1].append(_stamp([_token_hashes(chain), *siblings], token))
     return _record(chains)
 
 
@@ -236,6 +239,10 @@ def _hash(name: str, data: bytes) -> bytes:
     return hashlib.new(name, data).digest()
 
 
+def _token_hashes(chain: Sequence[ArchiveTimeStamp]) -> list[bytes]:
+    return sorted(_hash(stamp.digest, stamp.token) for stamp in chain)
+
+
 def _renewed(leaf: bytes, so_far: bytes, name: str) -> bytes:
     return _hash(name, leaf + _hash(name, so_far))
 
@@ -246,7 +253,7 @@ def _so_far(chains: Sequence[bytes]) -> bytes:
 
 def _stamp(reduced: Sequence[Sequence[bytes]], token: bytes) -> bytes:
     """DER of an ArchiveTimeStamp. A tree of one hash is left out: the token stamps it."""
-    token = tsp.token_of(token)
+    token = in_der_order(tsp.token_of(token))
     name, stamped = _imprint(token)
     lists = [sorted(partial) for partial in reduced if partial]
     if len(lists) > 1 and len(lists[0]) == 1:

@@ -101,6 +101,21 @@ def token_bytes(data: bytes) -> bytes:
     return token.der
 
 
+def in_der_order(token: bytes) -> bytes:
+    """The ContentInfo with its certificates and revocation lists in the order DER wants (openssl writes them as they
+    come), so that whoever encodes it again, as BouncyCastle does, gets the same bytes. No signature covers these."""
+    outer = der.children(token, der.whole(token, der.SEQUENCE))
+    inner = der.children(token, _only(token, outer[1], der.SEQUENCE))
+    parts = [
+        der.put_set(part[0], [der.encoded(token, one) for one in der.children(token, part)])
+        if part[0] in (0xA0, 0xA1)
+        else der.encoded(token, part)
+        for part in inner
+    ]
+    signed = der.put(0xA0, der.put(der.SEQUENCE, *parts))
+    return der.put(der.SEQUENCE, der.encoded(token, outer[0]), signed)
+
+
 def _response(data: bytes) -> Response:
     parts = der.children(data, der.whole(data, der.SEQUENCE))
     if not parts or len(parts) > 2:
