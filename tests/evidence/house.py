@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
-from pumpkin.evidence import bundle, checkpoint, groups, merkle, record, tsp
+from pumpkin.evidence import bundle, checkpoint, groups, merkle, proof, record, tsp
 from pumpkin.evidence.authority import Authority
 from pumpkin.evidence.checkpoint import LogKey
 from pumpkin.model.checks import Check, Observation
@@ -87,7 +87,18 @@ class House:
         ways = []
         for stamp, note in stamps:
             leaves = [one.leaf_hash for one in self.checks[: stamp.size]]
-            ways.append(bundle.Stamped(stamp, note, merkle.inclusion_path(leaves, seq)))
+            batch = [one.group_hash for one in self.checks[stamp.start : stamp.size]]
+            evidence = proof.evidence_record(
+                check.record,
+                check.payload,
+                batch=batch,
+                index=seq - stamp.start,
+                batches=[groups.group_root(batch)],
+                batch_index=0,
+                note=note,
+                response=stamp.response,
+            )
+            ways.append(bundle.Stamped(stamp, note, merkle.inclusion_path(leaves, seq), evidence))
         return bundle.Proof(check, ways, **members)
 
 
