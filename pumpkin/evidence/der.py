@@ -8,6 +8,7 @@ where it begins, and where its contents begin and end in the buffer it was read 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 Element = tuple[int, int, int, int]
 
@@ -115,6 +116,7 @@ def read_time(data: bytes, found: Element) -> int:
     return (moment - _EPOCH) // _MICROSECOND + int(digits[:6].ljust(6, b"0") or b"0")
 
 
+@lru_cache(maxsize=256)
 def dotted(contents: bytes) -> str:
     """Dotted text of an OBJECT IDENTIFIER's contents. Arcs up to 128 bits (2.25 and a UUID) and somewhat more."""
     if not contents or contents[-1] & 0x80 or len(contents) > 128:

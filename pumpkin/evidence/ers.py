@@ -90,6 +90,11 @@ def renew_hashtree(record: bytes, reduced: Sequence[Sequence[bytes]], token: byt
     return _record([*chains, [_stamp(reduced, token)]])
 
 
+def archived(response: bytes) -> bytes:
+    """The token of a response (or a bare one) as records hold it: its certificates in DER order."""
+    return in_der_order(tsp.token_of(response))
+
+
 def tokens(record: bytes) -> list[bytes]:
     """All tokens, oldest first, as ContentInfo in DER."""
     return [stamp.token for chain in parse(record).chains for stamp in chain]
@@ -253,7 +258,7 @@ def _so_far(chains: Sequence[bytes]) -> bytes:
 
 def _stamp(reduced: Sequence[Sequence[bytes]], token: bytes) -> bytes:
     """DER of an ArchiveTimeStamp. A tree of one hash is left out: the token stamps it."""
-    token = in_der_order(tsp.token_of(token))
+    token = archived(token)
     name, stamped = _imprint(token)
     lists = [sorted(partial) for partial in reduced if partial]
     if len(lists) > 1 and len(lists[0]) == 1:
