@@ -263,5 +263,5 @@ def _evidence(
     verdict = ers.verify(data, objects, [*opened.roots, *opened.own_roots], untrusted=untrusted, at=opened.at)
     if not verdict.ok:
         raise Fault("evidence", f"evidence.ers: {verdict.code} {verdict.detail}".rstrip())
-    if ers.tokens(data)[0] != tsp.token_of(response):
+    if ers.tokens(data)[0] != ers.archived(response):
         raise Fault("evidence", "evidence.ers begins with another token than token.tsr")
