@@ -11,7 +11,12 @@ INFO = "http://jabber.org/protocol/disco#info"
 ITEMS = "http://jabber.org/protocol/disco#items"
 
 SERVER = (INFO, ITEMS, "urn:xmpp:ping", "jabber:iq:roster", "jabber:iq:register", "jabber:iq:version", "msgoffline")
-ACCOUNT = (INFO, ITEMS)
+_PEP = (
+    *("access-open", "access-presence", "access-whitelist", "auto-create", "auto-subscribe", "config-node"),
+    *("create-nodes", "delete-nodes", "filtered-notifications", "item-ids", "last-published", "multi-items"),
+    *("persistent-items", "publish", "publish-options", "purge-nodes", "retract-items", "retrieve-items"),
+)
+ACCOUNT = (INFO, ITEMS, *(f"http://jabber.org/protocol/pubsub#{name}" for name in _PEP))
 
 
 def info(asked: Stanza, query: ET.Element, *, account: bool) -> Stanza:
@@ -28,9 +33,12 @@ def info(asked: Stanza, query: ET.Element, *, account: bool) -> Stanza:
     return result(asked, f'<query xmlns="{INFO}">{identity}{features}</query>')
 
 
-def items(asked: Stanza, query: ET.Element) -> Stanza:
-    """No items: the server has no other services."""
+def items(asked: Stanza, query: ET.Element, owner: str, nodes: list[str]) -> Stanza:
+    """An account's PEP nodes; none for the server, which has no other services."""
     if asked.type != "get":
         raise StanzaFault("not-allowed")
     node = query.get("node")
-    return result(asked, f'<query xmlns="{ITEMS}"{f" node={quoted(node)}" if node else ""}/>')
+    if node:
+        return result(asked, f'<query xmlns="{ITEMS}" node={quoted(node)}/>')
+    listed = "".join(f"<item jid={quoted(owner)} node={quoted(name)}/>" for name in nodes)
+    return result(asked, f'<query xmlns="{ITEMS}">{listed}</query>')

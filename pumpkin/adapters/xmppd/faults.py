@@ -36,10 +36,12 @@ class StanzaFault(PumpkinError):
 
     code = "xmpp_stanza"
 
-    def __init__(self, condition: str, text: str = "") -> None:
+    def __init__(self, condition: str, text: str = "", *, detail: str = "") -> None:
         super().__init__(text or condition)
         self.condition = condition
         self.text = text
+        self.detail = detail
+        """XML of the application's own condition, if it has one."""
 
     @property
     def kind(self) -> str:

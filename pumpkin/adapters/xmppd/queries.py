@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from pumpkin.adapters.xmppd import disco, roster
+from pumpkin.adapters.xmppd import disco, pep, roster
 from pumpkin.adapters.xmppd.accounts import AccountStore
 from pumpkin.adapters.xmppd.addresses import Address
 from pumpkin.adapters.xmppd.faults import StanzaFault
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 PING = "urn:xmpp:ping"
 SESSION = "urn:ietf:params:xml:ns:xmpp-session"
 VERSION = "jabber:iq:version"
-PUBSUB = "http://jabber.org/protocol/pubsub"
-OWNER = "http://jabber.org/protocol/pubsub#owner"
+
+# What the server answers in an account's stead; a cheap look before the stanza is read.
+_STAND_IN = (pep.NAMESPACE.encode(), disco.INFO.encode())
 
 Answer = Callable[[Session, Stanza, ET.Element], Awaitable[Stanza]]
 
@@ -45,6 +46,8 @@ class Queries:
             REGISTER: self._register,
             disco.INFO: self._info,
             disco.ITEMS: self._items,
+            pep.NAMESPACE: self._pubsub,
+            pep.OWNER: self._pubsub,
         }
 
     async def ask(self, session: Session, asked: Stanza, to: Address | None) -> None:
@@ -59,7 +62,20 @@ class Queries:
 
     async def for_other(self, session: Session, asked: Stanza, to: Address) -> bool:
         """A get or set to somebody else's account; False when the server does not answer in its stead."""
-        return False
+        if not any(name in asked.inner for name in _STAND_IN):
+            return False
+        child = asked.child()
+        namespace = _namespace(child) if child is not None else ""
+        if child is not None and namespace in (pep.NAMESPACE, pep.OWNER):
+            session.deliver(await self._router.pep.ask(session, asked, child, to.bare))
+            return True
+        if child is None or namespace != disco.INFO or self._router.is_attached(to.user):
+            return False
+        item = await self._router.rosters.item(to.bare, session.bare)
+        if item is None or not item.heard:
+            return False
+        session.deliver(disco.info(asked, child, account=True))
+        return True
 
     async def _nothing(self, session: Session, asked: Stanza, child: ET.Element) -> Stanza:
         return result(asked)
@@ -78,11 +94,17 @@ class Queries:
         return await self._registrar.change(session.user, asked, child)
 
     async def _info(self, session: Session, asked: Stanza, child: ET.Element) -> Stanza:
-        own = asked.attributes.get("to") == self._router.domain
-        return disco.info(asked, child, account=not own)
+        return disco.info(asked, child, account=asked.attributes.get("to") != self._router.domain)
 
     async def _items(self, session: Session, asked: Stanza, child: ET.Element) -> Stanza:
-        return disco.items(asked, child)
+        account = asked.attributes.get("to") != self._router.domain
+        nodes = await self._router.pep.nodes(session.bare) if account else []
+        return disco.items(asked, child, session.bare, nodes)
+
+    async def _pubsub(self, session: Session, asked: Stanza, child: ET.Element) -> Stanza:
+        if asked.attributes.get("to") == self._router.domain:
+            raise StanzaFault("service-unavailable")
+        return await self._router.pep.ask(session, asked, child, session.bare)
 
 
 def _namespace(element: ET.Element) -> str:

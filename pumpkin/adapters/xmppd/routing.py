@@ -6,9 +6,11 @@ from collections.abc import Iterable
 
 from pumpkin.adapters.xmppd.accounts import AccountStore
 from pumpkin.adapters.xmppd.addresses import Address, parse
+from pumpkin.adapters.xmppd.capabilities import Capabilities
 from pumpkin.adapters.xmppd.faults import StanzaFault
 from pumpkin.adapters.xmppd.limits import Limits
 from pumpkin.adapters.xmppd.offline import Offline
+from pumpkin.adapters.xmppd.pep import Pep
 from pumpkin.adapters.xmppd.presence import Presences
 from pumpkin.adapters.xmppd.queries import Queries
 from pumpkin.adapters.xmppd.roster import Rosters
@@ -28,6 +30,8 @@ class Router:
         self.rosters = Rosters(store, self.sessions, limits.roster)
         self.offline = Offline(store, domain, limits, self._receivers, self.hand)
         self.presences = Presences(domain, self.rosters, self.offline, self.sessions, self.exists)
+        self.pep = Pep(store, self.rosters, self.sessions, limits)
+        self.presences.appeared = Capabilities(domain, self.pep).appeared
         self._queries = queries
         queries.serve(self)
 
@@ -39,6 +43,10 @@ class Router:
     def session(self, user: str, resource: str) -> Session | None:
         """One bound resource."""
         return self._sessions.get(user, {}).get(resource)
+
+    def is_attached(self, user: str) -> bool:
+        """Whether an agent of this process answers for this account."""
+        return user in self._attached
 
     async def exists(self, user: str) -> bool:
         """Whether somebody is or may be there: an account, or an agent of this process."""

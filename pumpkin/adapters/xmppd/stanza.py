@@ -129,7 +129,7 @@ def result(asked: Stanza, inner: str = "", *, sender: str | None = None) -> Stan
 def error(asked: Stanza, fault: StanzaFault, *, sender: str | None = None) -> Stanza:
     """The error stanza that answers `asked`."""
     text = f'<text xmlns="{STANZAS}">{escape(fault.text)}</text>' if fault.text else ""
-    inner = f'<error type="{fault.kind}"><{fault.condition} xmlns="{STANZAS}"/>{text}</error>'
+    inner = f'<error type="{fault.kind}"><{fault.condition} xmlns="{STANZAS}"/>{text}{fault.detail}</error>'
     answer = result(asked, inner, sender=sender)
     answer.name = asked.name
     answer.attributes["type"] = "error"
