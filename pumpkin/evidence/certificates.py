@@ -15,7 +15,7 @@ from functools import lru_cache
 from threading import Lock
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import verification
@@ -40,7 +40,10 @@ _BAD = (
     Warning,
 )
 _DEPTH = 8
-_CHAINS_KEPT = 512
+_CHAINS_KEPT = 256
+_POOL_KEPT = 32
+_MAX_BYTES = 32 * 1024
+_MAX_SIGNATURES = 200
 _MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -66,11 +69,11 @@ class Certificate:
         return self.x509.subject.rfc4514_string()
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)
 def read(data: bytes) -> Certificate | None:
     """The certificate in this DER, or None when it cannot be used at all."""
     try:
-        if _serial(data) <= 0:
+        if len(data) > _MAX_BYTES or _serial(data) <= 0:
             return None
         found = x509.load_der_x509_certificate(data)
         extensions = found.extensions
@@ -198,7 +201,7 @@ def chain(
     if known and known.not_before <= moment <= known.not_after:
         return known.chain
     found = _build(leaf, pool, roots, moment)
-    if found:
+    if found and len(pool) <= _POOL_KEPT:
         with _known_lock:
             _known[key] = _Known(found, max(one.not_before for one in found), min(one.not_after for one in found))
             while len(_known) > _CHAINS_KEPT:
@@ -227,11 +230,37 @@ def _build(
             .extension_policies(ca_policy=_CA, ee_policy=_LEAF)
             .build_client_verifier()
         )
-        found = verifier.verify(leaf.x509, [one.x509 for one in pool])
+        found = verifier.verify(leaf.x509, [one.x509 for one in _anchored(pool, roots)])
     except (verification.VerificationError, *_BAD):
         return None
     by_bytes = (read(_der(one)) for one in found.chain)
     return tuple(one for one in by_bytes if one)
+
+
+def _anchored(pool: Sequence[Certificate], roots: Sequence[Certificate]) -> list[Certificate]:
+    """Those of the pool that the roots vouch for, directly or through one another. Without this, a token stuffed with
+    CAs that sign each other makes the search for a path grow with the eighth power of their number."""
+    trusted, rest, left = list(roots), list(pool), _MAX_SIGNATURES
+    at = 0
+    while at < len(trusted) and rest:
+        issuer, others = trusted[at], []
+        for one in rest:
+            if one.issuer == issuer.subject and left > 0:
+                left -= 1
+                if _signed_by(one, issuer):
+                    trusted.append(one)
+                    continue
+            others.append(one)
+        rest, at = others, at + 1
+    return trusted[len(roots) :]
+
+
+def _signed_by(certificate: Certificate, issuer: Certificate) -> bool:
+    try:
+        certificate.x509.verify_directly_issued_by(issuer.x509)
+    except (InvalidSignature, *_BAD):
+        return False
+    return True
 
 
 def _ca_constraints(

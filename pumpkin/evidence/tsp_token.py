@@ -15,6 +15,9 @@ from pumpkin.evidence.tsp_query import algorithm, imprint
 MAX_RESPONSE_BYTES = 1024 * 1024
 """More than any response with certificates and revocation lists; the network's own limit is 64 KiB."""
 
+_MAX_FIELD_BYTES = 1024
+"""Of a serial number or name. RFC 3161 wants 20 bytes taken for a serial; Python prints numbers of some 1,700."""
+
 SIGNED_DATA = der.put_oid("1.2.840.113549.1.7.2")[2:]
 TST_INFO = "1.2.840.113549.1.9.16.1.4"
 
@@ -202,7 +205,7 @@ def _info(content: bytes) -> Info:
     nonce = der.read_integer(content, rest.pop(0)) if rest and rest[0][0] == der.INTEGER else None
     tsa = content[rest[0][2] : rest.pop(0)[3]] if rest and rest[0][0] == 0xA0 else None
     critical = _critical(content, rest.pop(0)) if rest and rest[0][0] == 0xA1 else ()
-    if rest:
+    if rest or max(parts[3][3] - parts[3][2], len(tsa or b"")) > _MAX_FIELD_BYTES:
         raise NotDer("TSTInfo")
     return Info(
         der.read_integer(content, parts[0]),

@@ -160,6 +160,7 @@ class Forge:
     imprint_parameters: bytes = NULL
     imprint_digest: bytes | None = None
     policy: str = POLICY
+    serial: int = 4711
     nonce: int | None = None
     gen_time: int = NOW_US
     gen_time_text: bytes | None = None
@@ -201,7 +202,7 @@ class Forge:
             der.put_integer(self.version),
             der.put_oid(self.policy),
             der.put(der.SEQUENCE, stamp, der.put(der.OCTET_STRING, hashed)),
-            der.put_integer(4711),
+            der.put_integer(self.serial),
             moment,
             self.accuracy,
             self.ordering,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -240,6 +241,7 @@ REFUSED: dict[str, tuple[str, Callable[[], Given]]] = {
     "TSTInfo of version 2": ("malformed", lambda: given(version=2)),
     "an impossible date": ("malformed", lambda: given(gen_time_text=b"20260231120000Z")),
     "local time": ("malformed", lambda: given(gen_time_text=b"20260601120000+0200")),
+    "serial number of a megabyte": ("malformed", lambda: given(serial=1 << 8_000_000)),
     "accuracy of 1000 ms": ("malformed", lambda: given(accuracy=b"\x30\x04\x80\x02\x03\xe8")),
     "imprint of another length": ("malformed", lambda: given(imprint_digest=DIGEST[:20])),
     "a query that is none": ("malformed", lambda: given(verify={"query": b"\x30\x00"})),
@@ -383,6 +385,18 @@ FLAGGED = {
 @pytest.mark.parametrize("case", ACCEPTED)
 def test_flags_what_is_unusual_and_unsigned(case: str) -> None:
     assert bool(judged(ACCEPTED[case]()).warnings) is (case in FLAGGED)
+
+
+def test_cas_that_sign_each_other_do_not_make_the_search_endless() -> None:
+    """Sixty certificates of two names and keys, all CAs, each rightly signed by the other: no root among them."""
+    one, two = party("One", ca=True, n=80), party("Two", ca=True, n=81)
+    crowd = [party("One", two, ca=True, n=80).der for _ in range(30)]
+    crowd += [party("Two", one, ca=True, n=81).der for _ in range(30)]
+    own = party("TSA", one, n=2)
+    began = time.monotonic()
+    assert judged(given(own, certificates=[own.der, *crowd])).code == "chain"
+    assert judged(given(certificates=[leaf().der, middle().der, *crowd])).code == "ok"
+    assert time.monotonic() - began < 2
 
 
 def test_a_verdict_tells_what_the_token_says() -> None:
