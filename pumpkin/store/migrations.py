@@ -1,0 +1,76 @@
+"""Brings a database's schema forward: numbered files, each applied once, in order, never back."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from pumpkin.errors import StartError
+
+LOCK = 0x70756D706B696E  # "pumpkin"; every node that starts takes it in turn
+_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One file of sql/migrations: its number, its name without number, its text."""
+
+    number: int
+    name: str
+    text: str
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the text, hex: a file changed after it was applied is noticed."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def read(folder: Path) -> list[Migration]:
+    """The migrations in `folder` by number. StartError for a number that is missing or twice there."""
+    found = []
+    for path in sorted(folder.glob("*.sql")):
+        match = _NAME.match(path.name)
+        if match is None:
+            raise StartError(f"The migration {path.name} is not named like 0001_name.sql.")
+        found.append(Migration(int(match[1]), match[2], path.read_text("utf-8")))
+    if [one.number for one in found] != list(range(1, len(found) + 1)):
+        raise StartError(f"The migrations in {folder} are not numbered from 0001 without a gap.")
+    return found
+
+
+async def apply(
+    connection: asyncpg.Connection[Any], queries: Any, wanted: list[Migration], *, dry_run: bool = False
+) -> list[str]:
+    """Apply what is missing, all in one transaction; the names of what was (or, with `dry_run`, would be) applied.
+
+    StartError when the database was brought further by a newer Pumpkin, or by a file that has since changed.
+    """
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        await queries.migrations_lock(connection, lock=LOCK)
+        await queries.migrations_table(connection)
+        applied = {row["number"]: row["digest"] async for row in queries.migrations_applied(connection)}
+        _compare(applied, wanted)
+        missing = [one for one in wanted if one.number not in applied]
+        for one in missing:
+            await connection.execute(one.text)
+            await queries.migrations_add(connection, number=one.number, name=one.name, digest=one.digest)
+    except BaseException:
+        await transaction.rollback()
+        raise
+    await (transaction.rollback() if dry_run else transaction.commit())
+    return [f"{one.number:04d}_{one.name}" for one in missing]
+
+
+def _compare(applied: dict[int, str], wanted: list[Migration]) -> None:
+    if applied and max(applied) > len(wanted):
+        raise StartError("The database was made by a newer Pumpkin; install that version, or a newer one.")
+    for one in wanted:
+        if applied.get(one.number, one.digest) != one.digest:
+            raise StartError(f"The migration {one.number:04d}_{one.name} was changed after this database applied it.")

@@ -1,0 +1,55 @@
+-- name: people_get^
+-- One person, with the password's Argon2 hash.
+select name, password, role, created, must_change, disabled from people where name = :name;
+
+-- name: people_all
+-- Everybody by name.
+select name, role, created, must_change, disabled from people order by name;
+
+-- name: people_any$
+-- Whether there is anybody at all.
+select exists (select 1 from people);
+
+-- name: people_add$
+-- Make a person where there is none of this name.
+insert into people (name, password, role, created, must_change)
+values (:name, :password, :role, :created, :must_change)
+on conflict (name) do nothing returning name;
+
+-- name: people_set_password$
+-- Another password; every session of the person ends.
+with gone as (delete from sessions where name = :name)
+update people set password = :password, must_change = :must_change where name = :name returning name;
+
+-- name: people_rehash!
+-- The same password under newer parameters, unless it was changed meanwhile.
+update people set password = :password where name = :name and password = :old;
+
+-- name: people_set_role$
+-- Another role; sessions see it at their next request.
+update people set role = :role where name = :name returning name;
+
+-- name: people_disable$
+-- Let a person in no more, or again; sessions end.
+with gone as (delete from sessions where name = :name)
+update people set disabled = :disabled where name = :name returning name;
+
+-- name: people_remove$
+-- Remove a person with all sessions.
+delete from people where name = :name returning name;
+
+-- name: sessions_open!
+-- A session known by the hash of its token; those that have ended are swept.
+with swept as (delete from sessions where expires < :created)
+insert into sessions (token_hash, name, csrf, created, expires)
+values (:token_hash, :name, :csrf, :created, :expires);
+
+-- name: sessions_get^
+-- A session that lives, with its person.
+select s.name, s.csrf, s.created, s.expires, p.role, p.must_change
+from sessions s join people p on p.name = s.name
+where s.token_hash = :token_hash and s.expires > :now and not p.disabled;
+
+-- name: sessions_close!
+-- End one session.
+delete from sessions where token_hash = :token_hash;

@@ -1,0 +1,84 @@
+-- name: proofs_checkpoint_add!
+-- One more signed tree head.
+insert into checkpoints (size, start, root, group_root, note, sealed)
+values (:size, :start, :root, :group_root, :note, :sealed);
+
+-- name: proofs_checkpoint_note!
+-- A note with more signatures: witnesses sign later.
+update checkpoints set note = :note where size = :size;
+
+-- name: proofs_tiles_put!
+-- The tiles a checkpoint changed; a partial one is replaced by its fuller self.
+insert into tiles (level, n, hashes)
+select * from unnest(:levels::int[], :ns::bigint[], :hashes::bytea[])
+on conflict (level, n) do update set hashes = excluded.hashes;
+
+-- name: proofs_checkpoint_latest^
+-- The newest tree head.
+select size, start, root, group_root, note, sealed from checkpoints order by size desc limit 1;
+
+-- name: proofs_checkpoint^
+-- The tree head of exactly this size.
+select size, start, root, group_root, note, sealed from checkpoints where size = :size;
+
+-- name: proofs_checkpoint_covering^
+-- The first tree head that contains this place of the log.
+select size, start, root, group_root, note, sealed from checkpoints where size > :seq order by size limit 1;
+
+-- name: proofs_checkpoints
+-- The tree heads that added the records :start up to :stop, in order.
+select size, start, root, group_root, note, sealed from checkpoints
+where size > :start and size <= :stop order by size;
+
+-- name: proofs_tile$
+-- One tile above the leaves: up to 256 hashes of 32 bytes.
+select hashes from tiles where level = :level and n = :n;
+
+-- name: proofs_stamp_add$
+-- One more verified token over a checkpoint; nothing when this authority has stamped this size already.
+insert into stamps (authority, start, size, anchor, query, response, chain, gen_time, accuracy, self_asserted, revocation)
+values (:authority, :start, :size, :anchor, :query, :response, :chain, :gen_time, :accuracy, :self_asserted,
+    :revocation)
+on conflict (authority, size) do nothing
+returning id;
+
+-- name: proofs_stamp_latest^
+-- An authority's newest stamp.
+select id, authority, start, size, anchor, query, response, chain, gen_time, accuracy, self_asserted, revocation
+from stamps where authority = :authority order by size desc limit 1;
+
+-- name: proofs_stamps_for
+-- For each authority the first stamp that covers this place of the log: an authority's stamps follow each other without
+-- a gap, so that is the one stamp whose range holds it.
+with recursive names (authority) as (
+    (select s.authority from stamps s order by s.authority limit 1)
+    union all
+    select (select s.authority from stamps s where s.authority > names.authority order by s.authority limit 1)
+    from names where names.authority is not null
+)
+select s.id, s.authority, s.start, s.size, s.anchor, s.query, s.response, s.chain, s.gen_time, s.accuracy,
+    s.self_asserted, s.revocation
+from names
+cross join lateral (
+    select * from stamps t where t.authority = names.authority and t.size > :seq order by t.size limit 1
+) s
+where names.authority is not null
+order by s.authority;
+
+-- name: proofs_stamped$
+-- How many checks at least one authority has stamped: everything below the newest stamp.
+select coalesce((select size from stamps order by size desc limit 1), 0);
+
+-- name: proofs_token_add!
+-- A check's own token (the SCANDALE way); the first one stays.
+insert into tokens (check_id, token, gen_time, accuracy, tsa, stored)
+values (:check_id, :token, :gen_time, :accuracy, :tsa, :stored)
+on conflict (check_id) do nothing;
+
+-- name: proofs_token^
+-- A check's own token.
+select n, check_id, token, gen_time, accuracy, tsa, stored from tokens where check_id = :check_id;
+
+-- name: proofs_tokens
+-- Own tokens in insertion order.
+select n, check_id, token, gen_time, accuracy, tsa, stored from tokens order by n offset :skip limit :most;
