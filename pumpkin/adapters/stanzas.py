@@ -39,6 +39,7 @@ COMMANDS = "http://jabber.org/protocol/commands"
 VERSION = "jabber:iq:version"
 PING = "urn:xmpp:ping"
 RECEIPTS = "urn:xmpp:receipts"
+FORMS = "jabber:x:data"
 
 INFLATED_LIMIT = 16 * 1024 * 1024
 COMPRESS_FROM = 2_048

@@ -198,7 +198,7 @@ def _content(observation: Observation, payload_hash: bytes, detail: bytes) -> by
             observation.type,
             observation.format,
             observation.agent,
-            observation.observed,
+            observation.observed if observation.dated else None,
             observation.media,
             observation.direct,
         ]

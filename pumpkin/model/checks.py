@@ -23,7 +23,8 @@ class Observation:
     `agent` is a bare JID, or "key:<prefix>" for an external system; `payload` the exact bytes that are proven
     (rulings.md 5); `detail` the optional keys of rulings.md 39 that are present; `wire` what an old shape must give
     back (`{"version", "format", "meta", ...}` as it came), null for native checks; `after` the hash of the last
-    checkpoint the source had seen (hex, 64 digits); `signature` and `key_id` the probe's Ed25519 (hex).
+    checkpoint the source had seen (hex, 64 digits); `signature` and `key_id` the probe's Ed25519 (hex). `dated` is
+    false when the source named no time and `observed` is ours: sent again it is still the same observation.
     """
 
     id: UUID
@@ -41,6 +42,7 @@ class Observation:
     wire: Mapping[str, Any] | None = None
     direct: bool = False
     encrypted: bool = False
+    dated: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,6 +139,7 @@ def from_native(body: Mapping[str, Any], *, agent: str, now: int | None = None, 
         detail=_detail(check),
         direct=check.proof == "direct",
         encrypted=encrypted,
+        dated=check.observed is not None,
     )
 
 

@@ -77,6 +77,7 @@ class Spool:
         self._base: sqlite3.Connection | None = None
         self._size = 0
         self.arrived = asyncio.Event()
+        self._left = asyncio.Event()
 
     @classmethod
     async def open(cls, path: Path, *, limit_bytes: int = 256 * 1024 * 1024) -> Spool:
@@ -106,10 +107,18 @@ class Spool:
     async def acknowledge(self, places: Iterable[int]) -> None:
         """Forget what the server has stored."""
         await self._do(lambda: self._forget(list(places)))
+        self._left.set()
+
+    async def emptied(self) -> None:
+        """Until nothing waits."""
+        while (await self.counts()).waiting:
+            await self._left.wait()
+            self._left.clear()
 
     async def set_aside(self, n: int, code: str, reason: str) -> None:
         """Take out of the queue what the server will never take, and keep it with the reason."""
         await self._do(lambda: self._set_aside(n, code, reason))
+        self._left.set()
 
     async def counts(self) -> Counts:
         """The figures now."""

@@ -1,0 +1,501 @@
+"""Holds the aggregator's XMPP session: messages and checks in, the board of presence kept, commands out.
+
+What arrives is authorised by the registry (`approved`, which this actor keeps), made an observation by the one parser,
+handed to `receive`, and answered after the commit. Every refusal is logged with its sender, counted and answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+from xml.etree.ElementTree import Element
+
+import structlog
+
+from actors.base import LoopActor
+from pumpkin.adapters import commands, stanzas
+from pumpkin.adapters.session import Session
+from pumpkin.adapters.stanzas import name
+from pumpkin.bus import Bus
+from pumpkin.errors import Backpressure, InvalidJson, PumpkinError, Unavailable, UnknownAgent
+from pumpkin.model import introduction, wire
+from pumpkin.model.agents import Board, Message, bare
+from pumpkin.model.checks import Observation, Receipt
+from pumpkin.model.presence import Roll
+from pumpkin.store import fleet
+from pumpkin.store.database import Database
+
+log = structlog.get_logger("pumpkin.gateway")
+
+FLUSH_S = 0.25
+REGISTRY_S = 2.0
+UPTIME_S = 60.0
+MESSAGES_LIMIT = 20_000
+NEWCOMERS_LIMIT = 1_000
+CHECK_BODY_KEPT = 4_096
+THREAD_BYTES = 1024 * 1024
+REFUSABLE = (None, "", "inform", "request", "query", "propose", "subscribe", "tell")
+CHECK_ONTOLOGIES = ("probeAgentOntology", "check", "checks")
+
+Receive = Callable[[Observation], Awaitable[Receipt]]
+
+
+class Gateway(LoopActor):
+    """`open_session()` gives a session not yet started (in process, or a connection of its own).
+
+    `approved` is the set of bare JIDs that may deliver: this actor keeps it equal to the registry, also when the
+    command line changes that. `checkpoint()` is the hash of the newest checkpoint (hex, empty when there is none), told
+    with each receipt. The public coroutines are called on the loop, not asked.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        bus: Bus,
+        *,
+        open_session: Callable[[], Session],
+        receive: Receive,
+        approved: set[str] | None = None,
+        checkpoint: Callable[[], str] = lambda: "",
+        now: Callable[[], int] = lambda: time.time_ns() // 1_000,
+    ) -> None:
+        super().__init__()
+        self._db, self._bus, self._receive, self._now = db, bus, receive, now
+        self._open_session, self._checkpoint = open_session, checkpoint
+        self.approved = approved if approved is not None else set()
+        self._states: dict[str, str] = {}
+        self._session: Session | None = None
+        self._roll = Roll()
+        self._asking: dict[str, set[str]] = {}  # who asked to see us, under which of our names
+        self._here: dict[str, Callable[[str], Any]] = {}
+        self._messages: deque[Message] = deque()
+        self._news: dict[str, tuple[int, int | None, int]] = {}
+        self._newcomers: set[str] = set()
+        self._flushing = asyncio.Lock()
+        self.counts: Counter[str] = Counter()
+
+    # -- what others read and call
+
+    @property
+    def board(self) -> Board:
+        """Everybody's presence now."""
+        return self._roll.board
+
+    @property
+    def connected(self) -> bool:
+        """Whether the XMPP session stands."""
+        return self._session is not None and self._session.connected
+
+    def status(self) -> dict[str, Any]:
+        """Figures for a page or metric: what came, what was refused and why, what waits to be written."""
+        return {"connected": self.connected, "unwritten": len(self._messages), **self.counts}
+
+    def knows(self, agent: str) -> bool:
+        """Whether checks of `agent` (bare JID) are taken."""
+        return agent in self.approved
+
+    async def send_message(
+        self, jid: str, body: str, metadata: Mapping[str, str] | None = None, thread: str | None = None
+    ) -> str:
+        """Say something to an agent as the aggregator; the message's id. Unavailable without a session."""
+        stanza = stanzas.message(jid, body, metadata, thread=thread)
+        self._line().send(stanza)
+        said = stanzas.read_message(stanza, self._now())
+        if said is not None:
+            self._keep(replace(said, sender=bare(self._line().jid), to=jid))
+        return stanza.get("id", "")
+
+    async def approve(self, jid: str, who: str = "") -> None:
+        """Let an agent in: its checks are taken, its request to see us is granted, and we ask to see it."""
+        jid = bare(jid)
+        await fleet.decide(self._db, jid, "approved", self._now())
+        log.info("agent approved", jid=jid, who=who)
+        self._decided(jid, "approved")
+
+    async def revoke(self, jid: str, who: str = "") -> None:
+        """Shut an agent out: nothing of it is taken, and it no longer sees us."""
+        jid = bare(jid)
+        await fleet.decide(self._db, jid, "revoked", self._now())
+        log.info("agent revoked", jid=jid, who=who)
+        self._decided(jid, "revoked")
+
+    async def command(
+        self,
+        jid: str,
+        node: str,
+        form: commands.Form | None = None,
+        sid: str | None = None,
+        action: str = "execute",
+    ) -> dict[str, Any]:
+        """One step of an agent's ad hoc command (XEP-0050); its answer as JSON."""
+        return await commands.execute(self._line(), self._reach(jid), node, form, sid, action)
+
+    async def commands_of(self, jid: str) -> list[dict[str, str]]:
+        """The commands an agent offers; none for one in this process."""
+        return [] if bare(jid) in self._here else await commands.offered(self._line(), self._reach(jid))
+
+    async def run_agent(self, jid: str, job: str | Mapping[str, Any] = "") -> dict[str, Any]:
+        """Have an agent run a job now: in process, by its command `run`, else by a message of performative request."""
+        wanted = job if isinstance(job, str) else str(job.get("behaviour") or job.get("job") or "")
+        here = self._here.get(bare(jid))
+        if here is not None:
+            here(wanted)
+            return {"channel": "process"}
+        try:
+            answer = await self.command(jid, "run", {"job": wanted}, None, "complete")
+        except stanzas.StanzaError as error:
+            if error.condition not in ("service-unavailable", "feature-not-implemented", "item-not-found"):
+                raise
+            ident = await self.send_message(jid, wanted, {"performative": "request", "ontology": "run"})
+            return {"channel": "message", "id": ident}
+        return {"channel": "command", **answer}
+
+    async def adopt(self, jid: str, run: Callable[[str], Any], site: str = "") -> None:
+        """An agent of this process: approved and available from now on; `run(job name)` is how it is asked."""
+        jid = bare(jid)
+        await fleet.decide(self._db, jid, "approved", self._now())
+        self._decided(jid, "approved")
+        self._here[jid] = run
+        self._note(jid, "process", "available", "")
+
+    async def report(self, jid: str, document: Mapping[str, Any]) -> None:
+        """What an agent of this process says of itself, as others say it by message."""
+        await fleet.report(self._db, bare(jid), introduction.read(document), self._now())
+
+    # -- its life
+
+    async def on_start(self) -> None:
+        self._states = await fleet.states(self._db)
+        self._learn()
+        opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        keeper = self.spawn(self._hold(opened), "gateway session")
+        await asyncio.wait([opened, keeper], return_when=asyncio.FIRST_COMPLETED)
+        if not opened.done():
+            await keeper
+        _ = self.spawn(self._again(FLUSH_S, self._flush), "gateway writer")
+        _ = self.spawn(self._again(REGISTRY_S, self._refresh), "gateway registry")
+        _ = self.spawn(self._again(UPTIME_S, self._uptime), "gateway uptime")
+
+    async def on_stop(self) -> None:
+        if self._session is not None:
+            await self._session.stop()
+        with contextlib.suppress(PumpkinError):
+            await self._uptime()
+            await self._flush()
+
+    async def _hold(self, opened: asyncio.Future[None]) -> None:
+        """The session, closed however this actor ends."""
+        session = self._open_session()
+        session.on_message, session.on_presence = self._heard, self._presence
+        session.on_ready, session.on_lost = self._ready, self._gone
+        session.features |= {stanzas.CHECK, "urn:pumpkin:duty:aggregator", "urn:pumpkin:behaviour:cyclic"}
+        session.serve("set", name("check", stanzas.CHECK), self._check)
+        self._session = session
+        try:
+            session.start()
+            opened.set_result(None)
+            await asyncio.Event().wait()
+        finally:
+            await session.stop()
+
+    async def _again(self, period_s: float, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await asyncio.sleep(period_s)
+            try:
+                await work()
+            except Unavailable as error:
+                self.counts["database_away"] += 1
+                log.warning("not written yet", reason=error.message)
+
+    def _ready(self) -> None:
+        line = self._line()
+        line.send(stanzas.iq("get", None, None, Element(name("query", "jabber:iq:roster"))))
+        line.send(stanzas.presence(status="Pumpkin's aggregator"))
+
+    def _gone(self) -> None:
+        for jid in self._roll.forget_all(self._now()):
+            if jid in self._here:
+                self._note(jid, "process", "available", "")
+            else:
+                self._announce(jid)
+
+    def _line(self) -> Session:
+        if self._session is None or not self._session.connected:
+            raise Unavailable("There is no XMPP session at the moment.")
+        return self._session
+
+    def _reach(self, jid: str) -> str:
+        """The full JID of an agent's most available resource."""
+        if "/" in jid:
+            return jid
+        reached = self._roll.resources(bare(jid))
+        if not reached or bare(jid) in self._here:
+            raise Unavailable(f"{jid} is not connected by XMPP at the moment.")
+        return reached[0]
+
+    # -- presence
+
+    def _presence(self, stanza: Element) -> None:
+        kind, sender = stanza.get("type"), stanza.get("from", "")
+        try:
+            jid = bare(sender)
+        except ValueError:
+            return
+        if kind in (None, "unavailable"):
+            show, status = stanzas.read_presence(stanza)
+            self._note(jid, sender.partition("/")[2], show, status)
+        elif kind == "subscribe":
+            _ = self.spawn(self._subscribe(jid, stanza.get("to", "").partition("/")[0]))
+        elif kind == "unsubscribe":
+            self._say(stanzas.presence("unsubscribed", to=jid))
+
+    def _note(self, jid: str, resource: str, show: str, status: str) -> None:
+        if self._session is not None and jid == self._session.jid.partition("/")[0]:
+            return
+        now = self._now()
+        if self._roll.note(jid, resource, show, status, now):
+            self._announce(jid)
+        self._seen(jid, now)
+
+    def _announce(self, jid: str) -> None:
+        one = self._roll.board.agents[jid]
+        self._bus.publish("presence.changed", {"jid": jid, "show": one.show, "status": one.status})
+
+    async def _subscribe(self, jid: str, ours: str) -> None:
+        """Somebody asks to see us: granted to the approved at once, to a newcomer when somebody approves it."""
+        try:
+            state = await self._state(jid)
+        except Unavailable:
+            return  # the server repeats the request at our next presence; so does the agent
+        if state == "approved":
+            self._grant(jid, {ours} - {""})
+        elif state == "revoked":
+            self._say(stanzas.presence("unsubscribed", to=jid))
+        elif len(self._asking) < NEWCOMERS_LIMIT:
+            self._asking.setdefault(jid, set()).add(ours)
+            log.info("subscription waits for approval", jid=jid)
+            self._bus.publish("presence.changed", {"jid": jid, "show": "unavailable", "status": "asks to be approved"})
+
+    def _grant(self, jid: str, names: set[str]) -> None:
+        for ours in names or {""}:
+            for kind in ("subscribed", "subscribe"):
+                stanza = stanzas.presence(kind, to=jid)
+                if ours:
+                    stanza.set("from", ours)
+                self._say(stanza)
+
+    def _say(self, stanza: Element) -> None:
+        with contextlib.suppress(Unavailable):
+            self._line().send(stanza)
+
+    # -- the registry
+
+    async def _state(self, jid: str) -> str:
+        """The agent's state, looked up again unless it is approved; a newcomer is written down as pending."""
+        if jid in self.approved:
+            return "approved"
+        state = await fleet.state(self._db, jid)
+        if state is None:
+            if len(self._newcomers) >= NEWCOMERS_LIMIT:
+                return "pending"
+            self._newcomers.add(jid)
+            state = await fleet.meet(self._db, jid, self._now())
+        if self._states.get(jid) != state:
+            self._decided(jid, state)
+        return state
+
+    async def _refresh(self) -> None:
+        """Take over what another process (the command line) decided."""
+        found = await fleet.states(self._db)
+        old, self._states = self._states, found
+        for jid in old.keys() - found.keys():
+            self._decided(jid, "revoked")
+            self._states.pop(jid, None)
+        for jid, state in found.items():
+            if old.get(jid) != state:
+                self._decided(jid, state)
+        self._newcomers &= {jid for jid, state in found.items() if state == "pending"}
+
+    def _decided(self, jid: str, state: str) -> None:
+        before = self._states.get(jid)
+        self._states[jid] = state
+        self._learn()
+        if state == "approved" and before != "approved":
+            self._grant(jid, self._asking.pop(jid, set()))
+        elif state == "revoked" and before != "revoked":
+            self._asking.pop(jid, None)
+            self._say(stanzas.presence("unsubscribed", to=jid))
+            self._say(stanzas.presence("unsubscribe", to=jid))
+
+    def _learn(self) -> None:
+        """Make `approved`, which others hold too, what the registry says."""
+        wanted = {jid for jid, state in self._states.items() if state == "approved"}
+        self.approved -= self.approved - wanted
+        self.approved |= wanted
+
+    async def _admit(self, sender: str) -> str:
+        """The sender's bare JID; UnknownAgent unless it is approved."""
+        try:
+            jid = bare(sender)
+        except ValueError:
+            raise UnknownAgent from None
+        if await self._state(jid) != "approved":
+            raise UnknownAgent
+        return jid
+
+    # -- checks and messages
+
+    async def _check(self, iq: Element) -> Element:
+        """A check delivered natively (rulings.md 40): answered after the commit."""
+        sender = iq.get("from", "")
+        try:
+            jid = await self._admit(sender)
+            element = iq[0]
+            body = await _in_thread(len(element.text or ""), stanzas.read_check, element)
+            seen = await _in_thread(len(element.text or ""), _observation, body, jid)
+            receipt = await self._receive(seen)
+        except PumpkinError as error:
+            self._refused(sender, error)
+            raise
+        self._took(jid, receipt)
+        return stanzas.stored(iq, str(seen.id), receipt.seq, self._checkpoint())
+
+    async def _heard(self, stanza: Element) -> None:
+        """A message: kept and announced; a check in it is stored and confirmed, a report taken over."""
+        said = stanzas.read_message(stanza, self._now())
+        if said is None or stanza.get("type") in ("error", "groupchat"):
+            return
+        self.counts["messages"] += 1
+        try:
+            jid = await self._admit(said.sender)
+            if self._session is not None and self._session.busy:
+                raise Backpressure
+            if said.metadata.get("ontology") == "behaviours":
+                await self._introduced(jid, said)
+                self._keep(said)
+            elif _is_check(said):
+                await self._check_said(jid, said)
+            else:
+                self._keep(said)
+        except PumpkinError as error:
+            self._refused(said.sender, error)
+            if said.metadata.get("performative") in REFUSABLE:
+                self._reply_to(said, "refuse", error.message, {"code": error.code})
+            return
+        self._seen(jid, said.received)
+
+    async def _check_said(self, jid: str, said: Message) -> None:
+        size = len(said.body)
+        body = await _in_thread(size, wire.parse_json, said.body)
+        try:
+            seen = await _in_thread(size, _observation, body, jid)
+            receipt = await self._receive(seen)
+        except PumpkinError as error:
+            self._refused(said.sender, error)
+            self._reply_to(said, "refuse", error.message, {"uuid": _uuid_of(body), "code": error.code})
+            return
+        self._took(jid, receipt)
+        ident = str(seen.id)
+        shown = said.body if size <= CHECK_BODY_KEPT else f"{said.body[:CHECK_BODY_KEPT]} ..."
+        self._keep(replace(said, body=shown, check=ident))
+        self._reply_to(said, "confirm", ident, {"uuid": ident, "seq": str(receipt.seq)})
+
+    async def _introduced(self, jid: str, said: Message) -> None:
+        if len(said.body) > THREAD_BYTES:
+            raise InvalidJson("The report is larger than a report may be.")
+        await fleet.report(self._db, jid, introduction.read(wire.parse_json(said.body)), self._now())
+        self.counts["reports"] += 1
+
+    def _reply_to(self, said: Message, performative: str, body: str, more: Mapping[str, str]) -> None:
+        metadata = {
+            "performative": performative,
+            "ontology": said.metadata.get("ontology", "check"),
+            "language": "text",
+            "in_reply_to": said.id,
+            **more,
+        }
+        self._say(stanzas.message(said.sender, body, metadata, thread=said.thread, ident=uuid4().hex))
+
+    def _refused(self, sender: str, error: PumpkinError) -> None:
+        self.counts["refused"] += 1
+        self.counts[f"refused_{error.code}"] += 1
+        log.warning("stanza refused", sender=sender[:200], code=error.code, reason=error.message[:300])
+
+    def _took(self, jid: str, receipt: Receipt) -> None:
+        self.counts["checks_known" if receipt.known else "checks"] += 1
+        old = self._news.get(jid)
+        added = (old[2] if old else 0) + (0 if receipt.known else 1)
+        self._news[jid] = (receipt.received, receipt.received, added)
+
+    def _seen(self, jid: str, now: int) -> None:
+        old = self._news.get(jid, (0, None, 0))
+        self._news[jid] = (max(now, old[0]), old[1], old[2])
+
+    # -- writing down
+
+    def _keep(self, said: Message) -> None:
+        if len(self._messages) >= MESSAGES_LIMIT:
+            self._messages.popleft()
+            self.counts["messages_dropped"] += 1
+        self._messages.append(replace(said, body=said.body[: stanzas.BODY_KEPT]))
+        self._bus.publish(
+            "message.received",
+            {
+                "from": said.sender,
+                "to": said.to,
+                "performative": said.metadata.get("performative"),
+                "id": said.id,
+            },
+        )
+
+    async def _flush(self) -> None:
+        """Write down messages and who was seen; what cannot be written now is tried again."""
+        async with self._flushing:
+            while self._messages:
+                batch = [self._messages[at] for at in range(min(500, len(self._messages)))]
+                await fleet.keep_messages(self._db, [_filed(one) for one in batch])
+                for _ in batch:
+                    self._messages.popleft()
+            news, self._news = self._news, {}
+            try:
+                await fleet.seen(self._db, news)
+            except Unavailable:
+                self._news = {**news, **self._news}
+                raise
+
+    async def _uptime(self) -> None:
+        await fleet.uptime(self._db, self._roll.take_uptime(self._now()))
+
+
+def _observation(body: Mapping[str, Any], jid: str) -> Observation:
+    return wire.from_any(body, agent=jid)
+
+
+def _is_check(said: Message) -> bool:
+    """Whether a message is meant as a check: by its ontology, or by the look of its body."""
+    if said.metadata.get("ontology") in CHECK_ONTOLOGIES:
+        return True
+    body = said.body.lstrip()
+    return body.startswith("{") and '"payload"' in body and ('"meta"' in body or '"type"' in body)
+
+
+def _uuid_of(body: Mapping[str, Any]) -> str:
+    meta = body.get("meta")
+    value = meta.get("uuid") if isinstance(meta, Mapping) else body.get("id")
+    return value[:100] if isinstance(value, str) else ""
+
+
+def _filed(said: Message) -> Message:
+    """As rows are found again: by bare JIDs."""
+    return replace(said, sender=said.sender.partition("/")[0], to=said.to.partition("/")[0])
+
+
+async def _in_thread(size: int, work: Callable[..., Any], *given: Any) -> Any:
+    """The work itself where it is small; in a thread where the loop would feel it."""
+    return await asyncio.to_thread(work, *given) if size > THREAD_BYTES else work(*given)
