@@ -79,16 +79,22 @@ class Subscription:
 
 
 class Bus:
-    """All topics of one process. `publish` is called on the loop and never waits."""
+    """All topics of one process. `publish` is called on the loop and never waits.
 
-    def __init__(self, history: int = 1_000) -> None:
+    Ids count up from `first`: the time in microseconds at start keeps them growing over restarts, so that who comes
+    back to another process is told by `missed` rather than left in the dark.
+    """
+
+    def __init__(self, history: int = 1_000, first: int = 1) -> None:
         self._readers: dict[str, set[Subscription]] = {}
         self._history: deque[Event] = deque(maxlen=history)
-        self._ids = itertools.count(1)
+        self._ids = itertools.count(first)
+        self._next = first
 
     def publish(self, topic: str, data: Any) -> None:
         """Hand `data` (JSON values) to every reader of `topic` and of all topics."""
         event = Event(topic, next(self._ids), datetime.now(UTC), data)
+        self._next = event.id + 1
         self._history.append(event)
         for reader in (*self._readers.get(topic, ()), *self._readers.get(ALL, ())):
             reader.offer(event)
@@ -105,6 +111,11 @@ class Bus:
         for topic in subscription.topics:
             self._readers.setdefault(topic, set()).add(subscription)
         return subscription
+
+    def missed(self, since: int) -> bool:
+        """Whether events after the one with id `since` are no longer remembered, or it is not an id of this bus."""
+        oldest = self._history[0].id if self._history else self._next
+        return not oldest - 1 <= since < self._next
 
     def forget(self, subscription: Subscription) -> None:
         """Drop a reader; a topic without readers is forgotten."""

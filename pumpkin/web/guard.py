@@ -9,12 +9,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from pumpkin.errors import Forbidden, Unauthenticated
+from pumpkin.errors import Forbidden, PumpkinError, Unauthenticated
+from pumpkin.web.services import Access
 
 SESSION_COOKIE = "pumpkin_session"
 CSRF_FIELD = "csrf"
@@ -57,6 +61,8 @@ class Identity:
 
 ANONYMOUS = Identity()
 IDENTITY = web.RequestKey("pumpkin_identity", Identity)
+REFUSED = web.RequestKey("pumpkin_refused", PumpkinError)
+"""Why what was presented (a wrong key or password) was not accepted; the asker then counts as anonymous."""
 
 
 def identity(request: web.Request) -> Identity:
@@ -71,7 +77,7 @@ def require(request: web.Request, scope: str) -> Identity:
     if asker.may(scope):
         return asker
     if asker.kind == "anonymous":
-        raise Unauthenticated
+        raise request.get(REFUSED) or Unauthenticated()
     raise Forbidden(f"This needs the scope {scope}.")
 
 
@@ -93,15 +99,61 @@ def token_hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-def on_loopback(request: web.Request) -> bool:
-    """Whether the listening socket that took this request is on loopback (not: whether the peer says so)."""
+def is_local(request: web.Request) -> bool:
+    """Whether a request came in on a loopback listener, straight from this machine, under a name of this machine.
+
+    Judged by the listening socket, not by what the peer says. A `Host` of another name (a browser whose name server
+    was turned round, or a reverse proxy) and a forwarded request do not count as local.
+    """
+    headers = request.headers
+    return (
+        _loopback_listener(request)
+        and _local_name(request.host)
+        and "X-Forwarded-For" not in headers
+        and "Forwarded" not in headers
+    )
+
+
+def _loopback_listener(request: web.Request) -> bool:
     transport = request.transport
     address = transport.get_extra_info("sockname") if transport is not None else None
     if isinstance(address, str):
         return True
-    if not address:
-        return False
+    return address is not None and _is_loopback(address[0])
+
+
+def _local_name(host: str) -> bool:
+    name = host.rpartition(":")[0] if re.search(r":\d*\Z", host) else host
+    name = name.strip("[]").casefold()
+    return name == "localhost" or name.endswith(".localhost") or _is_loopback(name)
+
+
+@lru_cache(maxsize=64)
+def _is_loopback(text: str) -> bool:
     try:
-        return ipaddress.ip_address(address[0].partition("%")[0]).is_loopback
+        return ipaddress.ip_address(text.partition("%")[0]).is_loopback
     except ValueError:
         return False
+
+
+def require_reading(request: web.Request, access: Access) -> Identity:
+    """Who asks for a compatibility read: anyone on a loopback listener, elsewhere a holder of `checks:read`.
+
+    What was presented and is wrong is refused even where nothing is needed. A page of another site is not local.
+    """
+    asker = identity(request)
+    nobody = asker.kind == "anonymous" and request.get(REFUSED) is None and not _foreign_page(request)
+    if nobody and (access.open_everywhere or (access.open_reading and is_local(request))):
+        return asker
+    return require(request, "checks:read")
+
+
+def _foreign_page(request: web.Request) -> bool:
+    origin = request.headers.get("Origin")
+    return origin is not None and urlsplit(origin).netloc.casefold() != request.host.casefold()
+
+
+def require_same_site(request: web.Request) -> None:
+    """Refuse what another site made a browser ask for: the browser would add Basic or a cookie by itself."""
+    if request.headers.get("Sec-Fetch-Site") == "cross-site" or _foreign_page(request):
+        raise Forbidden("This was asked for by a page of another site.")

@@ -13,6 +13,7 @@ from pumpkin.bus import Bus
 from pumpkin.errors import PumpkinError, Unavailable
 from pumpkin.model.agents import Board
 from pumpkin.model.checks import Observation, Receipt
+from pumpkin.model.proofs import Verdict
 
 if TYPE_CHECKING:
     from pumpkin.store.database import Database
@@ -44,7 +45,7 @@ class Services:
     observation in order a Receipt or the error. `board` is everybody's presence now. `proof(id)` gives the data of
     `GET /api/v1/checks/<id>/proof` (NotSealed, NotFound), `bundle(ids)` a zip. `tsa_respond` takes a TimeStampReq in
     DER and answers a TimeStampResp, None where no local authority runs. `verify_token(token, payload)` judges a token
-    over a payload: `{"validity", "code", "gen_time", "accuracy", "tsa", ...}` with times in microseconds.
+    (or whole response) over a payload; it is called in a thread.
     `log_key_text` is the log's verifier key (vkey). `authorities()` gives the rows of `GET /api/v1/authorities`.
     `metrics` are gauges read at each scrape, by their documented name; `ready` names what is not (empty is ready).
     `run_agent(jid, job)`, `command(jid, node, form, sid, action)`, `send_message(jid, body, metadata)` act over XMPP,
@@ -59,7 +60,7 @@ class Services:
     log_key_text: str = ""
     tsa_respond: Callable[[bytes], bytes] | None = None
     tsa_root_pem: str = ""
-    verify_token: Callable[[bytes, bytes], Mapping[str, Any]] | None = None
+    verify_token: Callable[[bytes, bytes], Verdict] | None = None
     proof: Callable[[UUID], Awaitable[Mapping[str, Any]]] = _absent
     bundle: Callable[[Sequence[UUID]], Awaitable[bytes]] = _absent
     authorities: Callable[[], list[dict[str, Any]]] = list

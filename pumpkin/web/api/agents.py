@@ -1,0 +1,215 @@
+"""`/api/v1/agents`: the registry with presence, and what may be done with an agent.
+
+contracts/checks-api.md, agents.md section 4. Actions act over XMPP and answer when the agent, or its server, did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pumpkin.errors import InvalidJson, InvalidRequest, NotFound
+from pumpkin.model.agents import AGENT_STATES, Agent, Behaviour, Message, Presence, bare
+from pumpkin.model.wire import rfc3339
+from pumpkin.store import agents, audit, messages
+from pumpkin.web.api.checks import text_or_none, whole
+from pumpkin.web.envelope import success
+from pumpkin.web.guard import Identity, require
+from pumpkin.web.limits import SMALL_BODY, body
+from pumpkin.web.services import SERVICES
+
+_Model = TypeVar("_Model", bound=BaseModel)
+ABSENT = Presence("unavailable")
+MESSAGES_DEFAULT, MESSAGES_MOST = 50, 500
+AGENTS_DEFAULT, AGENTS_MOST = 100, 1_000
+HISTORY_DAYS = 90
+DAY_S = 86_400
+
+
+class Said(BaseModel):
+    """A message to an agent: `body`, and SPADE's metadata."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    body: str = Field(min_length=1, max_length=32_000)
+    metadata: dict[str, str] = Field(default={}, max_length=32)
+
+
+class Job(BaseModel):
+    """Which of an agent's jobs to run now; empty is its first."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    job: str = Field("", max_length=200)
+
+
+class Command(BaseModel):
+    """One step of an ad hoc command (XEP-0050): `node`, the session it belongs to, and the filled form."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    node: str = Field(min_length=1, max_length=1_000)
+    action: str = Field("execute", pattern="^(execute|next|prev|complete|cancel)$")
+    session: str | None = Field(None, max_length=1_000)
+    form: dict[str, str | list[str]] = Field(default={}, max_length=200)
+
+
+async def index(request: web.Request) -> web.Response:
+    """`GET /api/v1/agents`: everybody ever seen, by `state`, `duty`, `tag`."""
+    require(request, "agents:read")
+    services = request.app[SERVICES]
+    state = text_or_none(request.query, "state")
+    if state is not None and state not in AGENT_STATES:
+        raise InvalidRequest("state is not one of pending, approved, revoked.", fields={"query.state": "not known"})
+    duty, tag = text_or_none(request.query, "duty"), text_or_none(request.query, "tag")
+    limit = whole(request.query, "limit", AGENTS_DEFAULT, least=1, most=AGENTS_MOST)
+    after = text_or_none(request.query, "cursor") or ""
+    found = await agents.page(services.db, after=after, state=state, duty=duty, tag=tag, limit=limit)
+    board = services.board().agents
+    shown = [_shape(agent, board.get(agent.jid, ABSENT)) for agent in found]
+    return success(request, {"items": shown, "next": found[-1].jid if len(found) == limit else None})
+
+
+async def show(request: web.Request) -> web.Response:
+    """`GET /api/v1/agents/<jid>`: one agent with its behaviours and up-time a day."""
+    require(request, "agents:read")
+    services = request.app[SERVICES]
+    agent = await _agent(request)
+    today = datetime.now(UTC).date()
+    history = await agents.history(services.db, agent.jid, today - timedelta(days=HISTORY_DAYS - 1))
+    shape = _shape(agent, services.board().agents.get(agent.jid, ABSENT))
+    shape["history"] = [
+        {"day": day.isoformat(), "up_fraction": round(min(1.0, up_s / DAY_S), 6)} for day, up_s in history
+    ]
+    return success(request, shape)
+
+
+async def approve(request: web.Request) -> web.Response:
+    """`POST /api/v1/agents/<jid>/approve`: its checks are taken, its presence answered."""
+    asker, jid = require(request, "agents:write"), _jid(request)
+    await request.app[SERVICES].approve(jid, asker.name)
+    return success(request, {"jid": jid, "state": "approved"})
+
+
+async def revoke(request: web.Request) -> web.Response:
+    """`POST /api/v1/agents/<jid>/revoke`: nothing of it is taken any more."""
+    asker, jid = require(request, "agents:write"), _jid(request)
+    await request.app[SERVICES].revoke(jid, asker.name)
+    return success(request, {"jid": jid, "state": "revoked"})
+
+
+async def run(request: web.Request) -> web.Response:
+    """`POST /api/v1/agents/<jid>/run`: a job now."""
+    asker, agent = require(request, "agents:write"), await _agent(request)
+    wanted = await _parsed(request, Job)
+    answer = await request.app[SERVICES].run_agent(agent.jid, wanted.job)
+    await _note(request, asker, "agent.run", agent.jid, {"job": wanted.job})
+    return success(request, {"jid": agent.jid, "answer": answer}, 202)
+
+
+async def message(request: web.Request) -> web.Response:
+    """`POST /api/v1/agents/<jid>/message`: one message, with metadata if wished."""
+    asker, agent = require(request, "agents:write"), await _agent(request)
+    said = await _parsed(request, Said)
+    answer = await request.app[SERVICES].send_message(agent.jid, said.body, said.metadata)
+    await _note(request, asker, "agent.message", agent.jid, {"length": len(said.body)})
+    return success(request, {"jid": agent.jid, "id": answer}, 202)
+
+
+async def command(request: web.Request) -> web.Response:
+    """`POST /api/v1/agents/<jid>/command`: one step of an ad hoc command."""
+    asker, agent = require(request, "agents:write"), await _agent(request)
+    step = await _parsed(request, Command)
+    answer = await request.app[SERVICES].command(agent.jid, step.node, step.form, step.session, step.action)
+    await _note(request, asker, "agent.command", agent.jid, {"node": step.node, "action": step.action})
+    return success(request, {"jid": agent.jid, "answer": answer})
+
+
+async def talk(request: web.Request) -> web.Response:
+    """`GET /api/v1/agents/<jid>/messages`: newest first, by cursor."""
+    require(request, "agents:read")
+    limit = whole(request.query, "limit", MESSAGES_DEFAULT, least=1, most=MESSAGES_MOST)
+    before = whole(request.query, "cursor", messages.NEWEST, least=0, most=messages.NEWEST)
+    found = await messages.page(request.app[SERVICES].db, _jid(request), before=before, limit=limit)
+    following = str(found[-1][0]) if len(found) == limit else None
+    return success(request, {"items": [_message(one) for _, one in found], "next": following})
+
+
+def _jid(request: web.Request) -> str:
+    try:
+        return bare(request.match_info["jid"])
+    except ValueError:
+        raise NotFound("There is no agent with this JID.") from None
+
+
+async def _agent(request: web.Request) -> Agent:
+    found = await agents.get(request.app[SERVICES].db, _jid(request))
+    if found is None:
+        raise NotFound("There is no agent with this JID.")
+    return found
+
+
+async def _parsed(request: web.Request, model: type[_Model]) -> _Model:
+    data = await body(request, SMALL_BODY)
+    try:
+        return model.model_validate_json(data or b"{}")
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_input=False, include_context=False)[:20]
+        if faults[0]["type"] == "json_invalid":
+            raise InvalidJson from None
+        fields = {".".join(str(part) for part in fault["loc"])[:200]: fault["msg"][:200] for fault in faults}
+        raise InvalidRequest(fields=fields) from None
+
+
+async def _note(request: web.Request, asker: Identity, act: str, jid: str, detail: Mapping[str, Any]) -> None:
+    await audit.add(request.app[SERVICES].db, who=asker.name, act=act, object=f"agent:{jid}", detail=dict(detail))
+
+
+def _shape(agent: Agent, presence: Presence) -> dict[str, Any]:
+    return {
+        "jid": agent.jid,
+        "state": agent.state,
+        "presence": {
+            "show": presence.show,
+            "status": presence.status,
+            "since": _time(presence.since or None),
+            "resources": dict(presence.resources),
+        },
+        "duties": list(agent.duties),
+        "tags": list(agent.tags),
+        "site": agent.site,
+        "behaviours": [_behaviour(one) for one in agent.behaviours],
+        "version": agent.version,
+        "first_seen": _time(agent.first_seen),
+        "last_seen": _time(agent.last_seen),
+        "last_check": _time(agent.last_check),
+    }
+
+
+def _behaviour(one: Behaviour) -> dict[str, Any]:
+    shape = asdict(one)
+    shape["period_s"] = shape.pop("period")
+    return {**shape, "next_run": _time(one.next_run), "last_run": _time(one.last_run), "detail": dict(one.detail)}
+
+
+def _message(one: Message) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "from": one.sender,
+        "to": one.to,
+        "body": one.body,
+        "thread": one.thread,
+        "metadata": dict(one.metadata),
+        "received": rfc3339(one.received),
+        "stanza": one.stanza,
+        "check": one.check,
+    }
+
+
+def _time(micros: int | None) -> str | None:
+    return None if micros is None else rfc3339(micros)

@@ -1,0 +1,147 @@
+"""`/api/v1/events`: what happens, as it happens, by websocket or server-sent events, with what was missed.
+
+rulings.md 29 names the topics. A reader resumes with `Last-Event-ID` or `?since=`; one that is too slow is ended and
+comes back so. What is older than the bus remembers, or of another process life, is answered first by the event
+`events.lost`: read the lists again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from aiohttp import WSCloseCode, web
+
+from pumpkin.bus import Bus, Subscription
+from pumpkin.errors import Forbidden, InvalidRequest
+from pumpkin.web.guard import identity, require, require_same_site
+from pumpkin.web.services import SERVICES
+
+TOPICS: dict[str, str] = {
+    "check.stored": "checks:read",
+    "check.sealed": "checks:read",
+    "proof.stamped": "checks:read",
+    "presence.changed": "agents:read",
+    "message.received": "agents:read",
+    "task.moved": "packages:read",
+    "report.ready": "packages:read",
+    "alert.raised": "checks:read",
+    "alert.resolved": "checks:read",
+    "scan": "checks:read",
+    "tst": "checks:read",
+}
+COSTLY = frozenset({"scan", "tst"})
+HEARTBEAT_S = 20.0
+TRY_AGAIN_LATER = 1013
+FRAME_LIMIT = 4_096
+
+
+async def events(request: web.Request) -> web.StreamResponse:
+    """`GET /api/v1/events?topics=a,b&since=`: a websocket where one is asked for, else an event stream."""
+    asker = require(request, "checks:read")
+    topics = _topics(request)
+    bus = request.app[SERVICES].bus
+    if request.headers.get("Upgrade", "").casefold() == "websocket":
+        if asker.kind != "key":
+            require_same_site(request)
+        return await _websocket(request, bus, topics)
+    return await _stream(request, bus, topics)
+
+
+def _topics(request: web.Request) -> frozenset[str]:
+    """The topics asked for, else all that the asker may read except the costly ones."""
+    asker = identity(request)
+    given = [name for name in request.query.get("topics", "").split(",") if name and name != "*"]
+    unknown = [name[:100] for name in given if name not in TOPICS]
+    if unknown:
+        raise InvalidRequest(f"There is no topic {unknown[0]}.", fields={"query.topics": "not known"})
+    refused = [name for name in given if not asker.may(TOPICS[name])]
+    if refused:
+        raise Forbidden(f"The topic {refused[0]} needs the scope {TOPICS[refused[0]]}.")
+    return frozenset(given) or frozenset(name for name in TOPICS if name not in COSTLY and asker.may(TOPICS[name]))
+
+
+def _resume(request: web.Request, bus: Bus, topics: frozenset[str]) -> tuple[Subscription, bool]:
+    """A subscription from where the reader left off, and whether it missed what is no longer remembered."""
+    given = request.headers.get("Last-Event-ID") or request.query.get("since") or ""
+    if not given:
+        return bus.subscribe(topics), False
+    if not given.isascii() or not given.isdigit() or len(given) > 16:
+        raise InvalidRequest("since is not the id of an event.", fields={"query.since": "not an event id"})
+    since = int(given)
+    return bus.subscribe(topics, since=since), bus.missed(since)
+
+
+async def _websocket(request: web.Request, bus: Bus, topics: frozenset[str]) -> web.WebSocketResponse:
+    subscription, lost = _resume(request, bus, topics)
+    socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, max_msg_size=FRAME_LIMIT)
+    try:
+        await socket.prepare(request)
+        reader = asyncio.create_task(_drain(socket))
+        writer = asyncio.create_task(_write(socket, subscription, lost))
+        try:
+            await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (reader, writer):
+                task.cancel()
+            await asyncio.gather(reader, writer, return_exceptions=True)
+        if subscription.overrun:
+            await socket.close(code=TRY_AGAIN_LATER, message=b"too slow")
+        else:
+            await socket.close(code=WSCloseCode.GOING_AWAY)
+    finally:
+        subscription.close()
+    return socket
+
+
+async def _drain(socket: web.WebSocketResponse) -> None:
+    async for _ in socket:
+        pass
+
+
+async def _write(socket: web.WebSocketResponse, subscription: Subscription, lost: bool) -> None:
+    if lost:
+        await socket.send_str(json.dumps(_lost()))
+    async for event in subscription:
+        await socket.send_str(json.dumps(event.as_json()))
+
+
+async def _stream(request: web.Request, bus: Bus, topics: frozenset[str]) -> web.StreamResponse:
+    subscription, lost = _resume(request, bus, topics)
+    response = web.StreamResponse(
+        headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    )
+    try:
+        await response.prepare(request)
+        await response.write(b"retry: 2000\n\n")
+        if lost:
+            await response.write(_frame(_lost()))
+        events_ = subscription.__aiter__()
+        upcoming = asyncio.ensure_future(anext(events_))
+        try:
+            while True:
+                done, _ = await asyncio.wait((upcoming,), timeout=HEARTBEAT_S)
+                if not done:
+                    await response.write(b":\n\n")
+                    continue
+                event = upcoming.result()
+                await response.write(_frame(event.as_json()))
+                upcoming = asyncio.ensure_future(anext(events_))
+        except (StopAsyncIteration, ConnectionError):
+            pass
+        finally:
+            upcoming.cancel()
+            await asyncio.gather(upcoming, return_exceptions=True)
+    finally:
+        subscription.close()
+    return response
+
+
+def _lost() -> dict[str, Any]:
+    return {"topic": "events.lost", "id": None, "time": None, "data": {"reason": "older than what is remembered"}}
+
+
+def _frame(shape: dict[str, Any]) -> bytes:
+    number = f"id: {shape['id']}\n" if shape["id"] is not None else ""
+    return f"{number}event: {shape['topic']}\ndata: {json.dumps(shape)}\n\n".encode()

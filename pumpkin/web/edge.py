@@ -1,0 +1,144 @@
+"""The web's outer edge: every request gets an id, an identity and a bound; every error one typed answer.
+
+What is no PumpkinError becomes "internal error" with the request id; its traceback goes to the log alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from pumpkin.errors import Forbidden, InvalidRequest, NotFound, PayloadTooLarge, PumpkinError, RateLimited, Unavailable
+from pumpkin.web.auth import Authenticator
+from pumpkin.web.envelope import HEADERS, REQUEST_ID, dialect, failure, new_request_id
+from pumpkin.web.guard import ANONYMOUS, IDENTITY, REFUSED, Identity, is_local, require_csrf, require_same_site
+from pumpkin.web.limits import Gcra, address
+from pumpkin.web.services import SERVICES
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+ErrorPage = Callable[[web.Request, PumpkinError, str], Awaitable[web.StreamResponse]]
+"""Renders an error as HTML: the request, the error and the request id. Pages set one at `app[ERROR_PAGE]`."""
+
+ERROR_PAGE: web.AppKey[ErrorPage] = web.AppKey("error_page")
+COUNTS = web.AppKey("counts", Counter[tuple[str, int]])
+AUTHENTICATOR = web.AppKey("authenticator", Authenticator)
+
+_log = structlog.get_logger("web")
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class MethodNotAllowed(PumpkinError):
+    """This address does not take that method; Allow names those it takes."""
+
+    status = 405
+    code = "method_not_allowed"
+
+
+class Internal(PumpkinError):
+    """Something went wrong here; the request id finds it in the log."""
+
+
+def setup(app: web.Application) -> None:
+    """Put the edge around every route of `app`; `app[SERVICES]` must stand."""
+    services = app[SERVICES]
+    app[AUTHENTICATOR] = Authenticator(services.db)
+    app[COUNTS] = Counter()
+    app.middlewares.append(_edge(app[AUTHENTICATOR], Gcra(services.access.public_rate, services.access.public_burst)))
+
+
+def _edge(authenticator: Authenticator, strangers: Gcra) -> Middleware:
+    @web.middleware
+    async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
+        request_id = request[REQUEST_ID] = new_request_id(request.headers.get("X-Request-ID"))
+        kind = dialect(request.path)
+        try:
+            asker = authenticator.known(request)
+            if asker is None:
+                asker = await _identify(authenticator, request)
+            request[IDENTITY] = asker
+            if asker is ANONYMOUS:
+                _bound(request, strangers)
+            if request.method not in _SAFE and asker.kind != "key":
+                require_same_site(request)
+                if kind != "page":
+                    require_csrf(request, None)
+            response = await handler(request)
+        except PumpkinError as error:
+            response = await _answer(request, error, kind)
+        except web.HTTPException as error:
+            response = await _translate(request, error, kind)
+        except (asyncio.CancelledError, ConnectionError):
+            raise
+        except Exception as error:
+            _log.exception("request failed", request_id=request_id, method=request.method, route=_route(request))
+            response = await _answer(request, _outside(error), kind)
+        request.app[COUNTS][kind, response.status] += 1
+        if not response.prepared:
+            headers = response.headers
+            if request.path.startswith("/static/") and response.status < 400:
+                headers.setdefault("Cache-Control", "public, max-age=3600")
+            for name, value in HEADERS[kind].items():
+                headers.setdefault(name, value)
+            headers["X-Request-ID"] = request_id
+        return response
+
+    return edge
+
+
+async def _identify(authenticator: Authenticator, request: web.Request) -> Identity:
+    try:
+        return await authenticator.identify(request)
+    except PumpkinError as error:
+        request[REFUSED] = error
+        return ANONYMOUS
+
+
+def _bound(request: web.Request, strangers: Gcra) -> None:
+    if is_local(request):
+        return
+    wait = strangers.take(address(request))
+    if wait:
+        raise RateLimited("Too many requests from this address.", retry_after=math.ceil(wait))
+
+
+async def _answer(request: web.Request, error: PumpkinError, kind: str) -> web.StreamResponse:
+    page = request.app.get(ERROR_PAGE)
+    if kind == "page" and page is not None:
+        return await page(request, error, request[REQUEST_ID])
+    return failure(request, error)
+
+
+async def _translate(request: web.Request, error: web.HTTPException, kind: str) -> web.StreamResponse:
+    """aiohttp's own refusals in our words; redirections and what a handler shaped itself pass."""
+    if error.status < 400:
+        return error
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        response = await _answer(request, MethodNotAllowed(), kind)
+        response.headers["Allow"] = ", ".join(sorted(error.allowed_methods))
+        return response
+    if error.status == 413:
+        return await _answer(request, PayloadTooLarge(), kind)
+    if error.status == 404:
+        return await _answer(request, NotFound(), kind)
+    if error.status == 403:
+        return await _answer(request, Forbidden(), kind)
+    return await _answer(request, InvalidRequest() if error.status < 500 else Internal(), kind)
+
+
+def _outside(error: Exception) -> PumpkinError:
+    """A database that went away is a retry; the rest is a fault of ours."""
+    if isinstance(error, OSError | TimeoutError) or type(error).__module__.startswith("asyncpg"):
+        return Unavailable()
+    return Internal()
+
+
+def _route(request: web.Request) -> str:
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else "?"

@@ -1,0 +1,89 @@
+"""Bounds on what strangers may send: bodies by size, requests by address."""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+from aiohttp import web
+
+from pumpkin.errors import InvalidRequest, PayloadTooLarge
+
+BODY_LIMIT = 16 * 1024 * 1024
+SMALL_BODY = 64 * 1024
+CHUNK = 64 * 1024
+
+
+class Gcra:
+    """A generic cell rate algorithm in memory: `rate` requests a second a key, `burst` at once.
+
+    At most `keys` are remembered, the longest unused forgotten first, so a flood of addresses cannot hold memory.
+    """
+
+    def __init__(
+        self, rate: float, burst: int, *, keys: int = 10_000, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._interval = 1.0 / rate
+        self._tolerance = burst * self._interval
+        self._arrival: OrderedDict[str, float] = OrderedDict()
+        self._keys = keys
+        self._clock = clock
+
+    def take(self, key: str) -> float:
+        """0.0 when the request may pass (and is counted), else the seconds to wait (it is not)."""
+        now = self._clock()
+        due = max(self._arrival.get(key, now), now) + self._interval
+        if due - now > self._tolerance:
+            return due - now - self._tolerance
+        self._arrival[key] = due
+        self._arrival.move_to_end(key)
+        if len(self._arrival) > self._keys:
+            self._arrival.popitem(last=False)
+        return 0.0
+
+    def would_wait(self, key: str) -> float:
+        """As `take`, without counting."""
+        now = self._clock()
+        due = max(self._arrival.get(key, now), now) + self._interval
+        return max(0.0, due - now - self._tolerance)
+
+
+def address(request: web.Request) -> str:
+    """Whom an address limit counts: the peer's IPv4 address or its IPv6 network of 64 bits."""
+    remote = (request.remote or "").partition("%")[0]
+    try:
+        parsed = ipaddress.ip_address(remote)
+    except ValueError:
+        return remote
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return str(parsed.ipv4_mapped)
+        return str(ipaddress.ip_network((parsed, 64), strict=False))
+    return remote
+
+
+async def body(request: web.Request, limit: int = BODY_LIMIT) -> bytes:
+    """The request's whole body; PayloadTooLarge past `limit` bytes, known before or found while reading."""
+    announced = request.content_length
+    if announced is not None and announced > limit:
+        raise PayloadTooLarge(f"The body is larger than the {limit} bytes this address takes.")
+    if not request.body_exists:
+        return b""
+    if request.content_type.startswith("multipart/"):
+        raise InvalidRequest("A multipart body is not taken here.")
+    content = request.content
+    chunk = await content.readany()
+    if content.at_eof():
+        if len(chunk) > limit:
+            raise PayloadTooLarge(f"The body is larger than the {limit} bytes this address takes.")
+        return chunk
+    parts = bytearray(chunk)
+    while not content.at_eof():
+        if len(parts) > limit:
+            break
+        parts += await content.readany()
+    if len(parts) > limit:
+        raise PayloadTooLarge(f"The body is larger than the {limit} bytes this address takes.")
+    return bytes(parts)

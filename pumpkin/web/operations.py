@@ -1,0 +1,243 @@
+"""What the OpenAPI document says of each operation beyond its handler's docstring: parameters, bodies, examples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+
+from pumpkin.model.checks import STATUSES
+from pumpkin.model.shapes import NativeCheck, ScandaleCheck
+from pumpkin.web.api.agents import Command, Job, Said
+from pumpkin.web.api.events import TOPICS
+
+MODELS: tuple[type[BaseModel], ...] = (NativeCheck, ScandaleCheck, Said, Job, Command)
+UUID = "8d4bb3e2-6f5c-4c92-9b83-0f1c8a5d7e21"
+JSON = "application/json"
+OK: Mapping[str, str] = {"200": "As asked."}
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One operation: query `parameters`, `body` by media type, `statuses` of success, the `example` of its answer,
+    further `refusals`, the answer's `media` type, a `note`."""
+
+    query: Sequence[Mapping[str, Any]] = ()
+    body: Mapping[str, Any] = field(default_factory=dict)
+    statuses: Mapping[str, str] = field(default_factory=lambda: OK)
+    example: Any = None
+    refusals: Sequence[str] = ()
+    media: str = JSON
+    note: str = ""
+
+
+def _query(name: str, text: str, kind: str = "string", **more: Any) -> dict[str, Any]:
+    return {"name": name, "in": "query", "description": text, "schema": {"type": kind, **more}}
+
+
+def _of(model: type[BaseModel], example: Any) -> dict[str, Any]:
+    return {JSON: {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}, "example": example}}
+
+
+def _data(data: Any) -> dict[str, Any]:
+    return {"success": True, "data": data, "request_id": "5f0c6b1e9d2a00000001"}
+
+
+_CHECK = {"type": "http", "target": "https://host.example", "status": "ok", "payload": {"text": "HTTP/1.1 200 OK"}}
+_ITEM = {
+    "version": "1",
+    "format": "raw",
+    "meta": {"uuid": UUID, "ts": 1763690864, "type": "nmap"},
+    "payload": {"raw": "SG9zdCBpcyB1cA=="},
+}
+_STORED = {
+    "id": UUID,
+    "seq": 41,
+    "state": "stored",
+    "url": f"/api/v1/checks/{UUID}",
+    "proof_url": f"/api/v1/checks/{UUID}/proof",
+}
+_RANGE = (
+    _query("since", "Observed at or after: RFC 3339 or seconds since 1970."),
+    _query("until", "Observed before."),
+)
+_TOKEN = {"tst": "MIIE...", "scan_uuid": UUID}
+_PAGED = (
+    _query("skip", "How many to leave out.", "integer", minimum=0, default=0),
+    _query("limit", "At most so many.", "integer", minimum=0, maximum=1000, default=100),
+)
+
+DETAILS: dict[str, Detail] = {
+    "POST /api/v1/checks": Detail(
+        body={
+            **_of(NativeCheck, _CHECK),
+            "application/x-ndjson": {
+                "schema": {"type": "string", "description": "One check a line; at most 1,000 lines or 16 MiB."},
+                "example": '{"type": "ping", "payload": {"text": "1.2 ms"}}\n' * 2,
+            },
+        },
+        statuses={"201": "Stored durably.", "200": "This id with equal content is known; or the answer to a batch."},
+        example=_data(_STORED),
+        refusals=("409", "503"),
+        note="SCANDALE's shape is taken here too.",
+    ),
+    "GET /api/v1/checks": Detail(
+        query=(
+            _query("type", "Exactly this type."),
+            _query("agent", "A bare JID or key:<prefix>."),
+            _query("target", "Exactly this target."),
+            _query("status", "How the probe judged it.", enum=list(STATUSES)),
+            *_RANGE,
+            _query("q", "Looked for in target, type and agent."),
+            _query("limit", "At most so many.", "integer", minimum=1, maximum=1000, default=50),
+            _query("cursor", "`next` of the page before."),
+        ),
+        example=_data({"items": [{"id": UUID, "seq": 41, "type": "http", "status": "ok"}], "next": None}),
+        refusals=("400",),
+        note="Labels filter by `label.<name>=<value>`.",
+    ),
+    "GET /api/v1/checks/{id}": Detail(example=_data({"id": UUID, "seq": 41, "state": "stamped"})),
+    "GET /api/v1/checks/{id}/payload": Detail(media="application/octet-stream"),
+    "GET /api/v1/checks/{id}/proof": Detail(
+        example=_data({"leaf_hash": "9f...", "index": 41, "size": 42, "path": ["3c..."], "stamps": []})
+    ),
+    "GET /api/v1/checks/{id}/bundle": Detail(media="application/zip"),
+    "GET /api/v1/bundle": Detail(
+        query=(_query("ids", "UUIDs with commas between."), *_RANGE), media="application/zip", refusals=("400", "404")
+    ),
+    "GET /api/v1/authorities": Detail(example=_data({"items": [{"name": "local", "self_asserted": True}]})),
+    "GET /api/v1/log/key": Detail(
+        example=_data({"key": "pumpkin.example/log+0a1b2c3d+AQ...", "origin": "pumpkin.example/log"})
+    ),
+    "GET /api/v1/log/inclusion": Detail(
+        query=(
+            {**_query("id", "The check.", format="uuid"), "required": True},
+            _query("size", "The tree's size; the newest checkpoint's if absent.", "integer", minimum=1),
+        ),
+        example=_data({"id": UUID, "index": 41, "size": 42, "leaf_hash": "9f...", "path": ["3c..."]}),
+        refusals=("400", "404"),
+    ),
+    "GET /api/v1/log/consistency": Detail(
+        query=(
+            _query("from", "The smaller tree's size.", "integer", minimum=0, default=0),
+            _query("to", "The larger's; the newest checkpoint's if absent.", "integer", minimum=0),
+        ),
+        example=_data({"from": 40, "to": 42, "path": ["3c..."]}),
+        refusals=("400", "404"),
+    ),
+    "GET /log/checkpoint": Detail(
+        media="text/plain", example="pumpkin.example/log\n42\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n"
+    ),
+    "GET /log/checkpoints/{size}": Detail(media="text/plain"),
+    "GET /log/tile/{level}/{n:.+}": Detail(
+        media="application/octet-stream", note="`level` is 0 to 7, or `entries` for the records themselves."
+    ),
+    "GET /api/v1/agents": Detail(
+        query=(
+            _query("state", "Of the registry.", enum=["pending", "approved", "revoked"]),
+            _query("duty", "Has this duty."),
+            _query("tag", "Bears this tag."),
+            _query("limit", "At most so many.", "integer", minimum=1, maximum=1000, default=100),
+            _query("cursor", "`next` of the page before."),
+        ),
+        example=_data({"items": [{"jid": "probe@pumpkin.example", "state": "approved"}]}),
+        refusals=("400",),
+    ),
+    "GET /api/v1/agents/{jid}": Detail(example=_data({"jid": "probe@pumpkin.example", "state": "approved"})),
+    "GET /api/v1/agents/{jid}/messages": Detail(
+        query=(
+            _query("limit", "At most so many.", "integer", minimum=1, maximum=500, default=50),
+            _query("cursor", "`next` of the page before."),
+        ),
+        example=_data({"items": [], "next": None}),
+    ),
+    "POST /api/v1/agents/{jid}/run": Detail(
+        body=_of(Job, {"job": "ping"}), statuses={"202": "Asked."}, refusals=("503",)
+    ),
+    "POST /api/v1/agents/{jid}/message": Detail(
+        body=_of(Said, {"body": "hello", "metadata": {"performative": "inform"}}),
+        statuses={"202": "Sent."},
+        refusals=("503",),
+    ),
+    "POST /api/v1/agents/{jid}/command": Detail(body=_of(Command, {"node": "run-now"}), refusals=("503",)),
+    "GET /api/v1/events": Detail(
+        query=(
+            _query("topics", f"With commas between: {', '.join(TOPICS)}.", examples=["check.stored,proof.stamped"]),
+            _query("since", "The id of the last event seen; or the header Last-Event-ID."),
+        ),
+        statuses={"200": "A stream of server-sent events.", "101": "A websocket, where one is asked for."},
+        media="text/event-stream",
+        example='id: 7\nevent: check.stored\ndata: {"topic": "check.stored", "id": 7, "data": {}}\n\n',
+    ),
+    "GET /pubsub": Detail(
+        statuses={"101": "The websocket of fastapi_websocket_pubsub's clients."},
+        note="Topics `scan` and `tst`, and those of `/api/v1/events`. Who may not read is closed with 1008.",
+    ),
+    "POST /items": Detail(
+        body=_of(ScandaleCheck, _ITEM),
+        statuses={"200": "Stored durably."},
+        example={"scan_data": _ITEM, "id": UUID, "seq": 41, "proof_url": f"/api/v1/checks/{UUID}/proof"},
+        refusals=("409", "503"),
+    ),
+    "GET /items": Detail(
+        query=(*_PAGED, _query("q", "Equals payload.raw.")), example=[{"scan_data": _ITEM}], refusals=("422",)
+    ),
+    "GET /items/{id}": Detail(example={"scan_data": _ITEM}, refusals=("422",), note="Also by its place in the log."),
+    "POST /TimeStampTokens": Detail(
+        query=(_query("scan_uuid", "The check, where the body is a raw reply or token.", format="uuid"),),
+        body={
+            JSON: {
+                "schema": {
+                    "type": "object",
+                    "required": ["tst", "scan_uuid"],
+                    "properties": {
+                        "tst": {"type": "string", "contentEncoding": "base64"},
+                        "scan_uuid": {"type": "string", "format": "uuid"},
+                    },
+                },
+                "example": _TOKEN,
+            },
+            "text/plain": {
+                "schema": {"type": "string"},
+                "example": f"{{'tst': b'0\\x82...', 'scan_uuid': '{UUID}'}}",
+            },
+            "application/timestamp-reply": {"schema": {"type": "string", "format": "binary"}},
+        },
+        example=_TOKEN,
+        refusals=("404", "409"),
+        note="The token is verified before it is stored.",
+    ),
+    "GET /TimeStampTokens": Detail(query=_PAGED, example=[_TOKEN], refusals=("422",)),
+    "GET /TimeStampTokens/{uuid}": Detail(example=_TOKEN, refusals=("422",)),
+    "GET /TimeStampTokens/token/{uuid}": Detail(
+        query=(_query("form", "`reply` for the whole TimeStampResp.", enum=["token", "reply"]),),
+        media="application/vnd.etsi.timestamp-token",
+        refusals=("422",),
+    ),
+    "GET /TimeStampTokens/check/{uuid}": Detail(example={"validity": True, "code": "ok"}, refusals=("422",)),
+    "GET /TimeStampTokens/get_timestamp/{uuid}": Detail(
+        example={
+            "timestamp": "2026-11-21T02:47:44.350616",
+            "timestamp_utc": "2026-11-21T02:47:44.350616Z",
+            "accuracy": 1.0,
+            "tsa": "local",
+            "not_before": None,
+        },
+        refusals=("422",),
+    ),
+    "GET /system/stats": Detail(example={"dbsize": {"scans": 42, "tst": 41}}),
+    "GET /system/info": Detail(example={"python_version": "3.11.2", "version": "0.1.0", "version_url": "/docs"}),
+    "POST /tsa": Detail(
+        body={"application/timestamp-query": {"schema": {"type": "string", "format": "binary"}}},
+        media="application/timestamp-reply",
+        refusals=("404", "415"),
+        note="RFC 3161 over HTTP; refusals are replies with a failure.",
+    ),
+    "GET /tsa/root.pem": Detail(media="application/x-pem-file", refusals=("404",)),
+    "GET /health": Detail(example={"status": "ok"}),
+    "GET /ready": Detail(example={"status": "ready"}, refusals=("503",)),
+    "GET /metrics": Detail(media="text/plain"),
+    "GET /docs": Detail(media="text/html"),
+}

@@ -1,0 +1,111 @@
+"""The table of all paths: the map of the web. Compatibility aliases stand here and nowhere else."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+
+from pumpkin.web import docs, edge, openapi, pubsub, scandale, system, tokens
+from pumpkin.web.api import agents, bundle, checks, events, log
+from pumpkin.web.limits import BODY_LIMIT
+from pumpkin.web.services import SERVICES, Services
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One address: it is served with and without the slash at its end, by one handler, without redirection.
+
+    `needs` is a scope, "" for anyone, "reading" for rulings.md 23's compatibility reads.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    needs: str = ""
+    tag: str = ""
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("POST", "/api/v1/checks", checks.create, "checks:write", "checks"),
+    Route("GET", "/api/v1/checks", checks.index, "checks:read", "checks"),
+    Route("GET", "/api/v1/checks/{id}", checks.show, "checks:read", "checks"),
+    Route("GET", "/api/v1/checks/{id}/payload", checks.payload, "checks:read", "checks"),
+    Route("GET", "/api/v1/checks/{id}/proof", checks.proof, "checks:read", "checks"),
+    Route("GET", "/api/v1/checks/{id}/bundle", bundle.of_one, "checks:read", "checks"),
+    Route("GET", "/api/v1/bundle", bundle.of_many, "checks:read", "checks"),
+    Route("GET", "/api/v1/authorities", bundle.authorities, "checks:read", "log"),
+    Route("GET", "/api/v1/log/key", log.key, "", "log"),
+    Route("GET", "/api/v1/log/inclusion", log.inclusion, "checks:read", "log"),
+    Route("GET", "/api/v1/log/consistency", log.consistency, "", "log"),
+    Route("GET", "/log/checkpoint", log.checkpoint, "", "log"),
+    Route("GET", "/log/checkpoints/{size}", log.checkpoint_of, "", "log"),
+    Route("GET", "/log/tile/{level}/{n:.+}", log.tile, "", "log"),
+    Route("GET", "/api/v1/agents", agents.index, "agents:read", "agents"),
+    Route("GET", "/api/v1/agents/{jid}", agents.show, "agents:read", "agents"),
+    Route("GET", "/api/v1/agents/{jid}/messages", agents.talk, "agents:read", "agents"),
+    Route("POST", "/api/v1/agents/{jid}/approve", agents.approve, "agents:write", "agents"),
+    Route("POST", "/api/v1/agents/{jid}/revoke", agents.revoke, "agents:write", "agents"),
+    Route("POST", "/api/v1/agents/{jid}/run", agents.run, "agents:write", "agents"),
+    Route("POST", "/api/v1/agents/{jid}/message", agents.message, "agents:write", "agents"),
+    Route("POST", "/api/v1/agents/{jid}/command", agents.command, "agents:write", "agents"),
+    Route("GET", "/api/v1/events", events.events, "checks:read", "events"),
+    Route("GET", "/pubsub", pubsub.endpoint, "reading", "events"),
+    Route("POST", "/items", scandale.create_item, "checks:write", "scandale"),
+    Route("GET", "/items", scandale.items, "reading", "scandale"),
+    Route("GET", "/items/{id}", scandale.item, "reading", "scandale"),
+    Route("POST", "/TimeStampTokens", tokens.create, "checks:write", "scandale"),
+    Route("GET", "/TimeStampTokens", tokens.index, "reading", "scandale"),
+    Route("GET", "/TimeStampTokens/{uuid}", tokens.show, "reading", "scandale"),
+    Route("GET", "/TimeStampTokens/token/{uuid}", tokens.token, "reading", "scandale"),
+    Route("GET", "/TimeStampTokens/check/{uuid}", tokens.check, "reading", "scandale"),
+    Route("GET", "/TimeStampTokens/get_timestamp/{uuid}", tokens.get_timestamp, "reading", "scandale"),
+    Route("GET", "/system/stats", scandale.stats, "reading", "scandale"),
+    Route("GET", "/system/info", scandale.info, "reading", "scandale"),
+    Route("POST", "/tsa", system.stamp, "", "system"),
+    Route("GET", "/tsa/root.pem", system.root, "", "system"),
+    Route("GET", "/health", system.health, "", "system"),
+    Route("GET", "/ready", system.ready, "", "system"),
+    Route("GET", "/metrics", system.metrics, "metrics", "system"),
+    Route("GET", "/openapi.json", docs.document, "", "system"),
+    Route("GET", "/api/v1/openapi.json", docs.document, "", "system"),
+    Route("GET", "/docs", docs.page, "", "system"),
+)
+
+
+def setup(
+    app: web.Application, services: Services, *, templates: Path | None = None, static: Path | None = None
+) -> None:
+    """Put everything on `app`: the edge, these routes, and with `templates` and `static` given the pages."""
+    app[SERVICES] = services
+    edge.setup(app)
+    system.setup(app)
+    for route in ROUTES:
+        for path in (route.path, route.path + "/"):
+            app.router.add_route(route.method, path, route.handler)
+            if route.method == "GET" and route.tag != "events":
+                app.router.add_route("HEAD", path, route.handler)
+    app[docs.DOCUMENT] = docs.render(openapi.build(ROUTES, services.version))
+    app[pubsub.HUB] = pubsub.Hub(services.bus)
+    app.on_shutdown.append(_close_hub)
+    if static is not None:
+        app.router.add_static("/static/", static, follow_symlinks=False)
+    if templates is not None and static is not None and importlib.util.find_spec("pumpkin.web.pages.render"):
+        importlib.import_module("pumpkin.web.pages").setup(app, templates, static)
+
+
+async def _close_hub(app: web.Application) -> None:
+    await app[pubsub.HUB].close()
+
+
+def application(services: Services, *, templates: Path | None = None, static: Path | None = None) -> web.Application:
+    """The whole web as one application; its runner should be made with `access_log=None`."""
+    app = web.Application(client_max_size=BODY_LIMIT)
+    setup(app, services, templates=templates, static=static)
+    return app

@@ -1,0 +1,103 @@
+"""SCANDALE's routes, kept to the letter for its clients: `/items/`, `/TimeStampTokens/`, `/system/`.
+
+contracts/evidence.md section 5; errors are FastAPI's `{"detail"}`.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from typing import Any
+from uuid import UUID
+
+from aiohttp import web
+
+from pumpkin.errors import InvalidRequest, NotFound
+from pumpkin.model import wire
+from pumpkin.model.checks import Check
+from pumpkin.store import checks, proofs
+from pumpkin.web.api.checks import agent_of, urls, whole
+from pumpkin.web.envelope import plain
+from pumpkin.web.guard import require, require_reading
+from pumpkin.web.limits import BODY_LIMIT, body
+from pumpkin.web.services import SERVICES
+
+LIMIT_DEFAULT = 100
+LIMIT_MOST = 1_000
+SKIP_MOST = 2**53
+
+
+class ItemNotFound(NotFound):
+    """Item not found"""
+
+
+async def create_item(request: web.Request) -> web.Response:
+    """`POST /items/`: stored durably before the answer, which gives back what came."""
+    asker = require(request, "checks:write")
+    data = await body(request, BODY_LIMIT)
+    observation = wire.from_scandale(wire.parse_json(data), agent=agent_of(asker))
+    receipt = await request.app[SERVICES].receive(observation)
+    _, proof_url = urls(receipt.id)
+    more = json.dumps({"id": str(receipt.id), "seq": receipt.seq, "proof_url": proof_url}).encode()
+    return web.Response(body=b'{"scan_data": %b, %b' % (data.strip(), more[1:]), content_type="application/json")
+
+
+async def items(request: web.Request) -> web.Response:
+    """`GET /items/`: in insertion order, 100 unless `limit` says else; `q` equals payload.raw."""
+    services = request.app[SERVICES]
+    require_reading(request, services.access)
+    skip, limit = page_of(request)
+    found = await checks.items(services.db, skip, limit, request.query.get("q") or None)
+    return plain([{"scan_data": wire.to_item(check)} for check in found])
+
+
+async def item(request: web.Request) -> web.Response:
+    """`GET /items/<id>`: by uuid, or by its place in the log."""
+    services = request.app[SERVICES]
+    require_reading(request, services.access)
+    check = await _find(request, request.match_info["id"])
+    if check is None:
+        raise ItemNotFound
+    return plain({"scan_data": wire.to_item(check)})
+
+
+async def _find(request: web.Request, given: str) -> Check | None:
+    db = request.app[SERVICES].db
+    if given.isascii() and given.removeprefix("-").isdigit() and len(given) < 30:
+        place = int(given)
+        return await checks.by_seq(db, place) if 0 <= place < SKIP_MOST else None
+    return await checks.get(db, uuid_of(given, "path.item_id"))
+
+
+def uuid_of(given: str, where: str) -> UUID:
+    """The UUID in `given`; InvalidRequest (422 here) naming `where` for anything else."""
+    try:
+        return UUID(given)
+    except ValueError:
+        raise InvalidRequest("not a valid uuid", fields={where: "Input should be a valid UUID"}) from None
+
+
+def page_of(request: web.Request) -> tuple[int, int]:
+    """`skip` and `limit` of a list."""
+    skip = whole(request.query, "skip", 0, least=0, most=SKIP_MOST)
+    return skip, whole(request.query, "limit", LIMIT_DEFAULT, least=0, most=LIMIT_MOST)
+
+
+async def stats(request: web.Request) -> web.Response:
+    """`GET /system/stats/`: how many checks, and how many of them have a token."""
+    services = request.app[SERVICES]
+    require_reading(request, services.access)
+    scans = await checks.size(services.db)
+    return plain({"dbsize": {"scans": scans, "tst": await proofs.stamped(services.db)}})
+
+
+async def info(request: web.Request) -> web.Response:
+    """`GET /system/info/`: what runs here."""
+    services = request.app[SERVICES]
+    require_reading(request, services.access)
+    shown: dict[str, Any] = {
+        "python_version": platform.python_version(),
+        "version": services.version,
+        "version_url": str(request.url.origin() / "docs"),
+    }
+    return plain(shown)
