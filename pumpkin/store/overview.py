@@ -49,6 +49,11 @@ async def sizes_at(db: Database, times: Sequence[int]) -> list[int]:
     return [row["size"] for row in await _rows(db, "overview_log_sizes_at", times=list(times))]
 
 
+async def stamped_at(db: Database, times: Sequence[int]) -> list[int]:
+    """How many checks, from the first on, some authority had stamped at each of `times` (ascending microseconds)."""
+    return [row["size"] for row in await _rows(db, "overview_stamped_at", times=list(times))]
+
+
 async def failing(db: Database, most: int = 20) -> list[Row]:
     """The newest warning or critical check of each (agent, type, target) that no ok one followed; critical first."""
     return await _rows(db, "overview_failing_checks", most=most, reach=REACH)

@@ -19,6 +19,33 @@ cross join lateral (
 ) s
 order by b.n;
 
+-- name: overview_stamped_at(times)
+-- How many checks were stamped by some authority at each of :times, by bisection over the stamps' ids: the largest size
+-- among the eight stamps before that moment (authorities are few, their stamps interleave).
+select b.t as at, coalesce(s.size, 0) as size
+from unnest(:times::bigint[]) with ordinality as b (t, n)
+cross join lateral (
+    with recursive search (lo, hi) as (
+        select 1::bigint, coalesce((select max(id) from stamps), 0) + 1
+        union all
+        select
+            case when m.gen_time < b.t then m.id + 1 else search.lo end,
+            case when m.gen_time < b.t then search.hi else least(m.mid, search.hi - 1) end
+        from search
+        cross join lateral (select (search.lo + search.hi) / 2 as mid) h
+        cross join lateral (
+            select h.mid, s.id, s.gen_time from stamps s where s.id >= h.mid order by s.id limit 1
+        ) m
+        where search.lo < search.hi
+    )
+    select (
+        select max(last.size)
+        from (select s.size from stamps s where s.id < found.lo order by s.id desc limit 8) last
+    ) as size
+    from (select search.lo from search where search.lo >= search.hi limit 1) found
+) s
+order by b.n;
+
 -- name: overview_failing_checks(reach, most)
 -- The newest check of each (agent, type, target) that is warning or critical and was not followed by a better one;
 -- looked for among the newest :reach checks, critical before warning, newest first.

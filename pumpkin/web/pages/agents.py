@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
-from uuid import uuid4
 
 from aiohttp import web
 from markupsafe import Markup
@@ -22,9 +21,9 @@ from pumpkin.web.services import SERVICES
 
 ROWS = 50
 DAYS = 30
-MESSAGES = 30
+MESSAGES = 15
 CHECKS = 15
-BODY_LIMIT = 64 * 1024
+BODY_LIMIT = 32_000
 _DAY_S = 86_400.0
 _ABSENT = Presence("unavailable")
 
@@ -205,7 +204,7 @@ async def message(request: web.Request) -> web.Response:
     jid, body = _jid(request), fields.get("body", "")
     await _row(request, jid)
     if not body.strip() or len(body) > BODY_LIMIT:
-        raise InvalidRequest("A message has from 1 to 65,536 characters.", fields={"body": "empty or too long"})
+        raise InvalidRequest("A message has from 1 to 32,000 characters.", fields={"body": "empty or too long"})
     metadata = _metadata(fields.get("metadata", ""))
     if fields.get("performative"):
         metadata["performative"] = fields["performative"][:100]
@@ -219,9 +218,9 @@ async def run(request: web.Request) -> web.Response:
     fields = await act(request, "agents:write")
     jid = _jid(request)
     await _row(request, jid)
-    job = {"id": str(uuid4()), "behaviour": fields.get("behaviour", "")[:200]}
-    await request.app[SERVICES].run_agent(jid, job)
-    await audit.add(request.app[SERVICES].db, who=_who(request), act="agent.run", object=f"agent:{jid}", detail=job)
+    services, job = request.app[SERVICES], fields.get("behaviour", "")[:200]
+    await services.run_agent(jid, job)
+    await audit.add(services.db, who=_who(request), act="agent.run", object=f"agent:{jid}", detail={"job": job})
     raise web.HTTPSeeOther(f"/agents/{quote(jid, safe='@')}?sent=run#behaviours")
 
 

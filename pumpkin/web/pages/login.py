@@ -128,9 +128,7 @@ def _fault(name: str, new: str, again: str) -> str | None:
     return None
 
 
-def _form(
-    request: web.Request, *, name: str = "", next_: str = "", wrong: str = "", status: int = 200
-) -> web.Response:
+def _form(request: web.Request, *, name: str = "", next_: str = "", wrong: str = "", status: int = 200) -> web.Response:
     token = request.cookies.get(LOGIN_COOKIE) or secrets.token_urlsafe(24)
     answer = page(
         request, "login.html", {"token": token, "name": name, "next": _next(next_), "wrong": wrong}, status=status
@@ -168,6 +166,4 @@ async def _fields(request: web.Request) -> dict[str, str]:
 def _cookie(
     request: web.Request, answer: web.StreamResponse, name: str, value: str, seconds: int, *, path: str = "/"
 ) -> None:
-    answer.set_cookie(
-        name, value, max_age=seconds, path=path, httponly=True, secure=request.secure, samesite="Lax"
-    )
+    answer.set_cookie(name, value, max_age=seconds, path=path, httponly=True, secure=request.secure, samesite="Lax")

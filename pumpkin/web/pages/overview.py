@@ -57,6 +57,7 @@ async def show(request: web.Request) -> web.Response:
         *_agent_troubles(marks),
         *(_failing(row) for row in failing),
     ]
+    troubles.sort(key=lambda trouble: trouble.kind != "critical")
     values = {
         "here": "overview",
         "heads": heads,
@@ -71,7 +72,7 @@ async def show(request: web.Request) -> web.Response:
         "only_local": only_local(services, heads),
         "checks": await overview.newest_checks(db, 12),
         "failing_total": len(failing),
-        **await _rates(services, now, stamps),
+        **await _rates(services, now),
         "median_proof_s": _median([(stamp["gen_time"] - stamp["sealed"]) / 1e6 for stamp in stamps]),
     }
     return page(request, "overview.html", values)
@@ -102,9 +103,7 @@ def _mark(agent: Mapping[str, Any], board: Board) -> dict[str, Any]:
 
 def _agent_troubles(marks: Sequence[Mapping[str, Any]]) -> list[Trouble]:
     down = [mark for mark in marks if mark["class"] == "down"]
-    found = [
-        Trouble("critical", "Agent unavailable", mark["jid"], _agent(mark), mark["since"]) for mark in down[:10]
-    ]
+    found = [Trouble("critical", "Agent unavailable", mark["jid"], _agent(mark), mark["since"]) for mark in down[:10]]
     if len(down) > 10:
         found.append(Trouble("critical", f"{len(down) - 10:,} more agents unavailable", "", "/agents?show=unavailable"))
     found += [
@@ -159,21 +158,18 @@ def authorities(services: Services, heads: overview.Heads) -> list[dict[str, Any
 
 def only_local(services: Services, heads: overview.Heads) -> bool:
     """Whether nobody but this installation itself vouches for its times (rulings.md 48)."""
-    rows = authorities(services, heads)
+    rows = [row for row in authorities(services, heads) if not row.get("former")]
     return bool(rows) and all(row["local"] for row in rows)
 
 
-async def _rates(services: Services, now: int, stamps: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+async def _rates(services: Services, now: int) -> dict[str, Any]:
     """Checks and proofs a minute over the last hour, as pictures and as the last whole minute's number."""
     edge = now - now % _MINUTE + _MINUTE
     times = [edge - _MINUTE * back for back in range(MINUTES, -1, -1)]
     sizes = await overview.sizes_at(services.db, times)
     came = [later - earlier for earlier, later in itertools.pairwise(sizes)]
-    proven = [0] * MINUTES
-    for stamp in stamps:
-        place = (stamp["gen_time"] - times[0]) // _MINUTE
-        if 0 <= place < MINUTES:
-            proven[place] += stamp["size"] - stamp["start"]
+    stamped = await overview.stamped_at(services.db, times)
+    proven = [max(0, later - earlier) for earlier, later in itertools.pairwise(stamped)]
     clock = [moment(start).strftime("%H:%M UTC") for start in times]
     return {
         "checks_minute": came[-2] if len(came) > 1 else 0,

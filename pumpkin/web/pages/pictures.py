@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 from pumpkin.web.pages.text import rfc3339
 
 _STEPS_SHOWN = 6
+_AXIS, _BOX, _STEM, _WIDTH = 100, 110, 296, 480  # where time, boxes and path stand; how wide it all is
 
 
 def bars(counts: Sequence[int], *, title: str, labels: Sequence[str] = (), second: bool = False) -> Markup:
@@ -95,10 +96,11 @@ def proof(story: Story) -> Markup:
         f"Proof: record {story.seq} reaches the root of the log in {len(story.path)} steps; "
         f"checkpoint of size {story.size if story.size is not None else 'not yet sealed'}; stamped by {said}."
     )
-    return _svg("proof-picture", 480, y, title, "".join(drawn))
+    return _svg("proof-picture", _WIDTH, y, title, "".join(drawn))
 
 
-def _box(y: int, height: int, kind: str, lines: Sequence[tuple[str, str]], x: int = 96, width: int = 372) -> str:
+def _box(y: int, height: int, kind: str, lines: Sequence[tuple[str, str]]) -> str:
+    x, width = _BOX, _WIDTH - _BOX - 2
     text = "".join(
         f'<text class="{style}" x="{x + 14}" y="{y + 21 + 18 * row}">{escape(words)}</text>'
         for row, (style, words) in enumerate(lines)
@@ -106,19 +108,19 @@ def _box(y: int, height: int, kind: str, lines: Sequence[tuple[str, str]], x: in
     return f'<rect class="box {kind}" x="{x}" y="{y}" width="{width}" height="{height}" rx="8"/>{text}'
 
 
-def _time(y: int, upper: str, lower: str = "") -> str:
-    second = f'<text class="soft" x="80" y="{y + 15}" text-anchor="end">{escape(lower)}</text>' if lower else ""
-    dot = f'<circle class="box mine" cx="90" cy="{y - 4}" r="4"/>'
-    return f'<text class="soft strong" x="80" y="{y}" text-anchor="end">{escape(upper)}</text>{second}{dot}'
+def _time(y: int, upper: str, lower: str) -> str:
+    second = f'<text class="soft" x="{_AXIS - 10}" y="{y + 15}" text-anchor="end">{escape(lower)}</text>'
+    dot = f'<circle class="box mine" cx="{_AXIS}" cy="{y - 4}" r="4"/>'
+    return f'<text class="soft strong" x="{_AXIS - 10}" y="{y}" text-anchor="end">{escape(upper)}</text>{second}{dot}'
 
 
-def _edge(top: int, bottom: int, kind: str = "mine", x: int = 282) -> str:
+def _edge(top: int, bottom: int, kind: str = "mine", x: int = _STEM) -> str:
     return f'<path class="edge {kind}" d="M{x} {top}V{bottom}"/>'
 
 
 def _clock(micros: int) -> tuple[str, str]:
     text = rfc3339(micros)
-    return text[11:19], text[:10]
+    return text[11:23], text[:10]
 
 
 def _stamp(drawn: list[str], y: int, stamp: Witnessed | None) -> int:
@@ -158,7 +160,7 @@ def _path(drawn: list[str], y: int, story: Story) -> int:
         y = _step(drawn, y, side, other)
     if folded:
         drawn.append(_edge(y, y + 34))
-        drawn.append(f'<text class="soft" x="298" y="{y + 21}">{folded} more hashes</text>')
+        drawn.append(f'<text class="soft" x="{_STEM + 16}" y="{y + 21}">{folded} more hashes</text>')
         y += 34
     for side, other in tail:
         y = _step(drawn, y, side, other)
@@ -166,10 +168,10 @@ def _path(drawn: list[str], y: int, story: Story) -> int:
 
 
 def _step(drawn: list[str], y: int, side: str, other: str) -> int:
-    x, anchor = (212, "end") if side == "L" else (352, "start")
+    x, anchor = (_STEM - 70, "end") if side == "L" else (_STEM + 70, "start")
     drawn.append(_edge(y, y + 34))
-    drawn.append(f'<path class="edge" d="M282 {y + 4}L{x} {y + 17}"/>')
-    drawn.append('<circle class="box mine" cx="282" cy="{}" r="4"/>'.format(y + 4))  # noqa: UP032 - reads as the mark-up
+    drawn.append(f'<path class="edge" d="M{_STEM} {y + 4}L{x} {y + 17}"/>')
+    drawn.append(f'<circle class="box mine" cx="{_STEM}" cy="{y + 4}" r="4"/>')
     away = -6 if side == "L" else 6
     drawn.append(f'<text class="hash" x="{x + away}" y="{y + 21}" text-anchor="{anchor}">{escape(other[:8])}…</text>')
     return y + 34
@@ -188,14 +190,15 @@ def _leaf(drawn: list[str], y: int, story: Story) -> int:
 
 def _floor(drawn: list[str], y: int, story: Story) -> int:
     if story.after is None:
-        drawn.append(f'<path class="axis" d="M90 12V{y - 24}"/>')
-        drawn.append(f'<text class="soft" x="110" y="{y + 20}">No lower bound: the agent named no checkpoint.</text>')
+        drawn.append(f'<path class="axis" d="M{_AXIS} 12V{y - 24}"/>')
+        words = "No lower bound: the agent named no checkpoint."
+        drawn.append(f'<text class="soft" x="{_BOX + 14}" y="{y + 20}">{words}</text>')
         return y + 32
     drawn.append(_edge(y, y + 20))
     lines = [("strong", "Checkpoint the agent had seen"), ("soft", "so it was made after this moment")]
     drawn.append(_box(y + 20, 50, "", lines))
     drawn.append(_time(y + 42, *_clock(story.after)))
-    drawn.append(f'<path class="axis" d="M90 12V{y + 42}"/>')
+    drawn.append(f'<path class="axis" d="M{_AXIS} 12V{y + 42}"/>')
     return y + 78
 
 

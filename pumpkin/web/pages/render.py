@@ -47,7 +47,15 @@ def setup(app: web.Application, templates: Path, static: Path) -> None:
         auto_reload=False,
     )
     for function in (
-        text.plain, text.size, text.when, text.ago, text.duration, text.digest, text.fingers, text.pretty, text.rfc3339,
+        text.plain,
+        text.size,
+        text.when,
+        text.ago,
+        text.duration,
+        text.digest,
+        text.fingers,
+        text.pretty,
+        text.rfc3339,
     ):
         env.filters[function.__name__] = function
     env.filters["path"] = lambda value: quote(str(value), safe="@")

@@ -143,7 +143,7 @@ class Shown:
 
 def payload(data: bytes, *, media: str, format: str, wrapped: bool) -> Shown:
     """`data` by what it is. With `wrapped` (an old-shape check) the bytes are base64 text: what it holds is shown."""
-    inner, decoded = (_unwrap(data) if wrapped else (data, False))
+    inner, decoded = _unwrap(data) if wrapped else (data, False)
     try:
         text = inner.decode("utf-8")
     except UnicodeDecodeError:
