@@ -10,7 +10,7 @@ from keys where prefix = :prefix and revoked is null and (expires is null or exp
 
 -- name: keys_used!
 -- Note when a key was used; at most once a minute, so that reading does not become writing.
-update keys set last_used = :at where id = :id and (last_used is null or last_used < :at - 60000000);
+update keys set last_used = :at::bigint where id = :id and (last_used is null or last_used < :at::bigint - 60000000);
 
 -- name: keys_all
 -- Every key, newest first.
