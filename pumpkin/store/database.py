@@ -117,6 +117,13 @@ class _Line:
             connection = await self._opened()
             try:
                 yield connection
+            except asyncpg.DataError:
+                raise  # an InterfaceError by birth, but the question was wrong
+            except asyncio.CancelledError:
+                # What was asked goes on at the server: a BEGIN not answered yet would take in the next statement and
+                # lose it with the connection, after it was acknowledged; a cancel under way would hit it.
+                self._drop()
+                raise
             except AWAY as error:
                 self._drop()
                 raise Unavailable("The database does not answer at the moment; try again.") from error

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import asyncpg
+import pytest
 
 from pumpkin.store.database import Database, connect, load_queries, migrate, sql_folder
 
@@ -40,3 +42,30 @@ def test_every_named_query_says_what_it_is_for() -> None:
             if not following.startswith("-- "):
                 silent.append(name)
     assert silent == []
+
+
+async def test_a_writer_cut_off_in_the_middle_takes_nobody_with_it(database: Database) -> None:
+    """A task cancelled while its BEGIN is under way once left the next statement in a transaction nobody ended."""
+    async with database.writer() as connection:
+        await connection.execute("create table kept (n int)")
+
+    async def cut_off() -> None:
+        async with database.writer() as connection, connection.transaction():
+            await connection.execute("select 1")
+
+    for turns in range(12):
+        task = asyncio.create_task(cut_off())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        async with database.writer() as connection:
+            await connection.execute("insert into kept values ($1)", turns)
+        async with database.reader() as connection:
+            assert await connection.fetchval("select count(*) from kept") == turns + 1
+
+
+async def test_a_value_that_does_not_fit_is_not_taken_for_a_server_away(database: Database) -> None:
+    async with database.reader() as connection:
+        with pytest.raises(asyncpg.DataError):
+            await connection.fetchval("select $1::int", 2**40)
