@@ -8,6 +8,7 @@ got no receipt sends it again, and the uuid keeps it single.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -225,7 +226,6 @@ class Aggregator(LoopActor):
 
     async def _store(self, batch: list[_Row], followers: dict[UUID, list[_Row]]) -> None:
         outcomes = await self._outcomes(batch)
-        self._announce(batch, outcomes)
         for row, outcome in zip(batch, outcomes, strict=True):
             row.settle(outcome)
             again = replace(outcome, known=True) if isinstance(outcome, Receipt) else outcome
@@ -234,6 +234,7 @@ class Aggregator(LoopActor):
                 follower.settle(again)
                 held, weight = held + 1, weight + follower.weight
             self._hold(-held, -weight)
+        self._announce(batch, outcomes)
 
     async def _outcomes(self, batch: list[_Row], *, tried: bool = False) -> list[Outcome]:
         """What became of each row, after as many tries as the rows' patience allows."""
@@ -295,8 +296,9 @@ class Aggregator(LoopActor):
             return
         fresh.sort(key=lambda one: one[0])
         self.stored_rows += len(fresh)
-        for first, run in _runs(fresh):
-            self._stored(first, run)
+        with contextlib.suppress(Unavailable):  # the sealer is being restarted: it will look itself
+            for first, run in _runs(fresh):
+                self._stored(first, run)
         scan = self._bus.read_by_anyone("scan")
         for seq, row in fresh:
             seen = row.observation

@@ -38,6 +38,7 @@ else:
     _Actor = pykka.Actor
 
 A = TypeVar("A", bound="LoopActor")
+CANCEL_AGAIN_S = 0.1
 FAIR_SHARE = 64  # messages handled before others on the loop get their turn
 
 log = structlog.get_logger("pumpkin.actors")
@@ -333,11 +334,7 @@ class LoopActor(_Actor):  # type: ignore[misc]
         pykka.ActorRegistry.unregister(self.actor_ref)
         for timer in tuple(self._timers):
             timer.cancel()
-        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        await self._cancel_tasks()
         try:
             self.release()
         except Exception as error:
@@ -346,6 +343,16 @@ class LoopActor(_Actor):  # type: ignore[misc]
         for watcher in self._watchers:
             with contextlib.suppress(pykka.ActorDeadError, MailboxFull):
                 watcher.tell(Died(self.actor_ref, self.reason))
+
+    async def _cancel_tasks(self) -> None:
+        """Cancelled until they end: clean-up inside a task may turn one cancellation into another exception, which the
+        task then handles and lives on (a ROLLBACK on a connection that is being cut off does)."""
+        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
+        while tasks:
+            for task in tasks:
+                task.cancel()
+            _, pending = await asyncio.wait(tasks, timeout=CANCEL_AGAIN_S)
+            tasks = list(pending)
 
     def _leave_mailbox(self) -> None:
         left = self.actor_inbox.drain()

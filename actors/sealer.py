@@ -8,6 +8,7 @@ from the last checkpoint; what it is told by `stored` only spares reading the le
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -237,7 +238,8 @@ class Sealer(LoopActor):
         self._pending = self._pending[len(batch) :]
         self._oldest_s = asyncio.get_running_loop().time()
         self._bus.publish("check.sealed", {"first": start, "last": head.size - 1, "checkpoint": head.size})
-        self._sealed(head)
+        with contextlib.suppress(Unavailable):  # a stamper is being restarted: it will look itself
+            self._sealed(head)
 
     def _head(self, batch: Iterable[tuple[bytes, bytes]]) -> tuple[Edge, dict[tuple[int, int], bytes], Checkpoint]:
         leaves, hashes = (list(row) for row in zip(*batch, strict=True))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 import random
 import time
@@ -127,7 +128,8 @@ class Stamper(LoopActor):
 
     def release(self) -> None:
         self.busy = False
-        self._returned()
+        with contextlib.suppress(Unavailable):  # the sealer is being restarted: it will look itself
+            self._returned()
 
     async def _load(self) -> None:
         self._last = await proofs.latest_stamp(self._db, self._series.name)
@@ -149,8 +151,7 @@ class Stamper(LoopActor):
                 self._failed(error)
                 await self._reload()
             finally:
-                self.busy = False
-                self._returned()
+                self.release()
 
     async def _reload(self) -> None:
         """The database was away, and a commit whose answer was lost may have happened."""

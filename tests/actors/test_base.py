@@ -247,6 +247,22 @@ async def test_an_owned_task_that_fails_ends_the_actor_and_one_that_runs_is_canc
     assert sleeper.cancelled()
 
 
+async def test_an_owned_task_that_swallows_its_cancellation_is_cancelled_again() -> None:
+    async def stubborn() -> None:
+        for _ in range(2):
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                continue
+
+    ref = Counter.start()
+    actor = actor_of(ref)
+    task = actor.spawn(stubborn())
+    await ref.ask(0, block=False)
+    await end(ref)
+    assert task.done()
+
+
 async def test_a_kill_ends_a_hanging_actor_and_answers_its_asker() -> None:
     ref = Counter.start()
     actor = actor_of(ref)

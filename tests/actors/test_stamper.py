@@ -7,9 +7,11 @@ import base64
 import json
 import time
 
+import asyncpg
 import pytest
 
 from pumpkin.evidence import groups, tsp
+from pumpkin.model.checks import Receipt
 from pumpkin.store import checks, proofs
 from tests.actors.conftest import Line, StartLine, observation
 from tests.actors.test_sealer import assert_log_is_whole, send
@@ -140,3 +142,32 @@ async def test_requests_keep_the_least_interval(start_line: StartLine) -> None:
         await send(line, 1)
         await line.until_stamped(await checks.size(line.db))
     assert time.monotonic() - begun >= 0.29
+
+
+async def test_a_database_that_drops_every_connection_under_load_loses_and_doubles_nothing(
+    start_line: StartLine, dsn: str
+) -> None:
+    line = await start_line()
+    outside = await asyncpg.connect(dsn)
+    sent = [observation() for _ in range(1_500)]
+    taken = asyncio.gather(*(line.aggregator.actor.receive_many(sent[start::15]) for start in range(15)))
+    for _ in range(8):
+        await outside.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where datname = current_database() and pid <> pg_backend_pid()"
+        )
+        await asyncio.sleep(0.01)
+    receipts = [one for batch in await taken for one in batch]
+    await outside.close()
+    assert all(isinstance(one, Receipt) for one in receipts)
+    assert sorted(one.seq for one in receipts if isinstance(one, Receipt)) == list(range(1_500))
+    line.bus.publish("end", None)
+    told = []
+    async for event in line.bus.subscribe(["check.stored", "end"], limit=10_000, since=0):
+        if event.topic == "end":
+            break
+        told.append(event.data["seq"])
+    assert sorted(told) == list(range(1_500))
+    await line.until_stamped(1_500)
+    await assert_log_is_whole(line.db, line.key, 1_500)
+    await assert_stamps_cover(line, 1_500)
