@@ -34,7 +34,7 @@ class DataFolder:
         except OSError:
             os.close(lock)
             raise StartError(
-                f"Another Pumpkin is running on the data folder {self.path}; stop it first, or give --data another folder."
+                f"Another Pumpkin runs on the data folder {self.path}; stop it first, or give --data another folder."
             ) from None
         self._lock = lock
 
@@ -59,11 +59,11 @@ class DataFolder:
             name = origin or f"pumpkin.invalid/{secrets.token_hex(8)}"
             key = LogKey.generate(name)
             self._write("log-origin.txt", f"{name}\n".encode(), 0o644)
-            self._write("log-key.secret.pem", key.to_pem(), 0o600)
+            self._write("log-key.secret.pem", key.pem, 0o600)
         name = name_file.read_text("utf-8").strip()
         if origin and origin != name:
             raise StartError(f"The log here is called {name}; a log keeps its name, so set log.origin back to it.")
-        key = LogKey.from_pem(name, (self.path / "log-key.secret.pem").read_bytes())
+        key = LogKey.load(name, (self.path / "log-key.secret.pem").read_bytes())
         self._write("log-key.pem", key.public_pem, 0o644)
         self._write("log-key.vkey", f"{key.vkey}\n".encode(), 0o644)
         return key

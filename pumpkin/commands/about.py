@@ -22,6 +22,7 @@ def version(as_json: bool) -> None:
 @click.command()
 def openapi() -> None:
     """Print the OpenAPI 3.1 description of the HTTP API."""
-    from pumpkin.web.openapi import document
+    from pumpkin.web import routes
+    from pumpkin.web.openapi import build
 
-    click.echo(json.dumps(document(), indent=2))
+    click.echo(json.dumps(build(routes.ROUTES, installed("pumpkin")), indent=2))

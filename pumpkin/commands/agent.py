@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pumpkin.adapters.xmppd import sasl
+from pumpkin.adapters.xmppd.accounts import verifiers
 from pumpkin.commands.place import answer, config_option, data_option, database, json_option, load, work
 from pumpkin.errors import NotFound
 from pumpkin.model.agents import bare
@@ -45,7 +45,7 @@ def agent_add(jid: str, password: str | None, data: Path | None, config: Path | 
                 user, _, domain = name.partition("@")
                 if domain != settings.xmpp.domain:
                     raise NotFound(f"This installation's domain is {settings.xmpp.domain}, not {domain}.")
-                await accounts.put_account(db, user, await sasl.verifiers(secret))
+                await accounts.put_account(db, user, verifiers(secret))
             await agents.approve(db, name)
 
     work(job)

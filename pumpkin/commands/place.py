@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -30,18 +29,6 @@ config_option = click.option(
     help="The TOML file with settings.  [default: pumpkin.toml in the data folder]",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for programs.")
-
-
-def ready(data: Path) -> dict[str, Any] | None:
-    """What a running server wrote into ready.json, or None when none runs on this folder."""
-    try:
-        found: dict[str, Any] = json.loads((data / "ready.json").read_text("utf-8"))
-        os.kill(int(found["pid"]), 0)
-    except PermissionError:
-        return found if "found" in locals() else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return found
 
 
 @asynccontextmanager

@@ -1,0 +1,14 @@
+-- name: auditing_rows
+-- The records at places :start up to (not with) :stop with all that the audit compares them with, in order.
+select c.seq, c.record, c.leaf_hash, c.group_hash, c.payload, c.payload_salt, c.id, c.kind, c.type, c.format, c.agent,
+    c.key_id, c.observed, c.received, c.after, c.media, c.size, c.detail
+from checks c
+where c.seq >= :start and c.seq < :stop
+order by c.seq;
+
+-- name: auditing_stamps
+-- Every stamp, the oldest first.
+select s.id, s.authority, s.start, s.size, s.anchor, s.query, s.response, s.chain, s.gen_time, s.accuracy,
+    s.self_asserted, s.revocation
+from stamps s
+order by s.size, s.id;
