@@ -22,7 +22,7 @@ from pumpkin.evidence import checkpoint, groups, tiles
 from pumpkin.evidence.checkpoint import LogKey
 from pumpkin.evidence.merkle import Frontier
 from pumpkin.model.proofs import Checkpoint
-from pumpkin.store import checks, proofs
+from pumpkin.store import checks, proofs, sealing
 from pumpkin.store.database import Database
 
 CHUNK = 10_000  # most records one checkpoint adds
@@ -38,6 +38,10 @@ class LogBroken(PumpkinError):
     """The log's rows do not lead to its last checkpoint: it was changed from outside. Run `pumpkin audit`."""
 
     code = "log_broken"
+
+
+class Overtaken(Unavailable):
+    """Another process has sealed meanwhile; this one goes on from there."""
 
 
 class Edge:
@@ -233,7 +237,9 @@ class Sealer(LoopActor):
             edge, changed, head = await asyncio.to_thread(self._head, batch)
         else:
             edge, changed, head = self._head(batch)
-        await proofs.add_checkpoint(self._db, head, changed)
+        if not await sealing.add(self._db, head, changed):
+            log.warning("another process seals this log", size=start)
+            raise Overtaken
         self._edge, self.last = edge, head
         self._pending = self._pending[len(batch) :]
         self._oldest_s = asyncio.get_running_loop().time()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from actors.sealer import CHUNK, Edge, LogBroken, Sealer
@@ -97,6 +99,18 @@ async def test_a_batch_waits_for_the_token_request_and_no_longer_than_its_age(st
     line.tsa.resume.set()
     await line.until_stamped(6)
     assert line.tsa.asked == 2
+
+
+async def test_two_sealers_on_one_log_make_one_line_of_checkpoints(start_line: StartLine) -> None:
+    line = await start_line()
+    other = await start_line(key=line.key, tsa=line.tsa)
+    for _ in range(10):
+        await asyncio.gather(send(line, 30), send(other, 30))
+    await asyncio.wait(
+        [asyncio.create_task(one.until_stamped(600)) for one in (line, other)], return_when="FIRST_COMPLETED"
+    )
+    await assert_log_is_whole(line.db, line.key, 600)
+    assert (line.sealer.restarts, other.sealer.restarts) == (0, 0)
 
 
 async def test_a_log_changed_from_outside_is_not_continued(database: Database) -> None:
