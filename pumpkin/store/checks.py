@@ -45,20 +45,21 @@ async def store_batch(db: Database, rows: Sequence[Row]) -> list[Receipt | Check
     `rows`. Unavailable when PostgreSQL went away: then it is unknown whether the batch was stored, and sending it again
     is right.
     """
-    first: dict[UUID, Row] = {}
-    for row in rows:
-        first.setdefault(row[0].id, row)
+    first: dict[UUID, int] = {}
+    for place, (observation, _, _) in enumerate(rows):
+        first.setdefault(observation.id, place)
+    columns = _columns([rows[place] for place in first.values()])
     async with db.writer() as connection:
-        found = await connection.fetch(db.queries.checks_store.sql, *_columns(list(first.values())))
+        found = await connection.fetch(db.queries.checks_store.sql, *columns)
     stored = {row["id"]: row for row in found}
     answers: list[Receipt | CheckConflict] = []
-    for row in rows:
-        there = stored[row[0].id]
-        if there["content"] != row[2].content:
+    for place, (observation, _, sealed) in enumerate(rows):
+        there = stored[observation.id]
+        if there["content"] != sealed.content:
             answers.append(CheckConflict())
         else:
-            known = there["known"] or first[row[0].id] is not row
-            answers.append(Receipt(row[0].id, there["seq"], known, there["received"]))
+            known = there["known"] or first[observation.id] != place
+            answers.append(Receipt(observation.id, there["seq"], known, there["received"]))
     return answers
 
 
@@ -77,21 +78,14 @@ def _columns(rows: Sequence[Row]) -> tuple[list[Any], ...]:
         [row[1] for row in rows],
         [one.after for one in seen],
         [one.signature for one in seen],
-        [one.detail.get("target") for one in seen],
-        [one.detail.get("status") for one in seen],
         [one.detail for one in seen],
         [one.wire for one in seen],
         [one.payload for one in seen],
-        [one.payload_salt for one in sealed],
-        [one.payload_hash for one in sealed],
         [one.media for one in seen],
-        [len(one.payload) for one in seen],
         [one.direct for one in seen],
         [one.encrypted for one in seen],
-        [one.content for one in sealed],
         [one.record for one in sealed],
-        [one.leaf_hash for one in sealed],
-        [one.group_hash for one in sealed],
+        [b"".join((s.payload_salt, s.payload_hash, s.content, s.leaf_hash, s.group_hash)) for s in sealed],
     )
 
 

@@ -136,47 +136,57 @@ create table checks (
     leaf_hash bytea not null,
     group_hash bytea not null
 );
-create index checks_agent on checks (agent, seq desc);
-create index checks_type on checks (type, seq desc);
-create index checks_target on checks (target, seq desc) where target is not null;
-create index checks_status on checks (status, seq desc) where status is not null;
+create index checks_agent on checks (agent, seq);
+create index checks_type on checks (type, seq);
+create index checks_target on checks (target, seq) where target is not null;
+-- What is ok is most of what there is: a filter on it finds enough without an index, and each insert saves one.
+create index checks_status on checks (status, seq) where status <> 'ok';
 create index checks_payload on checks using hash (payload_hash);
 create index checks_labels on checks using gin ((detail -> 'labels') jsonb_path_ops) where detail ? 'labels';
 
--- Stores a batch in one round trip. Each row of `batch` is one JSON-free composite by position; equal ids in one batch
--- are for the caller to fold. Answers, for every id given: its seq, its received time, whether it was known, and the
--- content digest that is stored (so the caller sees a conflict).
+-- Stores a batch in one round trip: the arrays are the columns, one element a check; ids must be unique within them.
+-- `digests` holds five hashes of 32 bytes end to end (payload salt, payload, content, leaf, group): every array costs the
+-- client as much as the bytes in it. Answers, for every id given: its place, its time of receipt, whether it was there
+-- before, and the content digest that is stored (so that the caller sees a conflict).
+--
+-- The row lock on log_head lets one transaction at a time give out places, over all nodes; each takes its snapshot after
+-- the lock, so it sees what the one before stored. An aborted batch takes no place: the log has no gap.
+-- The plans are pinned to index scans: a plan made while the table was small would else read all of it later. Generic
+-- plans spare 0.1 ms of planning a batch.
 create function store_checks(
-    ids uuid[], kinds text[], types text[], formats text[], agents text[], key_ids text[],
-    observeds bigint[], receiveds bigint[], afters text[], signatures text[], targets text[], statuses text[],
-    details jsonb[], wires jsonb[], payloads bytea[], payload_salts bytea[], payload_hashes bytea[], medias text[],
-    sizes int[], directs boolean[], encrypteds boolean[], contents bytea[], records bytea[], leaf_hashes bytea[],
-    group_hashes bytea[]
+    ids uuid[], kinds text[], types text[], formats text[], agents text[], key_ids text[], observeds bigint[],
+    receiveds bigint[], afters text[], signatures text[], details jsonb[], wires jsonb[], payloads bytea[],
+    medias text[], directs boolean[], encrypteds boolean[], records bytea[], digests bytea[]
 ) returns table (id uuid, seq bigint, received bigint, known boolean, content bytea)
-language plpgsql as $$
+language plpgsql
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off
+set enable_mergejoin = off set enable_bitmapscan = off
+as $$
 #variable_conflict use_column
 declare
     head bigint;
+    there bigint;
     added bigint;
 begin
     select h.size into head from log_head h for update;
     return query
-        select c.id, c.seq, c.received, true, c.content from checks c where c.id = any (ids);
+        select c.id, c.seq, c.received, true, c.content
+        from unnest(ids) as u (id) join checks c on c.id = u.id;
+    get diagnostics there = row_count;
     return query
         insert into checks (seq, id, kind, type, format, agent, key_id, observed, received, after, signature, target,
             status, detail, wire, payload, payload_salt, payload_hash, media, size, direct, encrypted, content, record,
             leaf_hash, group_hash)
         select head + row_number() over (order by u.n) - 1, u.id, u.kind, u.type, u.format, u.agent, u.key_id,
-            u.observed, u.received, u.after, u.signature, u.target, u.status, u.detail, u.wire, u.payload,
-            u.payload_salt, u.payload_hash, u.media, u.size, u.direct, u.encrypted, u.content, u.record, u.leaf_hash,
-            u.group_hash
-        from unnest(ids, kinds, types, formats, agents, key_ids, observeds, receiveds, afters, signatures, targets,
-                statuses, details, wires, payloads, payload_salts, payload_hashes, medias, sizes, directs, encrypteds,
-                contents, records, leaf_hashes, group_hashes) with ordinality
-            as u (id, kind, type, format, agent, key_id, observed, received, after, signature, target, status, detail,
-                wire, payload, payload_salt, payload_hash, media, size, direct, encrypted, content, record, leaf_hash,
-                group_hash, n)
-        where not exists (select 1 from checks c where c.id = u.id)
+            u.observed, u.received, u.after, u.signature, u.detail ->> 'target', u.detail ->> 'status', u.detail,
+            u.wire, u.payload, substr(u.digests, 1, 32), substr(u.digests, 33, 32), u.media, octet_length(u.payload),
+            u.direct, u.encrypted, substr(u.digests, 65, 32), u.record, substr(u.digests, 97, 32),
+            substr(u.digests, 129, 32)
+        from unnest(ids, kinds, types, formats, agents, key_ids, observeds, receiveds, afters, signatures, details,
+                wires, payloads, medias, directs, encrypteds, records, digests) with ordinality
+            as u (id, kind, type, format, agent, key_id, observed, received, after, signature, detail, wire, payload,
+                media, direct, encrypted, record, digests, n)
+        where there = 0 or not exists (select 1 from checks c where c.id = u.id)
         returning checks.id, checks.seq, checks.received, false, checks.content;
     get diagnostics added = row_count;
     if added > 0 then

@@ -2,10 +2,9 @@
 -- A batch in one round trip and one transaction; see store_checks in the migrations for what it answers.
 select id, seq, received, known, content from store_checks(
     :ids::uuid[], :kinds::text[], :types::text[], :formats::text[], :agents::text[], :key_ids::text[],
-    :observeds::bigint[], :receiveds::bigint[], :afters::text[], :signatures::text[], :targets::text[],
-    :statuses::text[], :details::jsonb[], :wires::jsonb[], :payloads::bytea[], :payload_salts::bytea[],
-    :payload_hashes::bytea[], :medias::text[], :sizes::int[], :directs::boolean[], :encrypteds::boolean[],
-    :contents::bytea[], :records::bytea[], :leaf_hashes::bytea[], :group_hashes::bytea[]
+    :observeds::bigint[], :receiveds::bigint[], :afters::text[], :signatures::text[], :details::jsonb[],
+    :wires::jsonb[], :payloads::bytea[], :medias::text[], :directs::boolean[], :encrypteds::boolean[],
+    :records::bytea[], :digests::bytea[]
 );
 
 -- name: checks_get^
