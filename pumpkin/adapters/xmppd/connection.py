@@ -82,6 +82,7 @@ class Connection(asyncio.Protocol):
         self._pace = Pace(limits.stanza_rate, limits.stanza_burst)
         self._tls: Tls | None = None
         self._held = False
+        self._resume_at = 0.0
         self._ending = False
         self._counted = False
         self._header_sent = False
@@ -105,6 +106,7 @@ class Connection(asyncio.Protocol):
             log.warning("xmpp connection refused, too many", address=self.address)
             if not self._direct:
                 self._end_with(StreamFault("resource-constraint", "Too many connections."))
+                self._flush()
             transport.close()
             return
         self._counted = True
@@ -136,10 +138,10 @@ class Connection(asyncio.Protocol):
             self._hold()
         self._wake.set()
         delay = self._pace.delay(len(self._inbox) - before, self.heard)
-        if len(self._inbox) > _INBOX:
+        if delay or len(self._inbox) > _INBOX:
             self._hold()
-        elif delay:
-            self._hold()
+        if delay:
+            self._resume_at = self.heard + delay
             self._loop.call_later(delay, self._let_go)
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -307,7 +309,8 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def _let_go(self) -> None:
-        if self._held and len(self._inbox) <= _INBOX and not self._transport.is_closing():
+        due = self._resume_at <= self._loop.time() + 0.001
+        if self._held and due and len(self._inbox) <= _INBOX and not self._transport.is_closing():
             self._held = False
             self._transport.resume_reading()
 

@@ -23,6 +23,7 @@ _PEERS = 10_000
 class LocalSession(Session):
     """An attached agent. `handler(stanza)` is called on the loop with each stanza as a tree; it must not block.
 
+    The answer to an IQ goes out from the JID that was asked.
     An agent with aliases answers under each of them: a stanza sent without `from` goes out in the name its receiver
     last used, a presence for everybody in all names. `hold` makes senders wait, `release` lets them go on.
     """
@@ -38,6 +39,7 @@ class LocalSession(Session):
         self._flow = asyncio.Event()
         self._flow.set()
         self._peers: OrderedDict[str, Session] = OrderedDict()
+        self._asked: OrderedDict[tuple[str, str], str] = OrderedDict()
         self._names: dict[str, Session] = {self.bare: self}
         for alias in aliases:
             session = _Alias(alias, router.domain, resource, self)
@@ -95,6 +97,10 @@ class LocalSession(Session):
             self._peers.move_to_end(sender)
             if len(self._peers) > _PEERS:
                 self._peers.popitem(last=False)
+            if element.get("type") in ("get", "set"):
+                self._asked[sender, element.get("id", "")] = element.get("to") or name.bare
+                if len(self._asked) > _PEERS:
+                    self._asked.popitem(last=False)
         try:
             self._handler(element)
         except Exception:
@@ -120,6 +126,11 @@ class LocalSession(Session):
             known = next((s for jid, s in reversed(self._peers.items()) if jid.partition("/")[0] == to), None)
         return [known or self]
 
+    def _asked_as(self, stanza: Stanza) -> str:
+        if stanza.name != "iq" or stanza.type not in ("result", "error"):
+            return ""
+        return self._asked.pop((stanza.attributes.get("to", ""), stanza.id), "")
+
     async def _run(self) -> None:
         while True:
             while self._outbox:
@@ -128,7 +139,7 @@ class LocalSession(Session):
                     if stanza.name == "":
                         await self._router.offline.drop(name.bare, [int(stanza.id)])
                     else:
-                        await self._router.take(name, stanza)
+                        await self._router.take(name, stanza, sender=self._asked_as(stanza))
                 except Exception:
                     log.exception("stanza of an attached agent failed", agent=name.bare)
             if self.ended:

@@ -81,11 +81,11 @@ class Router:
             del self._attached[session.user]
         await self.presences.unavailable(session)
 
-    async def take(self, session: Session, stanza: Stanza) -> None:
-        """One stanza of a bound session: stamped with its `from`, then routed, served or refused."""
+    async def take(self, session: Session, stanza: Stanza, *, sender: str = "") -> None:
+        """One stanza of a bound session: stamped with its `from` (or `sender`), then routed, served or refused."""
         if stanza.namespace != CLIENT or stanza.name not in ("message", "presence", "iq"):
             raise StanzaFault("bad-request")
-        stanza.stamp(from_=session.jid)
+        stanza.stamp(from_=sender or session.jid)
         try:
             text = stanza.attributes.get("to")
             to = parse(text) if text else None

@@ -13,9 +13,17 @@ import slixmpp
 
 from pumpkin.adapters.xmppd import Limits, XmppServer
 from tests.adapters.xmppd.memory import MemoryStore
-from tests.adapters.xmppd.raw import RawClient
+from tests.adapters.xmppd.raw import OPEN, RawClient
 
 PASSWORD = "an0ther secret"
+
+
+@pytest.fixture(autouse=True)
+async def no_socket_is_left() -> AsyncIterator[None]:
+    yield
+    while OPEN:
+        OPEN.pop().abort()
+    await asyncio.sleep(0)
 
 
 @pytest.fixture
@@ -53,18 +61,13 @@ async def server(make_server: Callable[..., Awaitable[XmppServer]]) -> XmppServe
 
 
 @pytest.fixture
-async def login(server: XmppServer) -> AsyncIterator[Callable[..., Awaitable[RawClient]]]:
+async def login(server: XmppServer) -> Callable[..., Awaitable[RawClient]]:
     """A raw client, authenticated and bound."""
-    clients: list[RawClient] = []
 
     async def make(user: str = "alice", resource: str = "test", *, to: XmppServer | None = None) -> RawClient:
-        client = await RawClient.login(to or server, user, PASSWORD, resource)
-        clients.append(client)
-        return client
+        return await RawClient.login(to or server, user, PASSWORD, resource)
 
-    yield make
-    for client in clients:
-        client.abort()
+    return make
 
 
 class Listener:

@@ -21,11 +21,16 @@ def trusting(server: XmppServer) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=str(server.ca_path))
 
 
+OPEN: list[RawClient] = []
+"""Every client of the running test; the fixture `no_socket_is_left` closes them."""
+
+
 class RawClient:
     """One socket. `until` reads text up to and including a marker."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
+        OPEN.append(self)
         self.text = ""
 
     @classmethod
