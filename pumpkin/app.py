@@ -443,4 +443,4 @@ def _welcome(settings: Settings, url: str, fleet: _Fleet, first_password: str | 
 
 async def run_probe(config: Path, *, data: Path, stop: asyncio.Event) -> None:
     """The body of `pumpkin probe`: until `stop` is set, or its jobs are done and delivered."""
-    await probes.run_probe(probes.read_config(config), data=data, stop=stop)
+    await probes.run_probe(config, data=data, stop=stop)

@@ -11,6 +11,7 @@ import click
 
 from pumpkin import app
 from pumpkin.commands.place import data_option
+from pumpkin.commands.serve import log_to_stderr
 from pumpkin.errors import PumpkinError
 from pumpkin.settings import default_data
 
@@ -29,6 +30,7 @@ def probe(config: Path, data: Path | None) -> None:
 
     SCANDALE's configuration files work unchanged.
     """
+    log_to_stderr()
     try:
         asyncio.run(_run(config, (data or default_data()).absolute()))
     except PumpkinError as error:

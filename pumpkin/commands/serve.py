@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import click
+import structlog
 
 from pumpkin import app
 from pumpkin.commands.place import config_option, data_option, load
@@ -49,6 +50,7 @@ def run(
         demo=False if no_demo else None,
         xmpp={"server": xmpp, "listen": xmpp_listen, "port": xmpp_port, "domain": domain},
     )
+    log_to_stderr()
     try:
         asyncio.run(_serve(settings))
     except StartError as error:
@@ -57,6 +59,22 @@ def run(
     except PumpkinError as error:
         click.echo(f"pumpkin: {error.message} [{error.code}]", err=True)
         sys.exit(1)
+
+
+def log_to_stderr() -> None:
+    """One line an event on standard error; a traceback never shows the values of variables: they may be secrets."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            ),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
 
 
 async def _serve(settings: Settings) -> None:

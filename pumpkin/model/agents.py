@@ -34,12 +34,12 @@ class Presence:
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """A behaviour as reported (or `inferred` from messages). Times in microseconds, `period` in seconds."""
+    """A behaviour as reported (or `inferred` from messages). Times in microseconds."""
 
     name: str
     kind: str
     state: str = "idle"
-    period: float | None = None
+    period_s: float | None = None
     next_run: int | None = None
     last_run: int | None = None
     last_error: str | None = None

@@ -58,11 +58,11 @@ class Product:
         return self
 
     def _read(self, process: subprocess.Popen[str], ready: queue.Queue[str | None]) -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
-            self.lines.append(line.rstrip())
-            if line.startswith("ready "):
-                ready.put(line.split()[1].rstrip("/"))
+        with process.stdout as out:  # type: ignore[union-attr]
+            for line in out:
+                self.lines.append(line.rstrip())
+                if line.startswith("ready "):
+                    ready.put(line.split()[1].rstrip("/"))
         ready.put(None)
 
     @property

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import os
-import select
+import queue
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from pathlib import Path
@@ -18,12 +19,17 @@ from tests.acceptance.product import Product
 HERE = Path(foreign.__file__).parent
 
 
-def read_line(process: subprocess.Popen[str], within_s: float) -> str:
-    assert process.stdout is not None
-    ready, _, _ = select.select([process.stdout], [], [], within_s)
-    assert ready, "nothing was printed in time"
-    line: str = process.stdout.readline()
-    return line
+def lines_of(process: subprocess.Popen[str]) -> queue.Queue[str]:
+    """What a process prints, a line each, read by a thread."""
+    lines: queue.Queue[str] = queue.Queue()
+
+    def read() -> None:
+        with process.stdout as out:  # type: ignore[union-attr]
+            for line in out:
+                lines.put(line)
+
+    threading.Thread(target=read, daemon=True).start()
+    return lines
 
 
 def test_a_spade_agents_result_is_stored_stamped_and_published(product: Product) -> None:
@@ -32,11 +38,12 @@ def test_a_spade_agents_result_is_stored_stamped_and_published(product: Product)
     listener = subprocess.Popen(
         [sys.executable, HERE / "pubsub_client.py", product.url.replace("http", "ws") + "/pubsub"],
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
         text=True,
     )
     try:
-        assert read_line(listener, 20).strip() == "subscribed"
+        lines = lines_of(listener)
+        assert lines.get(timeout=20).strip() == "subscribed"
         xmpp = product.facts["xmpp"]
         agent = subprocess.run(
             [
@@ -58,7 +65,7 @@ def test_a_spade_agents_result_is_stored_stamped_and_published(product: Product)
         seen: dict[str, object] = {}
         deadline = time.monotonic() + 15
         while len(seen) < 2 and time.monotonic() < deadline:
-            event = json.loads(read_line(listener, 15))
+            event = json.loads(lines.get(timeout=15))
             data = json.loads(event["data"]) if isinstance(event["data"], str) else event["data"]
             if identifier in json.dumps(data):
                 seen[event["topic"]] = data

@@ -193,7 +193,6 @@ def _shape(agent: Agent, presence: Presence) -> dict[str, Any]:
 
 def _behaviour(one: Behaviour) -> dict[str, Any]:
     shape = asdict(one)
-    shape["period_s"] = shape.pop("period")
     return {**shape, "next_run": _time(one.next_run), "last_run": _time(one.last_run), "detail": dict(one.detail)}
 
 
