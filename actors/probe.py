@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,15 +15,15 @@ from uuid import uuid4
 import structlog
 
 from actors.base import LoopActor
-from pumpkin.adapters import stanzas
+from pumpkin.adapters import commands, stanzas
+from pumpkin.adapters.account import read_config, session_for
+from pumpkin.adapters.desk import services
 from pumpkin.adapters.uplink import Uplink
-from pumpkin.adapters.xmpp import XmppSession, tls_context
 from pumpkin.errors import StartError
 from pumpkin.model import wire
 from pumpkin.model.agents import bare
 from pumpkin.model.checks import Observation, Receipt
-from pumpkin.model.jobs import Job, ProbeConfig, loads
-from pumpkin.probes import parsers
+from pumpkin.model.jobs import Job, ProbeConfig
 from pumpkin.probes.bench import Bench
 from pumpkin.probes.courier import Courier, Deliver
 from pumpkin.probes.measure import Source
@@ -38,21 +37,6 @@ REPORT_GAP_S = 1.0
 LAST_DELIVERY_S = 60.0
 
 Report = Callable[[dict[str, Any]], Any]
-
-
-def read_config(file: Path) -> ProbeConfig:
-    """The configuration in `file`, JSON or TOML by its name; `${VAR}` from the environment, `file:` secrets read.
-
-    StartError with one sentence when it cannot be read, does not fit, or names a parser there is not.
-    """
-    try:
-        text = file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise StartError(f"The probe's configuration {file} cannot be read: {error}.") from None
-    config = loads(text, os.environ, toml=file.suffix == ".toml")
-    for job in config.jobs:
-        parsers.find(job.result_parser)
-    return config
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +106,7 @@ async def _at_work(
         try:
             yield work
         finally:
+            await work.courier.end()
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
@@ -237,12 +222,14 @@ def demo_config() -> ProbeConfig:
     return ProbeConfig(jobs=[job], duties=["probe", "demonstration"])
 
 
-async def run_probe(config: ProbeConfig, *, data: Path, stop: asyncio.Event) -> Summary:
-    """Run the probe in `config` over XMPP until `stop` is set or all its jobs are done and delivered.
+async def run_probe(config: ProbeConfig | Path, *, data: Path, stop: asyncio.Event) -> Summary:
+    """Run the probe in `config` (or in that file) over XMPP until `stop` is set or all its jobs are done and delivered.
 
     State lies in `data/probes/<jid>`. What cannot be delivered within a minute after the last job stays on disk for the
     next start. StartError when the configuration names no account.
     """
+    if isinstance(config, Path):
+        config = await asyncio.to_thread(read_config, config)
     if config.jid is None:
         raise StartError("The probe's configuration has no jid: make one with `pumpkin agent add JID` and put it in.")
     try:
@@ -250,12 +237,13 @@ async def run_probe(config: ProbeConfig, *, data: Path, stop: asyncio.Event) -> 
     except ValueError:
         raise StartError("The probe's jid is not NAME@DOMAIN.") from None
     folder = data / "probes" / _folder_name(account)
-    session = _session(config)
+    session = session_for(config, data)
     uplink = Uplink(session, account, config.up_agent)
     session.features |= {stanzas.COMMANDS, *(f"urn:pumpkin:duty:{duty}" for duty in config.duties)}
     session.features |= {f"urn:pumpkin:behaviour:{job.behaviour}" for job in config.jobs}
     async with _at_work(config, folder, account, uplink.deliver, lambda said: uplink.tell("behaviours", said)) as work:
         uplink.nudge = work.courier.nudge
+        commands.Desk(session, services(work.bench), uplink.trusts)
 
         async def ready() -> None:
             uplink.greet()
@@ -266,6 +254,7 @@ async def run_probe(config: ProbeConfig, *, data: Path, stop: asyncio.Event) -> 
         try:
             await _until(stop, work)
         finally:
+            await work.courier.end()
             counts = await work.spool.counts()
             await session.stop()
         return Summary(work.courier.delivered, counts, work.courier.trouble)
@@ -293,42 +282,6 @@ async def _emptied(work: _Work) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(LAST_DELIVERY_S):
             await work.spool.emptied()
-
-
-def _session(config: ProbeConfig) -> XmppSession:
-    host, port = _address(config.server)
-    return XmppSession(
-        config.jid or "",
-        _secret(config),
-        host=host,
-        port=port,
-        context=tls_context(config.ca),
-        direct_tls=config.direct_tls,
-        program="Pumpkin probe",
-        version=VERSION,
-    )
-
-
-def _secret(config: ProbeConfig) -> str:
-    """The password: as it stands, or with `file:` what that file holds."""
-    if config.passwd is None:
-        raise StartError("The probe's configuration has no passwd; enrolment by token needs a server that offers it.")
-    given = config.passwd.get_secret_value()
-    if not given.startswith("file:"):
-        return given
-    try:
-        return Path(given.removeprefix("file:")).read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise StartError(f"The probe's passwd file cannot be read: {error}.") from None
-
-
-def _address(server: str | None) -> tuple[str | None, int | None]:
-    if not server:
-        return None, None
-    host, colon, port = server.rpartition(":")
-    if colon and port.isdigit() and (":" not in host or host.startswith("[")):
-        return host.strip("[]"), int(port)
-    return server.strip("[]"), None
 
 
 def _folder_name(account: str) -> str:

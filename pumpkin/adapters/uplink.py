@@ -57,6 +57,10 @@ class Uplink:
         session.on_presence = self._presence
         session.on_message = self._message
 
+    def trusts(self, jid: str) -> bool:
+        """Whether `jid` (bare) is the aggregator: who else may give this probe commands is nobody."""
+        return jid in self._names
+
     def greet(self, status: str = "") -> None:
         """At each new session: say we are here, and ask to see the aggregator."""
         self._full, self._native, self._since = None, True, time.monotonic()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
 
-from pumpkin.errors import Conflict, InvalidRequest, PayloadTooLarge, PumpkinError
+from pumpkin.errors import Conflict, InvalidRequest, PayloadTooLarge, PumpkinError, Unavailable
 from pumpkin.probes.spool import Spool, Waiting
 
 log = structlog.get_logger("pumpkin.probe")
@@ -31,6 +32,8 @@ class Courier:
     def __init__(self, spool: Spool, deliver: Deliver, *, window: int = WINDOW) -> None:
         self._spool, self._deliver, self._window = spool, deliver, window
         self._nudged = asyncio.Event()
+        self._ending = False
+        self._ended = asyncio.Event()
         self.delivered = 0
         self.trouble: str | None = None
 
@@ -39,29 +42,34 @@ class Courier:
         self._nudged.set()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until ended or cancelled."""
         pause_s = FIRST_PAUSE_S
-        while True:
+        while not self._ending:
             self._spool.arrived.clear()
-            batch = await self._spool.batch(self._window)
-            if not batch:
-                await self._spool.arrived.wait()
-            elif await self._send(batch):
+            try:
+                batch = await self._spool.batch(self._window)
+                if not batch:
+                    await self._spool.arrived.wait()
+                    continue
+                done = await self._send(batch)
+            except Unavailable as error:  # the probe's own disk
+                self._note(error)
+                done = False
+            if done:
                 pause_s = FIRST_PAUSE_S
             else:
                 await self._rest(pause_s * random.uniform(0.5, 1.5))
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+        self._ended.set()
 
-    async def drain(self, deadline_s: float) -> bool:
-        """Deliver what waits now; True when nothing is left within the deadline."""
-        try:
+    async def end(self, deadline_s: float = 5.0) -> None:
+        """Let what is on its way arrive and be noted; nothing more is sent."""
+        self._ending = True
+        self._spool.arrived.set()
+        self.nudge()
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(deadline_s):
-                while batch := await self._spool.batch(self._window):
-                    if not await self._send(batch):
-                        await self._rest(FIRST_PAUSE_S)
-        except TimeoutError:
-            return False
-        return True
+                await self._ended.wait()
 
     async def _send(self, batch: list[Waiting]) -> bool:
         """Send one window at once; True when every check of it is settled."""
@@ -97,8 +105,6 @@ class Courier:
 
     async def _rest(self, pause_s: float) -> None:
         self._nudged.clear()
-        try:
-            async with asyncio.timeout(pause_s):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0 if self._ending else pause_s):
                 await self._nudged.wait()
-        except TimeoutError:
-            pass

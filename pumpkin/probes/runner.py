@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,45 +70,41 @@ async def run(argv: Sequence[str], *, timeout_s: float, output_limit: int = 4 * 
     running in its group when it ended is killed too.
     """
     began = time.monotonic()
-    out, err = await _Drain.open(output_limit), await _Drain.open(STDERR_LIMIT)
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *argv,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=out.mouth,
-            stderr=err.mouth,
-            start_new_session=True,
-            env=environment(),
+    async with _drain(output_limit) as out, _drain(STDERR_LIMIT) as err:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *argv,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=out.mouth,
+                stderr=err.mouth,
+                start_new_session=True,
+                env=environment(),
+            )
+        except (OSError, ValueError) as error:
+            reason = f"cannot start: {error.strerror if isinstance(error, OSError) and error.strerror else error}"
+            return Outcome(tuple(argv), duration_s=time.monotonic() - began, error=reason)
+        out.shut_mouth()
+        err.shut_mouth()
+        try:
+            timed_out = await _ended(process, timeout_s)
+            duration_s = time.monotonic() - began
+        finally:
+            # Even when we are cancelled: no tool outlives its probe, and nobody holds its pipes open.
+            _signal(process.pid, signal.SIGKILL)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GRACE_S):
+                    await asyncio.gather(process.wait(), out.ended, err.ended)
+        status = process.returncode if process.returncode is not None else -signal.SIGKILL
+        return Outcome(
+            tuple(argv),
+            stdout=bytes(out.kept),
+            stderr=bytes(err.kept),
+            exit_status=status if status >= 0 else None,
+            signal=-status if status < 0 else None,
+            duration_s=duration_s,
+            timed_out=timed_out,
+            truncated=out.more,
         )
-    except (OSError, ValueError) as error:
-        out.close()
-        err.close()
-        reason = f"cannot start: {error.strerror if isinstance(error, OSError) and error.strerror else error}"
-        return Outcome(tuple(argv), duration_s=time.monotonic() - began, error=reason)
-    out.shut_mouth()
-    err.shut_mouth()
-    try:
-        timed_out = await _ended(process, timeout_s)
-        duration_s = time.monotonic() - began
-    finally:
-        # Even when we are cancelled: no tool outlives its probe, and nobody holds its pipes open.
-        _signal(process.pid, signal.SIGKILL)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(GRACE_S):
-                await asyncio.gather(process.wait(), out.ended, err.ended)
-        out.close()
-        err.close()
-    status = process.returncode if process.returncode is not None else -signal.SIGKILL
-    return Outcome(
-        tuple(argv),
-        stdout=bytes(out.kept),
-        stderr=bytes(err.kept),
-        exit_status=status if status >= 0 else None,
-        signal=-status if status < 0 else None,
-        duration_s=duration_s,
-        timed_out=timed_out,
-        truncated=out.more,
-    )
 
 
 async def _ended(process: asyncio.subprocess.Process, timeout_s: float) -> bool:
@@ -136,14 +132,7 @@ class _Drain(asyncio.Protocol):
         self.kept, self.more, self.mouth = bytearray(), False, -1
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._limit = limit
-        self._transport: asyncio.BaseTransport | None = None
-
-    @classmethod
-    async def open(cls, limit: int) -> _Drain:
-        drain = cls(limit)
-        source, drain.mouth = os.pipe()
-        await asyncio.get_running_loop().connect_read_pipe(lambda: drain, os.fdopen(source, "rb", buffering=0))
-        return drain
+        self.transport: asyncio.BaseTransport | None = None
 
     def shut_mouth(self) -> None:
         """Close our copy of the writing end; the tool has its own."""
@@ -153,11 +142,11 @@ class _Drain(asyncio.Protocol):
 
     def close(self) -> None:
         self.shut_mouth()
-        if self._transport is not None:
-            self._transport.close()
+        if self.transport is not None:
+            self.transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
+        self.transport = transport
 
     def data_received(self, data: bytes) -> None:
         room = self._limit - len(self.kept)
@@ -167,6 +156,20 @@ class _Drain(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.ended.done():
             self.ended.set_result(None)
+
+
+@contextlib.asynccontextmanager
+async def _drain(limit: int) -> AsyncIterator[_Drain]:
+    drain = _Drain(limit)
+    source, drain.mouth = os.pipe()
+    reading = os.fdopen(source, "rb", buffering=0)
+    try:
+        await asyncio.get_running_loop().connect_read_pipe(lambda: drain, reading)
+        yield drain
+    finally:
+        drain.close()
+        if drain.transport is None:
+            reading.close()
 
 
 def _signal(pid: int, number: int) -> None:

@@ -36,6 +36,7 @@ def read(data: bytes) -> Element:
     parser.CharacterDataHandler = builder.data
     parser.EntityDeclHandler = _refuse
     parser.ExternalEntityRefHandler = _refuse
+    parser.SkippedEntityHandler = _refuse
     try:
         parser.Parse(data, True)
     except expat.ExpatError as error:

@@ -1,0 +1,59 @@
+"""What a probe of ours can be asked to do, as ad hoc commands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pumpkin.adapters import commands
+from pumpkin.errors import InvalidRequest
+from pumpkin.probes.bench import Bench
+
+
+def services(bench: Bench) -> list[commands.Command]:
+    """What this probe can be asked to do (XEP-0050)."""
+
+    def which() -> list[commands.Field]:
+        names = tuple(bench.tasks)
+        return [commands.Field("job", "Job", names[:100], names[0])]
+
+    def period() -> list[commands.Field]:
+        return [*which(), commands.Field("period", "Period in seconds")]
+
+    def chosen(values: Mapping[str, str]) -> str:
+        return values.get("job") or next(iter(bench.tasks))
+
+    async def run(values: Mapping[str, str]) -> str:
+        seen = await bench.run_now(chosen(values))
+        return f"{chosen(values)}: {seen.detail.get('status')}, check {seen.id}"
+
+    async def pause(values: Mapping[str, str]) -> str:
+        bench.pause(chosen(values), True)
+        return f"{chosen(values)} is paused."
+
+    async def resume(values: Mapping[str, str]) -> str:
+        bench.pause(chosen(values), False)
+        return f"{chosen(values)} goes on."
+
+    async def change(values: Mapping[str, str]) -> str:
+        try:
+            bench.set_period(chosen(values), float(values["period"]))
+        except ValueError:
+            raise InvalidRequest("The period is not a number of seconds that fits.") from None
+        return f"{chosen(values)} now runs every {values['period']} s."
+
+    async def listing(values: Mapping[str, str]) -> list[dict[str, str]]:
+        return [
+            {
+                key: str(one[key] if one[key] is not None else "")
+                for key in ("name", "kind", "state", "period_s", "last_error")
+            }
+            for one in bench.behaviours()
+        ]
+
+    return [
+        commands.Command("run", "Run a job now", run, which),
+        commands.Command("pause", "Pause a job", pause, which),
+        commands.Command("resume", "Let a paused job go on", resume, which),
+        commands.Command("period", "Change a job's period", change, period),
+        commands.Command("jobs", "List the jobs", listing),
+    ]

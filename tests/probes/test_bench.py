@@ -1,0 +1,92 @@
+"""Behaviours: once, on a grid, again and again; paused, steered, run by hand."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from pumpkin.errors import NotFound, Unavailable
+from pumpkin.model import jobs
+from pumpkin.model.checks import Observation
+from pumpkin.probes import schedule
+from pumpkin.probes.bench import Bench
+from pumpkin.probes.measure import Source
+
+
+class Kept:
+    """What a bench produced."""
+
+    def __init__(self) -> None:
+        self.seen: list[Observation] = []
+        self._more = asyncio.Event()
+
+    async def __call__(self, one: Observation) -> None:
+        self.seen.append(one)
+        self._more.set()
+
+    async def reach(self, count: int) -> None:
+        async with asyncio.timeout(30):
+            while len(self.seen) < count:
+                self._more.clear()
+                await self._more.wait()
+
+
+def bench(document: dict[str, object], kept: Kept) -> Bench:
+    return Bench(jobs.parse(document), Source("p@localhost"), kept)
+
+
+async def test_a_one_shot_probe_works_through_its_list_and_ends() -> None:
+    kept = Kept()
+    work = bench({"command": "echo {target}", "jobs": [{"target": str(n)} for n in range(20)]}, kept)
+    await asyncio.wait_for(work.run(), 30)
+    assert sorted(int(one.payload) for one in kept.seen) == list(range(20))
+    assert {one["state"] for one in work.behaviours()} == {"done"}
+
+
+async def test_a_periodic_job_keeps_its_grid() -> None:
+    kept = Kept()
+    task = asyncio.create_task(bench({"command": "echo x", "period": 0.1}, kept).run())
+    await kept.reach(3)
+    task.cancel()
+    gaps = [b.observed - a.observed for a, b in zip(kept.seen, kept.seen[1:], strict=False)]
+    assert sum(gaps) >= 150_000
+
+
+async def test_a_job_is_paused_goes_on_and_is_run_by_hand() -> None:
+    kept = Kept()
+    work = bench({"command": "echo x", "period": 3_600, "type": "t"}, kept)
+    task = asyncio.create_task(work.run())
+    await kept.reach(1)
+    work.pause("t-1", True)
+    assert work.behaviours()[0]["state"] == "paused"
+    await work.run_now("t-1")
+    assert len(kept.seen) == 2
+    work.set_period("t-1", 0.05)
+    work.pause("t-1", False)
+    await kept.reach(4)
+    with pytest.raises(NotFound):
+        work.task("other")
+    task.cancel()
+
+
+async def test_a_spool_that_fails_does_not_end_the_probe() -> None:
+    async def full(one: Observation) -> None:
+        raise Unavailable("disk full")
+
+    work = Bench(jobs.parse({"command": "echo x"}), Source("p@localhost"), full)
+    await asyncio.wait_for(work.run(), 30)
+    assert work.behaviours()[0]["last_error"] == "disk full"
+
+
+def test_what_was_missed_is_not_caught_up() -> None:
+    job = jobs.parse({"command": "x", "period": 10}).jobs[0]
+    assert schedule.next_run(job, origin=0, began=10, ended=11, failures=0) == 20
+    assert schedule.next_run(job, origin=0, began=10, ended=57, failures=0) == 60
+
+
+def test_a_cyclic_job_backs_off_while_it_fails() -> None:
+    job = jobs.parse({"command": "x", "behaviour": "cyclic"}).jobs[0]
+    runs = [schedule.next_run(job, origin=0, began=0, ended=0.1, failures=n) for n in (0, 1, 3, 50)]
+    assert runs == [1.0, 2.0, 8.0, 300.0]
+    assert schedule.next_run(job, origin=0, began=0, ended=400, failures=0) == 400
