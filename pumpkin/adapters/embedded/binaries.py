@@ -76,11 +76,12 @@ def runnable_by(home: Path, uid: int, data: Path) -> Path:
 
 
 def reachable(path: Path, uid: int) -> bool:
-    """Whether `uid` (in no group) may read `path` and search every folder above it, by the mode bits."""
+    """Whether `uid` (in no group) may search `path` and every folder above it, by the mode bits; a file: run it too."""
     path = path.resolve()
-    for place, wanted in ((path, stat.S_IROTH | stat.S_IXOTH), *((above, stat.S_IXOTH) for above in path.parents)):
+    for place in (path, *path.parents):
         found = place.stat()
         mode = found.st_mode >> 6 if found.st_uid == uid else found.st_mode
+        wanted = stat.S_IXOTH if place.is_dir() else stat.S_IROTH | stat.S_IXOTH
         if mode & wanted != wanted:
             return False
     return True

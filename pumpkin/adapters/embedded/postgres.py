@@ -210,6 +210,17 @@ class EmbeddedPostgres:
     # -- the process
 
     async def _launch(self) -> None:
+        """Start the server; one that was killed leaves processes behind, which take a moment to notice."""
+        for pause_s in (0.05, 0.2, 1.0, 3.0, 0.0):
+            try:
+                await self._launch_once()
+                return
+            except StartError as error:
+                if not pause_s or "still in use" not in error.message:
+                    raise
+                await asyncio.sleep(pause_s)
+
+    async def _launch_once(self) -> None:
         await self._bury_the_dead()
         self._own(self.run, self._uid)
         options = [f"--{name}={value}" for name, value in OPTIONS.items()]
