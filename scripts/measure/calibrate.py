@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import subprocess
@@ -19,7 +20,7 @@ ITEM = {
     "version": "1",
     "format": "bench",
     "meta": {"uuid": "", "ts": 1700000000, "type": "http"},
-    "payload": {"raw": "MjAwIE9LIGluIDAuMDEyIHM=" * 8},
+    "payload": {"raw": base64.b64encode(b"200 OK in 0.012 s " * 8).decode()},
 }
 
 BARE = """
