@@ -59,6 +59,9 @@ _SHORT = {
 }
 
 
+_FASTAPI = {"api_key_required": "Not authenticated", "invalid_api_key": "Incorrect email or password"}
+
+
 def dialect(path: str) -> Dialect:
     """Which dialect an address speaks, known routes and unknown ones alike."""
     if _under(path, _SCANDALE):
@@ -121,7 +124,7 @@ def _envelope(error: PumpkinError, request_id: str) -> dict[str, Any]:
 def _detail(error: PumpkinError) -> tuple[Mapping[str, Any], int]:
     """FastAPI's body and status; what is wrong with a request is its 422 with a list of places."""
     if not isinstance(error, InvalidRequest):
-        return {"detail": error.message}, error.status
+        return {"detail": _FASTAPI.get(error.code, error.message)}, error.status
     places = error.fields or {"body": error.message}
     faults = [{"type": error.code, "loc": _place(place), "msg": message} for place, message in places.items()]
     return {"detail": faults}, 422
