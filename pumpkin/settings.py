@@ -1,7 +1,7 @@
 """Every setting, in one frozen model, read once: flags over environment over file over default.
 
-The file is TOML: `--config FILE`, else `PUMPKIN_CONFIG`, else `pumpkin.toml` in the data folder. A name in the environment
-is `PUMPKIN_` and the setting's name in capitals, `__` between parts (`PUMPKIN_XMPP__DOMAIN`).
+The file is TOML: `--config FILE`, else `PUMPKIN_CONFIG`, else `pumpkin.toml` in the data folder. A name in the
+environment is `PUMPKIN_` and the setting's name in capitals, `__` between parts (`PUMPKIN_XMPP__DOMAIN`).
 """
 
 from __future__ import annotations
