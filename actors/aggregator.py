@@ -196,12 +196,13 @@ class Aggregator(LoopActor):
     async def _write(self) -> None:
         while True:
             await self._arrived.wait()
-            self._batch, followers = self._cut()
+            batch, followers = self._cut()
             if not self._queue:
                 self._arrived.clear()
-            if self._batch:
-                await self._store(self._batch, followers)
-                self._batch = []
+            self._batch = [*batch, *(row for rows in followers.values() for row in rows)]
+            if batch:
+                await self._store(batch, followers)
+            self._batch = []
 
     def _cut(self) -> tuple[list[_Row], dict[UUID, list[_Row]]]:
         """The next batch, ids unique, and the rows that repeat one of it. The same id with other content has to see
@@ -228,12 +229,10 @@ class Aggregator(LoopActor):
         outcomes = await self._outcomes(batch)
         for row, outcome in zip(batch, outcomes, strict=True):
             row.settle(outcome)
-            again = replace(outcome, known=True) if isinstance(outcome, Receipt) else outcome
-            held, weight = 1, row.weight
+            self._hold(-1, -row.weight)
             for follower in followers.get(row.observation.id, ()):
-                follower.settle(again)
-                held, weight = held + 1, weight + follower.weight
-            self._hold(-held, -weight)
+                follower.settle(replace(outcome, known=True) if isinstance(outcome, Receipt) else outcome)
+                self._hold(-1, -follower.weight)
         self._announce(batch, outcomes)
 
     async def _outcomes(self, batch: list[_Row], *, tried: bool = False) -> list[Outcome]:

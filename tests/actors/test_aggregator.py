@@ -145,7 +145,9 @@ async def test_a_stop_writes_what_is_held_and_then_takes_nothing(start_line: Sta
 async def test_a_killed_aggregator_answers_everyone_who_waits(start_line: StartLine) -> None:
     line = await start_line()
     actor = line.aggregator.actor
-    waiting = asyncio.gather(*(actor.receive(observation()) for _ in range(50)), return_exceptions=True)
-    await asyncio.sleep(0)
+    sent = [observation() for _ in range(25)]
+    waiting = asyncio.gather(*(actor.receive(one) for one in (*sent, *sent)), return_exceptions=True)
+    while not actor._batch:
+        await asyncio.sleep(0)
     actor.kill()
-    assert all(isinstance(answer, (Receipt, Unavailable)) for answer in await waiting)
+    assert all(isinstance(answer, (Receipt, Unavailable)) for answer in await asyncio.wait_for(waiting, 5))
