@@ -1,7 +1,8 @@
 """Topics in the process: publish to many, never block the publisher.
 
 An event has the shape of rulings.md 29. A subscriber owns a bounded queue; when it is full the subscription is closed
-and told so: `Subscription.overrun` is set and iteration ends, so the reader can close its socket and catch up by `since`.
+and told so: `Subscription.overrun` is set and iteration ends, so the reader can close its socket and catch up by
+`since`.
 The bus remembers the last `history` events so that a reader who comes back with the last id it saw misses nothing
 within that window.
 """
