@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from base64 import b64decode, b64encode
+from collections import deque
 from dataclasses import dataclass
 
 import structlog
@@ -13,7 +14,7 @@ from pumpkin.adapters.xmppd.accounts import AccountStore
 from pumpkin.adapters.xmppd.addresses import parse, prepare_resource
 from pumpkin.adapters.xmppd.connection import Connection, stream_header
 from pumpkin.adapters.xmppd.faults import StanzaFault, StreamFault
-from pumpkin.adapters.xmppd.limits import Limits, Tally
+from pumpkin.adapters.xmppd.limits import Guesses, Limits
 from pumpkin.adapters.xmppd.registration import Registrar
 from pumpkin.adapters.xmppd.routing import Router
 from pumpkin.adapters.xmppd.session import Session
@@ -34,7 +35,7 @@ class House:
     router: Router
     registrar: Registrar
     limits: Limits
-    guesses: Tally
+    guesses: Guesses
     binding: bytes
 
 
@@ -82,6 +83,11 @@ class Peer:
         else:
             raise StreamFault("not-authorized")
 
+    def written(self) -> None:
+        """Nothing is unwritten."""
+        if self._session is not None:
+            self._session.written()
+
     async def gone(self) -> None:
         if self._session is not None:
             await self._session.end()
@@ -127,8 +133,7 @@ class Peer:
             self._exchange = None
             self._failures += 1
             if fault.guess:
-                self._house.guesses.add(f"address {self._connection.address}")
-                self._house.guesses.add(f"account {fault.username}")
+                self._house.guesses.failed(self._connection.address, fault.username)
                 log.warning("xmpp authentication failed", account=fault.username, address=self._connection.address)
             self._connection.send(f'<failure xmlns="{SASL}"><{fault.condition}/></failure>'.encode())
             if self._failures >= self._house.limits.attempts:
@@ -137,9 +142,9 @@ class Peer:
     async def _step(self, stanza: Stanza) -> None:
         house = self._house
         if stanza.name == "auth":
-            if house.guesses.full(f"address {self._connection.address}"):
-                raise sasl.SaslFault("temporary-auth-failure")
-            self._exchange = sasl.start(stanza.attributes.get("mechanism", ""), house.store, house.binding)
+            self._exchange = sasl.start(
+                stanza.attributes.get("mechanism", ""), house.store, house.binding, self._may_try
+            )
         elif stanza.name != "response":
             raise sasl.SaslFault("malformed-request")
         if self._exchange is None:
@@ -156,11 +161,17 @@ class Peer:
         if answer is not None:
             self._connection.send(f'<challenge xmlns="{SASL}">{b64encode(answer).decode()}</challenge>'.encode())
             return
+        if house.router.is_attached(self._exchange.username):
+            # An agent of this process has no second self outside.
+            raise sasl.SaslFault("not-authorized")
         self._user = self._exchange.username
         last = b64encode(self._exchange.last).decode()
         self._connection.send(f'<success xmlns="{SASL}">{last}</success>'.encode())
         self._exchange, self._open = None, False
         self._connection.restart()
+
+    def _may_try(self, username: str) -> bool:
+        return not self._house.guesses.exhausted(self._connection.address, username)
 
     async def _bind(self, asked: Stanza) -> None:
         child = asked.child() if asked.name == "iq" and asked.type == "set" and asked.id else None
@@ -193,6 +204,8 @@ class ClientSession(Session):
         self._asked = False
         self._kept: list[int] = []
         self._unproven: list[int] = []
+        self._unread: deque[Stanza] = deque()
+        self._leaving = False
         self._pings = 0
 
     async def take(self, stanza: Stanza) -> None:
@@ -216,6 +229,8 @@ class ClientSession(Session):
                 self.connection.send(f'<r xmlns="{acks.NAMESPACE}"/>'.encode())
         elif kept is not None:
             self._kept.append(kept)
+        elif stanza.name == "message":
+            self._unread.append(stanza)
 
     def settle(self) -> None:
         # Without XEP-0198 the answer to a ping proves that what was written before it was read.
@@ -256,23 +271,32 @@ class ClientSession(Session):
         await self.end()
 
     async def end(self) -> None:
-        """Leave; what was not acknowledged waits for the next session."""
-        if self.ended:
-            return
+        """Leave; what was not read waits for the next session."""
+        if not self._leaving:
+            self._leaving = True
+            await self._house.router.offline.reclaim(self, self._take_back)
+            await self._house.router.presences.unavailable(self)
+
+    def written(self) -> None:
+        """Everything delivered is with the operating system."""
+        self._unread.clear()
+
+    def _take_back(self) -> list[Stanza]:
         router = self._house.router
-        waiting = self._acks.unconfirmed() if self._acks is not None else []
-        flying = [kept for _, kept in waiting if kept is not None]
-        router.offline.release(self.bare, [*flying, *self._kept, *self._unproven])
-        await router.leave(self)
-        for stanza, kept in waiting:
-            if kept is None and stanza.name == "message" and stanza.type not in ("error", "headline", "groupchat"):
-                await router.offline.keep(self.bare, stanza)
+        router.remove(self)
+        unread, flying = list(self._unread), [*self._kept, *self._unproven]
+        if self._acks is not None:
+            unread, more = self._acks.unconfirmed()
+            flying += more
+        router.offline.release(self.bare, flying)
+        return unread
 
     async def _count(self, stanza: Stanza) -> None:
         if stanza.name == "enable":
             if self._acks is not None:
                 raise StreamFault("policy-violation", "Acknowledgements are enabled already.")
-            self._acks = acks.Acknowledgements(self._house.limits.unacknowledged)
+            limits = self._house.limits
+            self._acks = acks.Acknowledgements(limits.unacknowledged, limits.ceiling)
             self.connection.send(f'<enabled xmlns="{acks.NAMESPACE}"/>'.encode())
         elif stanza.name == "resume":
             failed = '<item-not-found xmlns="urn:ietf:params:xml:ns:xmpp-stanzas"/>'

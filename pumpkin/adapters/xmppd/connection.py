@@ -50,6 +50,9 @@ class Owner(Protocol):
     def poke(self) -> None:
         """The peer was silent for long."""
 
+    def written(self) -> None:
+        """Nothing is unwritten."""
+
     async def gone(self) -> None:
         """The end: everything heard before has been taken."""
 
@@ -100,13 +103,12 @@ class Connection(asyncio.Protocol):
         self._transport = transport
         peer = transport.get_extra_info("peername") or ("",)
         self.address = str(peer[0])
-        transport.set_write_buffer_limits(high=self._limits.high_water, low=self._limits.high_water // 4)
+        transport.set_write_buffer_limits(high=self._limits.high_water, low=0)
         self._parser = self._fresh()
         if not self._gate.enter(self.address):
             log.warning("xmpp connection refused, too many", address=self.address)
             if not self._direct:
-                self._end_with(StreamFault("resource-constraint", "Too many connections."))
-                self._flush()
+                transport.write(self._farewell(StreamFault("resource-constraint", "Too many connections.")))
             transport.close()
             return
         self._counted = True
@@ -162,6 +164,7 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._flow.set()
+        self.owner.written()
         if self._slow is not None:
             self._slow.cancel()
             self._slow = None
@@ -302,6 +305,8 @@ class Connection(asyncio.Protocol):
         self._out.clear()
         self._out_bytes = 0
         self._transport.write(self._tls.send(data) if self._tls is not None else data)
+        if not self._transport.get_write_buffer_size():
+            self.owner.written()
 
     def _hold(self) -> None:
         if not self._held and not self._transport.is_closing():
@@ -318,14 +323,16 @@ class Connection(asyncio.Protocol):
         self.fail(StreamFault("connection-timeout", "Not authenticated and bound in time."))
 
     def _end_with(self, fault: StreamFault) -> None:
-        if self._tls is not None and not self._tls.established:
-            return
+        if self._tls is None or self._tls.established:
+            self.send(self._farewell(fault))
+
+    def _farewell(self, fault: StreamFault) -> bytes:
         text = f'<text xmlns="{_FAULTS}">{_escaped(fault.text)}</text>' if fault.text else ""
         body = f'<stream:error><{fault.condition} xmlns="{_FAULTS}"/>{text}</stream:error>'
         if not self._header_sent:
             body = stream_header(self._domain, "0") + body
             self._header_sent = True
-        self.send(body.encode())
+        return body.encode()
 
 
 def stream_header(domain: str, stream_id: str) -> str:

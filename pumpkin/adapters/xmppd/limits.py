@@ -30,8 +30,10 @@ class Limits:
     """From connect to bound resource."""
     attempts: int = 6
     """Failed authentications on one connection."""
-    guesses: int = 60
-    """Failed authentications of one address, or on one account, in `guesses_s`."""
+    guesses: int = 20
+    """Failed authentications of one address on one account in `guesses_s`."""
+    guesses_address: int = 400
+    """The same of one address on all accounts: one probe with an old password does not lock out its neighbours."""
     guesses_s: float = 300.0
     registrations: int = 200
     """Registrations one address may try in `registrations_s`; `conflict` is never counted."""
@@ -104,6 +106,23 @@ class Tally:
         since, count = self._counts.get(name, (0.0, 0))
         now = self._clock()
         return (since, count) if count and now - since < self._window_s else (now, 0)
+
+
+class Guesses:
+    """Failed authentications: of an address on one account, and of an address on all."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._pairs = Tally(limits.guesses, limits.guesses_s)
+        self._addresses = Tally(limits.guesses_address, limits.guesses_s)
+
+    def failed(self, address: str, username: str) -> None:
+        """Count one."""
+        self._pairs.add(f"{address} {username}")
+        self._addresses.add(address)
+
+    def exhausted(self, address: str, username: str) -> bool:
+        """Whether this address may not try this account now."""
+        return self._addresses.full(address) or self._pairs.full(f"{address} {username}")
 
 
 class Gate:

@@ -28,6 +28,8 @@ class LocalSession(Session):
     last used, a presence for everybody in all names. `hold` makes senders wait, `release` lets them go on.
     """
 
+    patient = False
+
     def __init__(
         self, user: str, router: Router, resource: str, handler: Handler, aliases: tuple[str, ...] = ()
     ) -> None:
@@ -44,6 +46,7 @@ class LocalSession(Session):
         for alias in aliases:
             session = _Alias(alias, router.domain, resource, self)
             self._names[session.bare] = session
+        self._closing = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -55,11 +58,11 @@ class LocalSession(Session):
     async def close(self) -> None:
         """Hand out what was sent, go unavailable, leave."""
         if self._task is not None and not self.ended:
-            self.ended = True
+            self._closing = True
             self._wake.set()
             await asyncio.wait([self._task], timeout=10)
             self._task.cancel()
-            self.ended = False
+            self.release()
             for session in self._names.values():
                 await self._router.leave(session)
 
@@ -142,7 +145,7 @@ class LocalSession(Session):
                         await self._router.take(name, stanza, sender=self._asked_as(stanza))
                 except Exception:
                     log.exception("stanza of an attached agent failed", agent=name.bare)
-            if self.ended:
+            if self._closing:
                 return
             self._wake.clear()
             await self._wake.wait()
@@ -150,6 +153,8 @@ class LocalSession(Session):
 
 class _Alias(Session):
     """Another name of an attached agent."""
+
+    patient = False
 
     def __init__(self, user: str, domain: str, resource: str, owner: LocalSession) -> None:
         super().__init__(user, domain, resource)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from weakref import WeakValueDictionary
+
+import structlog
 
 from pumpkin.adapters.xmppd.accounts import AccountStore
 from pumpkin.adapters.xmppd.faults import StanzaFault
@@ -14,6 +16,7 @@ from pumpkin.adapters.xmppd.limits import Limits
 from pumpkin.adapters.xmppd.session import Session
 from pumpkin.adapters.xmppd.stanza import CLIENT, Stanza
 
+log = structlog.get_logger(__name__)
 _HEAD = re.compile(r"<message\b((?:\s+[\w:.-]+=(?:\"[^\"]*\"|'[^']*'))*)\s*(?:/>|>)")
 _BATCH = 200
 _CHAT_STATE = b"http://jabber.org/protocol/chatstates"
@@ -29,10 +32,9 @@ class Offline:
         domain: str,
         limits: Limits,
         receivers: Callable[[str], list[Session]],
-        hand: Callable[[Session, Stanza], Awaitable[None]],
     ) -> None:
         self._store, self._domain, self._limits = store, domain, limits
-        self._receivers, self._hand = receivers, hand
+        self._receivers = receivers
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._flying: dict[str, set[int]] = {}
         self._counts: dict[str, int] = {}
@@ -41,32 +43,48 @@ class Offline:
         """Keep a message, unless a resource came meanwhile: then it gets it. StanzaFault when the store is full."""
         async with self._lock(bare):
             receivers = self._receivers(bare)
-            if receivers:
-                for session in receivers:
-                    await self._hand(session, stanza)
-            elif _worth_keeping(stanza):
+            for session in receivers:
+                session.deliver(stanza)
+            if not receivers and _worth_keeping(stanza):
                 await self._push(bare, stanza)
 
+    async def reclaim(self, session: Session, leave: Callable[[], list[Stanza]]) -> None:
+        """A session ends: `leave` takes it out of the way and answers what it got but did not read.
+
+        All under the account's lock, so that these stand in the store before anything newer.
+        """
+        async with self._lock(session.bare):
+            for stanza in leave():
+                if stanza.type in ("", "chat", "normal") and _worth_keeping(stanza):
+                    try:
+                        await self._push(session.bare, stanza)
+                    except StanzaFault:
+                        log.warning("xmpp message lost, store full", account=session.bare)
+
     async def flush(self, session: Session) -> None:
-        """Hand everything kept to a session that became available, oldest first, then let new messages through."""
+        """Hand everything kept to a session that became available, oldest first, then let new messages through.
+
+        The lock is held for the store only, never while a slow reader reads.
+        """
         bare, last = session.bare, 0
-        async with self._lock(bare):
-            try:
-                flying = self._flying.setdefault(bare, set())
-                while not session.ended:
+        try:
+            while not session.ended:
+                async with self._lock(bare):
                     rows = await self._store.offline(bare, _BATCH, last)
-                    for number, text in rows:
-                        last = number
-                        if number not in flying and not session.ended:
-                            flying.add(number)
-                            session.deliver(_revived(text), kept=number)
-                            if session.blocked:
-                                await session.flow()
-                    if len(rows) < _BATCH:
+                    if not rows:
+                        session.flushing = False
                         break
-                session.settle()
-            finally:
-                session.flushing = False
+                for number, text in rows:
+                    last = number
+                    flying = self._flying.setdefault(bare, set())
+                    if number not in flying and not session.ended:
+                        flying.add(number)
+                        session.deliver(_revived(text), kept=number)
+                        if session.blocked:
+                            await session.flow()
+            session.settle()
+        finally:
+            session.flushing = False
 
     async def drop(self, bare: str, ids: list[int]) -> None:
         """These arrived."""
@@ -80,7 +98,7 @@ class Offline:
         flying = self._flying.get(bare)
         if flying is not None:
             flying.difference_update(ids)
-            if not flying:
+            if not flying and not self._receivers(bare):
                 del self._flying[bare]
 
     async def _push(self, bare: str, stanza: Stanza) -> None:

@@ -28,7 +28,7 @@ class Router:
         self._sessions: dict[str, dict[str, Session]] = {}
         self._attached: dict[str, Session] = {}
         self.rosters = Rosters(store, self.sessions, limits.roster)
-        self.offline = Offline(store, domain, limits, self._receivers, self.hand)
+        self.offline = Offline(store, domain, limits, self._receivers)
         self.presences = Presences(domain, self.rosters, self.offline, self.sessions, self.exists)
         self.pep = Pep(store, self.rosters, self.sessions, limits)
         self.presences.appeared = Capabilities(domain, self.pep).appeared
@@ -68,9 +68,12 @@ class Router:
         self._attached[session.user] = session
 
     async def leave(self, session: Session) -> None:
-        """Remove a session and tell who saw it; once."""
-        if session.ended:
-            return
+        """Remove a session and tell who saw it."""
+        self.remove(session)
+        await self.presences.unavailable(session)
+
+    def remove(self, session: Session) -> None:
+        """Remove a session: from now on nothing is delivered to it."""
         session.ended = True
         own = self._sessions.get(session.user, {})
         if own.get(session.resource) is session:
@@ -79,7 +82,6 @@ class Router:
                 del self._sessions[session.user]
         if self._attached.get(session.user) is session:
             del self._attached[session.user]
-        await self.presences.unavailable(session)
 
     async def take(self, session: Session, stanza: Stanza, *, sender: str = "") -> None:
         """One stanza of a bound session: stamped with its `from` (or `sender`), then routed, served or refused."""
@@ -99,11 +101,11 @@ class Router:
             if stanza.type not in ("error", "result"):
                 session.deliver(error(stanza, fault))
 
-    async def hand(self, session: Session, stanza: Stanza) -> None:
-        """Deliver, and wait when the receiver is slower than the sender."""
-        session.deliver(stanza)
-        if session.blocked:
-            await session.flow()
+    async def hand(self, sender: Session, stanza: Stanza, target: Session) -> None:
+        """Deliver; a patient sender waits when the receiver is slower."""
+        target.deliver(stanza)
+        if target.blocked and sender.patient:
+            await target.flow()
 
     def _receivers(self, bare: str) -> list[Session]:
         return [s for s in self.sessions(bare) if s.receives]
@@ -116,7 +118,7 @@ class Router:
         if to.resource:
             target = self.session(to.user, to.resource)
             if target is not None:
-                await self.hand(target, stanza)
+                await self.hand(session, stanza, target)
                 return
             if kind == "groupchat":
                 raise StanzaFault("service-unavailable")
@@ -128,7 +130,7 @@ class Router:
             return
         receivers = self._receivers(to.bare)
         for target in receivers:
-            await self.hand(target, stanza)
+            await self.hand(session, stanza, target)
         if not receivers and kind != "headline":
             if not await self.exists(to.user):
                 raise StanzaFault("service-unavailable")
@@ -152,7 +154,7 @@ class Router:
         else:
             target = self._attached.get(to.user)
         if target is not None:
-            await self.hand(target, stanza)
+            await self.hand(session, stanza, target)
         elif kind in ("get", "set"):
             raise StanzaFault("service-unavailable")
 

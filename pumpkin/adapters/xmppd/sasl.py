@@ -8,6 +8,7 @@ import hmac
 import secrets
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
+from collections.abc import Callable
 from typing import Any
 
 from pumpkin.adapters.xmppd.accounts import HASHES, ITERATIONS, AccountStore, proves
@@ -17,6 +18,7 @@ from pumpkin.errors import PumpkinError
 
 MECHANISMS = ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-1", "PLAIN")
 BINDING = "tls-server-end-point"
+MayTry = Callable[[str], bool]
 _FAKE_SALT = secrets.token_bytes(32)
 
 
@@ -33,11 +35,12 @@ class SaslFault(PumpkinError):
         self.username = username
 
 
-def start(mechanism: str, store: AccountStore, binding: bytes) -> Scram | Plain:
-    """The server's side of `mechanism`; `binding` is the tls-server-end-point value. SaslFault when unknown."""
+def start(mechanism: str, store: AccountStore, binding: bytes, may_try: MayTry) -> Scram | Plain:
+    """The server's side of `mechanism`; `binding` is the tls-server-end-point value, `may_try(username)` says no to
+    who guessed too often. SaslFault when unknown."""
     if mechanism not in MECHANISMS:
         raise SaslFault("invalid-mechanism")
-    return Plain(store) if mechanism == "PLAIN" else Scram(mechanism, store, binding)
+    return Plain(store, may_try) if mechanism == "PLAIN" else Scram(mechanism, store, binding, may_try)
 
 
 class Plain:
@@ -46,8 +49,8 @@ class Plain:
     username = ""
     last = b""
 
-    def __init__(self, store: AccountStore) -> None:
-        self._store = store
+    def __init__(self, store: AccountStore, may_try: MayTry) -> None:
+        self._store, self._may_try = store, may_try
 
     async def step(self, data: bytes) -> bytes | None:
         """None when authenticated; SaslFault otherwise."""
@@ -58,6 +61,8 @@ class Plain:
         username = _prepared(authcid)
         if authzid and _prepared(authzid.partition("@")[0]) != username:
             raise SaslFault("invalid-authzid")
+        if not self._may_try(username):
+            raise SaslFault("temporary-auth-failure")
         account = await self._store.get_account(username)
         scram = account["scram"].get("sha-256") if account else None
         verifier = scram or _made_up(username, "sha256")
@@ -74,8 +79,8 @@ class Scram:
     username = ""
     last = b""
 
-    def __init__(self, mechanism: str, store: AccountStore, binding: bytes) -> None:
-        self._store = store
+    def __init__(self, mechanism: str, store: AccountStore, binding: bytes, may_try: MayTry) -> None:
+        self._store, self._may_try = store, may_try
         self._plus = mechanism.endswith("-PLUS")
         self._hash = mechanism.removesuffix("-PLUS").removeprefix("SCRAM-").lower()
         self._algorithm = HASHES[self._hash]
@@ -114,6 +119,8 @@ class Scram:
         self._wanted = _prepared(_unescape(fields["n"]))
         if authzid and _prepared(_unescape(authzid[2:]).partition("@")[0]) != self._wanted:
             raise SaslFault("invalid-authzid")
+        if not self._may_try(self._wanted):
+            raise SaslFault("temporary-auth-failure")
         account = await self._store.get_account(self._wanted)
         self._known = account is not None and not account.get("disabled")
         verifier = account["scram"].get(self._hash) if account else None

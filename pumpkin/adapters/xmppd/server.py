@@ -14,7 +14,7 @@ from pumpkin.adapters.xmppd.certificates import Certificates
 from pumpkin.adapters.xmppd.client import ClientSession, House, Peer
 from pumpkin.adapters.xmppd.connection import Connection
 from pumpkin.adapters.xmppd.faults import StreamFault
-from pumpkin.adapters.xmppd.limits import Gate, Limits, Tally
+from pumpkin.adapters.xmppd.limits import Gate, Guesses, Limits
 from pumpkin.adapters.xmppd.local import Handler, LocalSession
 from pumpkin.adapters.xmppd.queries import Queries
 from pumpkin.adapters.xmppd.registration import Policy, Redeem, Registrar
@@ -80,7 +80,7 @@ class XmppServer:
             self.router,
             self._registrar,
             self.limits,
-            Tally(self.limits.guesses, self.limits.guesses_s),
+            Guesses(self.limits),
             self._certificates.binding(),
         )
         plain = await self._listen(self.port, direct=False)
@@ -132,14 +132,18 @@ class XmppServer:
         """End its sessions and subscriptions, then forget the account."""
         user = prepare_user(username)
         bare = f"{user}@{self.domain}"
-        for session in list(self.router.sessions(bare)):
-            if isinstance(session, ClientSession):
-                session.connection.fail(StreamFault("not-authorized", "The account is removed."))
-                await session.end()
+        await self.end_sessions(user)
         for contact in list(await self.router.rosters.of(bare)):
             await self.router.presences.removed(bare, contact)
         await self._store.delete_account(user)
         self.router.rosters.forget(bare)
+
+    async def end_sessions(self, username: str) -> None:
+        """Put an account's clients out (it was disabled, or its password changed)."""
+        for session in list(self.router.sessions(f"{prepare_user(username)}@{self.domain}")):
+            if isinstance(session, ClientSession):
+                session.connection.fail(StreamFault("not-authorized", "The account is closed."))
+                await session.end()
 
     def _taken(self, username: str) -> bool:
         return username in self._attached

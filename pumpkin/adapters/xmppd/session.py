@@ -10,6 +10,9 @@ from pumpkin.adapters.xmppd.stanza import Stanza
 class Session:
     """One resource of one account, as routing and presence see it."""
 
+    patient = True
+    """Whether it waits for slow receivers. An agent of this process must not: one stalled probe would stop all."""
+
     def __init__(self, user: str, domain: str, resource: str) -> None:
         self.user = user
         self.resource = resource

@@ -53,7 +53,7 @@ class StreamParser:
 
     def feed(self, data: bytes) -> None:
         """Take bytes as they came from the peer."""
-        if not self._buffer and not data.strip():
+        if not self._buffer and data.isspace():
             return
         self._buffer += data
         if not self._halted:
@@ -62,9 +62,10 @@ class StreamParser:
             raise StreamFault("policy-violation", f"A stanza may have {self._size} bytes.")
 
     def resume(self) -> None:
-        """Go on after a halt."""
-        self._halted = False
-        self._advance(self._fed)
+        """Go on after a halt, if there was one."""
+        if self._halted:
+            self._halted = False
+            self._advance(self._fed)
 
     def bulk(self) -> None:
         """From here on whole chunks, and stanzas of full size."""

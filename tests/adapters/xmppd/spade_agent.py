@@ -1,6 +1,5 @@
 """A SPADE 4 agent, nothing of ours, that goes through its whole life. argv: JID PASSWORD PORT. Prints what it sees."""
 
-
 from __future__ import annotations
 
 import asyncio

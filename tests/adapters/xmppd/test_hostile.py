@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -170,13 +171,53 @@ async def test_a_reader_that_stalls_is_cut_off_and_others_go_on(
     await stalled.ping()
     stalled.writer.transport.pause_reading()
     body = "x" * 100_000
-    for _ in range(200):
-        sender.send(f"<message to='bob@localhost' type='chat'><body>{body}</body></message>")
+    for n in range(200):
+        sender.send(f"<message to='bob@localhost' type='chat' id='n{n}n'><body>{body}</body></message>")
     other.send("<message to='aggregator@localhost'><body>still here</body></message>")
     await listener.wait("message")
     await sender.ping()
     assert not list(server.router.sessions("bob@localhost"))
-    assert len(store.kept) > 100
+    stalled.writer.transport.resume_reading()
+    found = set(re.findall(r'id="n(\d+)n"', await stalled.rest() + "".join(text for _, text in store.kept.values())))
+    assert found == {str(n) for n in range(200)}
+
+
+async def test_a_stalled_probe_does_not_stop_an_attached_agent(
+    make_server: Make, login: Login, listener: Listener
+) -> None:
+    server = await make_server({"slow_s": 60, "high_water": 65536})
+    agent = server.attach("aggregator", listener)
+    stalled, other = await login("bob", to=server), await login("alice", to=server)
+    stalled.writer.transport.pause_reading()
+    for _ in range(100):
+        agent.send(f"<message to='bob@localhost/test'><body>{'x' * 100_000}</body></message>")
+    agent.send("<message to='alice@localhost/test'><body>in time</body></message>")
+    assert "in time" in await other.until("</message>")
+
+
+async def test_what_a_peer_may_hold_has_a_ceiling(make_server: Make, login: Login, listener: Listener) -> None:
+    server = await make_server({"slow_s": 60, "ceiling": 2_000_000})
+    agent = server.attach("aggregator", listener)
+    stalled = await login("bob", to=server)
+    stalled.writer.transport.pause_reading()
+    for _ in range(200):
+        agent.send(f"<message to='bob@localhost/test'><body>{'x' * 100_000}</body></message>")
+    async with asyncio.timeout(10):
+        while server.connections:
+            await asyncio.sleep(0.01)
+    assert not list(server.router.sessions("bob@localhost"))
+
+
+async def test_a_peer_that_acknowledges_nothing_is_ended(make_server: Make, login: Login, listener: Listener) -> None:
+    server = await make_server({"unacknowledged": 50})
+    agent = server.attach("aggregator", listener)
+    silent = await login("bob", to=server)
+    silent.send("<enable xmlns='urn:xmpp:sm:3'/>")
+    await silent.until("<enabled")
+    for n in range(200):
+        agent.send(f"<message to='bob@localhost/test'><body>{n}</body></message>")
+    await silent.rest()
+    assert server.connections == 0
 
 
 async def test_a_flood_is_slowed_and_loses_nothing(make_server: Make, login: Login, listener: Listener) -> None:

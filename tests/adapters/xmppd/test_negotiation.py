@@ -156,8 +156,8 @@ async def test_only_verifiers_are_stored(server: XmppServer, store: MemoryStore)
     assert set(store.accounts["alice"]["scram"]) == {"sha-1", "sha-256"}
 
 
-async def test_guessing_ends_the_connection_and_then_the_address(make_server: Make) -> None:
-    server = await make_server({"attempts": 3, "guesses": 4})
+async def test_guessing_ends_the_connection_then_the_pair_then_the_address(make_server: Make) -> None:
+    server = await make_server({"attempts": 3, "guesses": 4, "guesses_address": 6})
     client = await RawClient.secure(server)
     for _ in range(3):
         await scram(client, "SCRAM-SHA-256", "alice", "wrong")
@@ -165,6 +165,31 @@ async def test_guessing_ends_the_connection_and_then_the_address(make_server: Ma
     client = await RawClient.secure(server)
     await scram(client, "SCRAM-SHA-256", "alice", "wrong")
     assert "temporary-auth-failure" in await scram(client, "SCRAM-SHA-256", "alice", PASSWORD)
+    neighbour = await RawClient.secure(server)
+    assert "<success" in await scram(neighbour, "SCRAM-SHA-256", "bob", PASSWORD)
+    client = await RawClient.secure(server)
+    for name in ("x", "y"):
+        await scram(client, "SCRAM-SHA-256", name, "wrong")
+    neighbour = await RawClient.secure(server)
+    assert "temporary-auth-failure" in await scram(neighbour, "SCRAM-SHA-256", "bob", PASSWORD)
+
+
+async def test_an_attached_agents_name_cannot_log_in(server: XmppServer) -> None:
+    await server.add_account("aggregator", PASSWORD)
+    server.attach("aggregator", lambda _: None)
+    client = await RawClient.secure(server)
+    assert "not-authorized" in await scram(client, "SCRAM-SHA-256", "aggregator", PASSWORD)
+
+
+async def test_a_disabled_account_is_put_out_and_not_let_in(
+    server: XmppServer, login: Login, store: MemoryStore
+) -> None:
+    client = await login("alice")
+    store.accounts["alice"]["disabled"] = True
+    await server.end_sessions("alice")
+    assert "not-authorized" in await client.rest()
+    again = await RawClient.secure(server)
+    assert "not-authorized" in await scram(again, "SCRAM-SHA-256", "alice", PASSWORD)
 
 
 @pytest.mark.parametrize(
