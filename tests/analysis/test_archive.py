@@ -1,0 +1,140 @@
+"""No archive leaves memory, outlasts three seconds or passes in silence."""
+
+from __future__ import annotations
+
+import gzip
+import tarfile
+import time
+from pathlib import Path
+
+import pytest
+
+from pumpkin.analysis.archive import Gap, Limits, Member, Part, read
+from pumpkin.model.findings import Finding
+from tests.analysis import hostile
+from tests.analysis.hostile import entry, tar_of, zip_of
+
+
+def rules(parts: list[Part]) -> set[str]:
+    return {part.rule for part in parts if isinstance(part, Finding)}
+
+
+def gaps(parts: list[Part]) -> list[Gap]:
+    return [part for part in parts if isinstance(part, Gap)]
+
+
+def members(parts: list[Part]) -> dict[str, bytes]:
+    return {part.path: part.data for part in parts if isinstance(part, Member)}
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+def test_a_tar_of_any_compression_is_read(mode: str) -> None:
+    parts = list(read(tar_of((entry("pkg/a.py"), b"A"), (entry("pkg/" + "l" * 300), b"B"), mode=mode), "x"))
+    assert members(parts) == {"pkg/a.py": b"A", "pkg/" + "l" * 300: b"B"}
+
+
+def test_a_wheel_is_read() -> None:
+    assert members(list(read(zip_of(("a/b.py", b"1"), ("a/c.py", b"2")), "x.whl"))) == {"a/b.py": b"1", "a/c.py": b"2"}
+
+
+def test_an_archive_in_an_archive_is_looked_into() -> None:
+    inner = tar_of((entry("data.py"), b"D"))
+    assert members(list(read(zip_of(("in.tgz", inner)), "x.zip")))["in.tgz!data.py"] == b"D"
+
+
+def test_concatenated_gzip_streams_are_one_tar() -> None:
+    whole = tar_of((entry("a"), b"A" * 600), mode="w")
+    assert members(list(read(gzip.compress(whole[:700]) + gzip.compress(whole[700:]), "x.apk"))) == {"a": b"A" * 600}
+
+
+@pytest.mark.parametrize(
+    ("make", "rule"),
+    [
+        (hostile.gzip_bomb, "archive-bomb"),
+        (hostile.bzip2_bomb, "archive-bomb"),
+        (hostile.xz_bomb, "archive-bomb"),
+        (hostile.zip_bomb, "archive-bomb"),
+        (hostile.overlapping_zip, "archive-overlap"),
+        (hostile.endless_names, "archive-damaged"),
+        (hostile.many_members, "archive-crowd"),
+        (hostile.encrypted_zip, "archive-encrypted"),
+    ],
+)
+def test_a_bomb_is_a_finding_a_gap_and_quick(make: object, rule: str) -> None:
+    data = make()  # type: ignore[operator]
+    began = time.perf_counter()
+    parts = list(read(data, "x"))
+    assert (rule in rules(parts), bool(gaps(parts)), time.perf_counter() - began < 3) == (True, True, True)
+
+
+@pytest.mark.parametrize("make", [hostile.russian_dolls, hostile.quine_like])
+def test_dolls_are_not_opened_past_the_second(make: object) -> None:
+    began = time.perf_counter()
+    parts = list(read(make(), "x"))  # type: ignore[operator]
+    assert ("archive-deep" in rules(parts), time.perf_counter() - began < 3) == (True, True)
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc/passwd", "../../up.py", "a/../../up.py", "C:\\up.py", "..\\up.py", "a\u202eyp.exe", "a\nb.py"]
+)
+def test_a_path_that_climbs_or_deceives_is_a_finding(path: str) -> None:
+    assert "archive-path" in rules(list(read(tar_of((entry(path), b"x")), "x")))
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../../up.py"])
+def test_a_path_that_climbs_out_of_a_zip_is_a_finding(path: str) -> None:
+    assert "archive-path" in rules(list(read(zip_of((path, b"x")), "x")))
+
+
+@pytest.mark.parametrize(
+    ("link", "kind"),
+    [("/etc/passwd", tarfile.SYMTYPE), ("../../x", tarfile.SYMTYPE), ("/etc/shadow", tarfile.LNKTYPE)],
+)
+def test_a_link_out_of_the_package_is_a_finding(link: str, kind: bytes) -> None:
+    assert "archive-link" in rules(list(read(tar_of((entry("pkg/a", kind, link), b"")), "x")))
+
+
+def test_a_link_inside_the_package_is_none() -> None:
+    assert not rules(list(read(tar_of((entry("pkg/a", tarfile.SYMTYPE, "../pkg/b"), b"")), "x")))
+
+
+@pytest.mark.parametrize("kind", [tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
+def test_a_device_is_a_finding(kind: bytes) -> None:
+    assert "archive-device" in rules(list(read(tar_of((entry("dev", kind), b"")), "x")))
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_one_name_twice_is_a_finding() -> None:
+    assert "archive-double" in rules(list(read(zip_of(("a.py", b"1"), ("a.py", b"2")), "x")))
+
+
+@pytest.mark.parametrize("cut", [10, 50, 100, 200, 300])
+def test_a_cut_archive_is_a_gap(cut: int) -> None:
+    data = tar_of((entry("a.py"), bytes(range(256)) * 40), (entry("b.py"), b"x" * 5000))
+    assert gaps(list(read(data[:cut], "x.tar.gz")))
+
+
+def test_every_cut_of_a_zip_ends_quietly() -> None:
+    data = zip_of(("a.py", b"x" * 100), ("b.py", b"y" * 100))
+    assert all(gaps(list(read(data[:cut], "x.zip"))) for cut in range(1, len(data)))
+
+
+def test_every_flipped_byte_of_a_tar_ends_quietly() -> None:
+    data = tar_of((entry("a.py"), b"x" * 100), mode="w")[:1536]
+    for at in range(len(data)):
+        list(read(data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :], "x"))
+
+
+def test_what_is_no_archive_is_a_gap() -> None:
+    assert gaps(list(read(b"hello", "x")))
+
+
+def test_a_member_over_its_cap_is_told_not_kept() -> None:
+    parts = list(read(zip_of(("a.py", bytes(2000))), "x", Limits(member=1000)))
+    assert (members(parts), rules(parts), len(gaps(parts))) == ({}, {"archive-large"}, 1)
+
+
+def test_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    list(read(tar_of((entry("a.py"), b"x"), (entry("../b.py"), b"x")), "x"))
+    assert list(tmp_path.parent.rglob("*.py")) == []
