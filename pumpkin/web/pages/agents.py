@@ -16,7 +16,7 @@ from pumpkin.model.agents import AGENT_STATES, Board, Presence, bare
 from pumpkin.store import audit, checks, overview
 from pumpkin.web.guard import identity
 from pumpkin.web.pages.pictures import strip
-from pumpkin.web.pages.render import act, page, read
+from pumpkin.web.pages.render import act, asked, page, read
 from pumpkin.web.services import SERVICES
 
 ROWS = 50
@@ -43,12 +43,12 @@ async def index(request: web.Request) -> web.Response:
     """All agents by name, filtered by a form; newcomers first of all."""
     services = request.app[SERVICES]
     db, board, query = services.db, services.board(), request.query
-    filters = {name: query.get(name, "").strip()[:200] for name in ("q", "state", "show", "duty", "tag")}
+    filters = {name: asked(request, name, 200) for name in ("q", "state", "show", "duty", "tag")}
     if filters["state"] not in AGENT_STATES:
         filters["state"] = ""
     rows = await overview.agent_list(
         db,
-        after=query.get("after", "")[:600],
+        after=asked(request, "after", 600),
         state=filters["state"] or None,
         duty=filters["duty"] or None,
         tag=filters["tag"] or None,

@@ -18,7 +18,7 @@ from pumpkin.model.checks import STATUSES, Check
 from pumpkin.model.proofs import Stamp
 from pumpkin.store import checks, overview, proofs
 from pumpkin.web.pages import pictures
-from pumpkin.web.pages.render import page, read
+from pumpkin.web.pages.render import asked, page, read
 from pumpkin.web.pages.text import payload
 from pumpkin.web.services import SERVICES
 
@@ -37,7 +37,7 @@ def setup(app: web.Application) -> None:
 async def index(request: web.Request) -> web.Response:
     """Checks, newest first; the first page follows what comes in."""
     db, query = request.app[SERVICES].db, request.query
-    filters = {name: query.get(name, "").strip()[:500].replace("\x00", "") for name in _FILTERS}
+    filters = {name: asked(request, name) for name in _FILTERS}
     faults: dict[str, str] = {}
     if filters["status"] not in STATUSES:
         filters["status"] = ""
@@ -54,7 +54,7 @@ async def index(request: web.Request) -> web.Response:
             q=filters["q"] or None,
             labels={label.strip(): value.strip()} if equals and label.strip() else {},
             limit=ROWS,
-            cursor=query.get("cursor") or None,
+            cursor=asked(request, "cursor") or None,
         )
     except InvalidRequest as error:
         found, following, faults = [], None, {**faults, "form": error.message}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from pumpkin.web.pages.text import rfc3339
+from pumpkin.web.pages.text import bare, rfc3339
 
 _STEPS_SHOWN = 6
 _AXIS, _BOX, _STEM, _WIDTH = 100, 110, 296, 480  # where time, boxes and path stand; how wide it all is
@@ -91,7 +91,9 @@ def proof(story: Story) -> Markup:
     y = _path(drawn, y, story)
     y = _leaf(drawn, y, story)
     y = _floor(drawn, y, story)
-    said = ", ".join(f"{one.authority} at {rfc3339(one.gen_time)}" for one in story.stamps) or "no authority yet"
+    said = (
+        ", ".join(f"{bare(one.authority, 80)} at {rfc3339(one.gen_time)}" for one in story.stamps) or "no authority yet"
+    )
     title = (
         f"Proof: record {story.seq} reaches the root of the log in {len(story.path)} steps; "
         f"checkpoint of size {story.size if story.size is not None else 'not yet sealed'}; stamped by {said}."
@@ -128,7 +130,7 @@ def _stamp(drawn: list[str], y: int, stamp: Witnessed | None) -> int:
         drawn.append(_box(y, 50, "waiting", [("strong", "Authority"), ("soft", "no token yet: the stamper is asking")]))
         drawn.append(_edge(y + 50, y + 74, ""))
         return y + 74
-    who = stamp.authority if len(stamp.authority) <= 40 else stamp.authority[:39] + "…"
+    who = bare(stamp.authority, 40)
     said = "local, self-asserted" if stamp.self_asserted else "third party"
     kind = "warning" if stamp.self_asserted else "ok"
     lines = [("strong", who), ("soft", f"{said}; RFC 3161 token, ± {stamp.accuracy / 1e6:g} s")]

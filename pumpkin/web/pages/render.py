@@ -48,6 +48,7 @@ def setup(app: web.Application, templates: Path, static: Path) -> None:
     )
     for function in (
         text.plain,
+        text.bare,
         text.size,
         text.when,
         text.ago,
@@ -98,7 +99,7 @@ def page(request: web.Request, template: str, values: Mapping[str, Any], *, stat
     names = request.headers.get(FRAGMENTS)
     if names is not None:
         body: Any = {name: _block(found, name, given) for name in names.split()[:12] if _is_block(found, name)}
-        response = web.Response(body=json.dumps(body).encode(), content_type="application/json")
+        response = web.Response(body=json.dumps(body).encode(), status=status, content_type="application/json")
     else:
         response = web.Response(text=found.render(given), content_type="text/html", status=status)
     response.headers.update(HEADERS["page"])
@@ -136,6 +137,11 @@ def read(scope: str) -> Callable[[Handler], Handler]:
         return guarded
 
     return wrap
+
+
+def asked(request: web.Request, name: str, limit: int = 500) -> str:
+    """A parameter of a page's address as text PostgreSQL can hold; "" where it is absent."""
+    return request.query.get(name, "").replace("\x00", "").encode("utf-8", "replace").decode().strip()[:limit]
 
 
 async def act(request: web.Request, scope: str) -> Mapping[str, str]:

@@ -30,14 +30,15 @@ _ODD = re.compile(
 )
 
 
-def _shown(found: re.Match[str]) -> str:
+def _sign(found: re.Match[str]) -> str:
     code = ord(found[0])
     if code < 0x20:
-        sign = chr(0x2400 + code)
-    elif code == 0x7F:
-        sign = "\u2421"
-    else:
-        sign = f"U+{code:04X}"
+        return chr(0x2400 + code)
+    return "\u2421" if code == 0x7F else f"U+{code:04X}"
+
+
+def _shown(found: re.Match[str]) -> str:
+    code, sign = ord(found[0]), _sign(found)
     name = unicodedata.name(found[0], f"control character U+{code:04X}")
     return f'<span class="odd" title="{escape(name)}">{sign}</span>'
 
@@ -49,6 +50,12 @@ def plain(value: object, limit: int = LINE_LIMIT) -> Markup:
     shown = _ODD.sub(_shown, str(escape(text[:limit] if over > 0 else text)))
     tail = f'<span class="muted"> … {over:,} more</span>' if over > 0 else ""
     return Markup("<bdi>{}</bdi>{}").format(Markup(shown), Markup(tail))  # noqa: S704 - escaped two lines above
+
+
+def bare(value: object, limit: int = LINE_LIMIT) -> str:
+    """As `plain` for places that hold no element (titles, attributes, pictures): not yet escaped."""
+    text = "" if value is None else str(value)
+    return _ODD.sub(_sign, text if len(text) <= limit else text[: limit - 1] + "…")
 
 
 def size(count: int | None) -> str:
@@ -96,7 +103,7 @@ def ago(micros: int | None) -> Markup:
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds for people: 0.0021 is "2.1 ms", 4000 is "1 h 7 min"."""
+    """Seconds for people: 0.0021 is "2.1 ms", 4020 is "1 h 7 min"."""
     if seconds is None:
         return "unknown"
     if seconds < 0:

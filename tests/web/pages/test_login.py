@@ -1,0 +1,122 @@
+"""Signing in and out, and choosing a password."""
+
+from __future__ import annotations
+
+import pytest
+from aiohttp.test_utils import TestClient
+
+from pumpkin.store import people
+from pumpkin.web.pages.login import _fault, _next
+from tests.web.pages.site import PASSWORDS, Site, sign_in, token
+
+
+async def test_a_right_password_opens_a_session(stranger: TestClient):
+    answer = await sign_in(stranger, "vera")
+    cookie = answer.cookies["pumpkin_session"]
+    assert (answer.status, answer.headers["Location"]) == (303, "/")
+    assert (cookie["httponly"], cookie["samesite"]) == (True, "Lax")
+
+
+@pytest.mark.parametrize(("name", "password"), [("vera", "wrong"), ("nobody", "a quiet viewer"), ("vera", "")])
+async def test_a_wrong_pair_says_the_same_for_everybody(stranger: TestClient, name: str, password: str):
+    answer = await sign_in(stranger, name, password)
+    assert (answer.status, "Name or password is not right." in await answer.text()) == (401, True)
+
+
+async def test_a_form_from_elsewhere_is_refused(stranger: TestClient):
+    fields = {"name": "vera", "password": PASSWORDS["vera"], "csrf": "x"}
+    async with stranger.post("/login", data=fields, allow_redirects=False) as answer:
+        assert answer.status == 403
+
+
+async def test_many_wrong_passwords_are_slowed(stranger: TestClient):
+    answers = [(await sign_in(stranger, "vera", f"wrong {number}")).status for number in range(12)]
+    assert answers[:10] == [401] * 10
+    assert answers[-1] == 429
+
+
+async def test_signing_out_ends_the_session_on_the_server(viewer: TestClient):
+    async with viewer.get("/") as answer:
+        csrf = token(await answer.text())
+    kept = {cookie.key: cookie.value for cookie in viewer.session.cookie_jar}
+    async with viewer.post("/logout", data={"csrf": csrf}, allow_redirects=False) as answer:
+        assert answer.headers["Location"] == "/login"
+    headers = {"Cookie": f"pumpkin_session={kept['pumpkin_session']}"}
+    async with viewer.get("/", headers=headers, allow_redirects=False) as answer:
+        assert answer.status == 303
+
+
+async def test_signing_out_needs_the_forgery_token(viewer: TestClient):
+    async with viewer.post("/logout", data={}, allow_redirects=False) as answer:
+        assert answer.status == 403
+
+
+async def test_a_one_time_password_opens_only_its_change(site: Site, stranger: TestClient):
+    once = await people.add(site.db, "admin", role="admin", must_change=True)
+    answer = await sign_in(stranger, "admin", once)
+    assert answer.headers["Location"] == "/password"
+    async with stranger.get("/checks", allow_redirects=False) as answer:
+        assert answer.headers["Location"] == "/password"
+    async with stranger.get("/api/v1/checks") as answer:
+        assert answer.status == 403
+    async with stranger.get("/password") as answer:
+        csrf = token(await answer.text())
+    fields = {"csrf": csrf, "new": "a walk in the park", "again": "a walk in the park"}
+    async with stranger.post("/password", data=fields, allow_redirects=False) as answer:
+        assert answer.headers["Location"] == "/"
+    async with stranger.get("/") as answer:
+        assert answer.status == 200
+    assert await people.verify(site.db, "admin", once) is None
+
+
+async def test_the_one_time_password_cannot_be_kept(site: Site, stranger: TestClient):
+    once = await people.add(site.db, "admin", role="admin", must_change=True)
+    await sign_in(stranger, "admin", once)
+    async with stranger.get("/password") as answer:
+        csrf = token(await answer.text())
+    async with stranger.post("/password", data={"csrf": csrf, "new": once, "again": once}) as answer:
+        assert (answer.status, "choose another" in await answer.text()) == (400, True)
+
+
+async def test_a_change_needs_the_current_password(viewer: TestClient):
+    async with viewer.get("/password") as answer:
+        csrf = token(await answer.text())
+    fields = {"csrf": csrf, "current": "wrong", "new": "a walk in the park", "again": "a walk in the park"}
+    async with viewer.post("/password", data=fields) as answer:
+        assert (answer.status, "current password is not right" in await answer.text()) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("new", "again", "word"),
+    [
+        ("short", "short", "at least"),
+        ("x" * 600, "x" * 600, "at most"),
+        ("one thing here", "another thing", "not the same"),
+        ("veravera12", "veravera12", "your name"),
+        ("aaaaaaaaaaaaaa", "aaaaaaaaaaaaaa", "attacker"),
+        ("Password12", "Password12", "attacker"),
+    ],
+)
+def test_a_password_that_will_not_do_is_told_why(new: str, again: str, word: str):
+    assert word in (_fault("vera", new, again) or "")
+
+
+def test_a_long_plain_password_will_do():
+    assert _fault("vera", "correct horse battery", "correct horse battery") is None
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "//evil.example",
+        "https://evil.example",
+        "/\\evil.example",
+        "javascript:alert(1)",
+        "/\t/evil.example",
+        "x",
+        "/a\nb",
+        "///e",
+    ],
+)
+def test_the_way_back_never_leaves_this_server(given: str):
+    assert _next(given) == "/"

@@ -1,0 +1,108 @@
+"""Untrusted values become text: nothing of them is markup, nothing invisible stays so, nothing is endless."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pumpkin.web.pages.text import _ODD, digest, duration, payload, plain, rfc3339, size, when
+
+
+def test_markup_is_escaped():
+    assert "<script>" not in plain("<script>alert(1)</script>")
+
+
+def test_a_bidi_override_is_named():
+    assert plain("a\u202eb") == '<bdi>a<span class="odd" title="RIGHT-TO-LEFT OVERRIDE">U+202E</span>b</bdi>'
+
+
+def test_a_terminal_code_is_shown_as_a_picture():
+    assert "\u241b" in plain("\x1b[31m")
+
+
+@given(st.text(st.characters(), max_size=400))
+def test_no_odd_character_and_no_tag_of_the_value_survives(value: str):
+    shown = plain(value).replace("<bdi>", "").replace("</bdi>", "").replace("</span>", "")
+    assert not _ODD.search(shown)
+    assert all(part.startswith("span class=") for part in shown.split("<")[1:])
+
+
+def test_a_long_value_is_cut_and_says_so():
+    assert plain("x" * 400, 300).endswith('<span class="muted"> … 100 more</span>')
+
+
+def test_a_lone_surrogate_can_be_sent():
+    assert plain("\ud800").encode()
+
+
+@pytest.mark.parametrize(("count", "shown"), [(0, "0 B"), (999, "999 B"), (1532, "1.5 kB"), (10**9, "1.0 GB")])
+def test_sizes_are_for_people(count: int, shown: str):
+    assert size(count) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(0.0021, "2.1 ms"), (61, "1 min 1 s"), (4020, "1 h 7 min"), (200_000, "2 d 7 h")]
+)
+def test_durations_are_for_people(seconds: float, shown: str):
+    assert duration(seconds) == shown
+
+
+def test_a_time_names_its_microseconds_in_utc():
+    assert rfc3339(1_700_000_000_123_456) == "2023-11-14T22:13:20.123456Z"
+
+
+@pytest.mark.parametrize("micros", [2**62, -(2**62)])
+def test_a_time_no_calendar_holds_is_shown_all_the_same(micros: int):
+    assert "<time " in when(micros)
+
+
+def test_no_time_is_never():
+    assert "never" in when(None)
+
+
+def test_a_hash_is_whole_in_its_title():
+    assert 'title="' + "ab" * 32 in digest(b"\xab" * 32)
+
+
+def test_json_is_indented():
+    shown = payload(b'{"a":[1]}', media="application/json", format="json", wrapped=False)
+    assert (shown.form, "\n" in shown.text) == ("json", True)
+
+
+def test_json_too_deep_to_parse_is_text():
+    shown = payload(b"[" * 60_000, media="application/json", format="json", wrapped=False)
+    assert shown.form == "text"
+
+
+def test_bytes_are_dumped():
+    shown = payload(b"\x00\xff<b>", media="application/octet-stream", format="raw", wrapped=False)
+    assert (shown.form, str(shown.text)) == ("hex", f"00000000  {'00 ff 3c 62 3e':<47}  ..&lt;b&gt;")
+
+
+def test_an_old_shape_is_shown_decoded():
+    shown = payload(base64.b64encode(b"22/tcp open"), media="text/plain", format="nmap", wrapped=True)
+    assert (shown.decoded, "22/tcp open" in shown.text) == (True, True)
+
+
+def test_an_old_shape_that_is_no_base64_is_shown_as_it_is():
+    assert not payload(b"plain!", media="text/plain", format="nmap", wrapped=True).decoded
+
+
+def test_ten_megabytes_are_bounded():
+    shown = payload(b"x" * 10_000_000, media="text/plain", format="raw", wrapped=False)
+    assert (len(shown.text) < 100_000, shown.cut) == (True, 10_000_000 - 64 * 1024)
+
+
+@given(st.binary(max_size=2_000))
+def test_any_payload_is_shown_without_markup_of_its_own(data: bytes):
+    shown = payload(data, media="text/html", format="raw", wrapped=False)
+    assert "<script" not in shown.text
+
+
+def test_json_with_markup_is_escaped():
+    shown = payload(json.dumps({"a": "<img src=x>"}).encode(), media="application/json", format="json", wrapped=False)
+    assert "<img" not in shown.text
