@@ -32,6 +32,7 @@ AWAY = (
     TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what asyncpg says when the connection broke between two of its messages
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
@@ -39,6 +40,11 @@ AWAY = (
     asyncpg.ReadOnlySQLTransactionError,
 )
 """What says that the server is away, and not that the question was wrong."""
+
+
+def _is_away(error: BaseException) -> bool:
+    """An argument that does not fit its column is an InterfaceError too, but also a ValueError."""
+    return isinstance(error, AWAY) and not isinstance(error, ValueError)
 
 
 def sql_folder() -> Path:
@@ -117,14 +123,14 @@ class _Line:
             connection = await self._opened()
             try:
                 yield connection
-            except asyncpg.DataError:
-                raise  # an InterfaceError by birth, but the question was wrong
             except asyncio.CancelledError:
                 # What was asked goes on at the server: a BEGIN not answered yet would take in the next statement and
                 # lose it with the connection, after it was acknowledged; a cancel under way would hit it.
                 self._drop()
                 raise
-            except AWAY as error:
+            except Exception as error:
+                if not _is_away(error) and not connection.is_closed():
+                    raise
                 self._drop()
                 raise Unavailable("The database does not answer at the moment; try again.") from error
             finally:

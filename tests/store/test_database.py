@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
+from pathlib import Path
 
 import asyncpg
 import pytest
 
+from pumpkin.adapters.embedded.postgres import EmbeddedPostgres
+from pumpkin.errors import StartError, Unavailable
+from pumpkin.store import facts
 from pumpkin.store.database import Database, connect, load_queries, migrate, sql_folder
 
 
@@ -69,3 +74,110 @@ async def test_a_value_that_does_not_fit_is_not_taken_for_a_server_away(database
     async with database.reader() as connection:
         with pytest.raises(asyncpg.DataError):
             await connection.fetchval("select $1::int", 2**40)
+
+
+async def test_a_dry_run_names_what_is_missing_and_changes_nothing(postgres: EmbeddedPostgres) -> None:
+    admin = await connect(postgres.dsn())
+    await admin.execute("create database bare_one")
+    try:
+        wanted = [path.stem for path in sorted((sql_folder() / "migrations").glob("*.sql"))]
+        dsn = postgres.dsn("bare_one")
+        assert await migrate(dsn, dry_run=True) == wanted
+        assert await migrate(dsn, dry_run=True) == wanted
+        done = await asyncio.gather(*(migrate(dsn) for _ in range(4)))
+        assert sorted(done) == [[], [], [], wanted]
+    finally:
+        await admin.execute("drop database bare_one with (force)")
+        await admin.close()
+
+
+async def test_a_newer_database_and_a_changed_migration_stop_the_start(dsn: str, tmp_path: Path) -> None:
+    shutil.copytree(sql_folder(), tmp_path / "sql")
+    first = tmp_path / "sql" / "migrations" / "0001_ground.sql"
+    first.write_text(first.read_text("utf-8") + "-- and more\n", "utf-8")
+    with pytest.raises(StartError, match="0001_ground was changed after"):
+        await Database.open(dsn, sql=tmp_path / "sql")
+    for file in first.parent.glob("*.sql"):
+        file.unlink()
+    with pytest.raises(StartError, match="newer Pumpkin"):
+        await Database.open(dsn, sql=tmp_path / "sql")
+
+
+async def test_a_migration_that_fails_leaves_nothing_behind(dsn: str, tmp_path: Path) -> None:
+    shutil.copytree(sql_folder(), tmp_path / "sql")
+    number = len(list((tmp_path / "sql" / "migrations").glob("*.sql"))) + 1
+    more = tmp_path / "sql" / "migrations" / f"{number:04d}_more.sql"
+    more.write_text("create table half (n int); select no_such_function();", "utf-8")
+    with pytest.raises(StartError, match="no_such_function"):
+        await Database.open(dsn, sql=tmp_path / "sql")
+    more.write_text("create table half (n int);", "utf-8")
+    assert await migrate(dsn, sql=tmp_path / "sql") == [more.stem]
+
+
+async def test_migrations_with_a_gap_are_refused(dsn: str, tmp_path: Path) -> None:
+    shutil.copytree(sql_folder(), tmp_path / "sql")
+    (tmp_path / "sql" / "migrations" / "0999_far.sql").write_text("select 1;", "utf-8")
+    with pytest.raises(StartError, match="without a gap"):
+        await Database.open(dsn, sql=tmp_path / "sql")
+
+
+@pytest.mark.parametrize(
+    "address", ["postgresql://someone:secret@127.0.0.1:1/none", "nonsense", "postgresql:///x?host=/no/such/folder"]
+)
+async def test_a_server_that_is_not_there_stops_the_start_without_telling_the_password(address: str) -> None:
+    with pytest.raises(StartError) as caught:
+        await Database.open(address)
+    assert "secret" not in caught.value.message
+    assert caught.value.message.endswith(".")
+
+
+async def test_json_goes_in_and_out_as_values(database: Database) -> None:
+    value = {"é": [1, 2.5, None, True, {"deep": "x" * 1_000}]}
+    await facts.put(database, "thing", value)
+    assert await facts.get(database, "thing") == value
+    assert await facts.once(database, "thing", "other") == value
+    assert await facts.once(database, "second", [1]) == [1]
+    assert await facts.get(database, "unknown") is None
+
+
+async def test_more_readers_than_connections_wait_their_turn(database: Database) -> None:
+    async def one(n: int) -> int:
+        async with database.reader() as connection:
+            return int(await connection.fetchval("select $1::int from pg_sleep(0.002)", n))
+
+    assert await asyncio.gather(*(one(n) for n in range(100))) == list(range(100))
+
+
+async def test_a_reader_cut_off_leaves_its_connection_usable(database: Database) -> None:
+    async def long() -> None:
+        async with database.reader() as connection, connection.transaction():
+            await connection.execute("select pg_sleep(30)")
+
+    tasks = [asyncio.create_task(long()) for _ in range(4)]
+    await asyncio.sleep(0.1)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    async with asyncio.timeout(5):
+        for _ in range(8):
+            async with database.reader() as connection:
+                assert not connection.is_in_transaction()
+                assert await connection.fetchval("select 1") == 1
+
+
+async def test_a_wrong_question_is_not_called_absence(database: Database) -> None:
+    with pytest.raises(asyncpg.UndefinedTableError):
+        async with database.reader() as connection:
+            await connection.fetchval("select * from no_such_table")
+    with pytest.raises(asyncpg.DataError, match="value out of int32 range"):
+        async with database.reader() as connection:
+            await connection.fetchval("select $1::int", 2**40)
+    async with database.reader() as connection:
+        assert await connection.fetchval("select 1") == 1
+
+
+async def test_every_use_after_close_is_told(dsn: str) -> None:
+    db = await Database.open(dsn)
+    await db.close()
+    with pytest.raises(Unavailable):
+        await facts.get(db, "thing")
