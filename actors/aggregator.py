@@ -68,7 +68,8 @@ class Aggregator(LoopActor):
     """The one way into the store for observations. `receive` and `receive_many` are called on the loop, not asked.
 
     `known_agent(agent)` says whether that bare JID (or `key:` name) may deliver; `stored(first_seq, hashes)` is told of
-    every commit, with (leaf hash, group hash) a row in log order, and is a hint only: the sealer reads what it missed.
+    every commit, with (leaf hash, group hash) a row in log order, and is a hint only: the sealer reads what it missed;
+    so is `wants_token()`, told when a stored check asked for a token of its own.
     """
 
     def __init__(
@@ -78,12 +79,13 @@ class Aggregator(LoopActor):
         *,
         known_agent: Callable[[str], bool] = lambda agent: True,
         stored: Callable[[int, Hashes], None] = lambda first, hashes: None,
+        wants_token: Callable[[], None] = lambda: None,
         bounds: Bounds = Bounds(),
         now: Callable[[], int] = lambda: time.time_ns() // 1_000,
     ) -> None:
         super().__init__()
         self._db, self._bus, self._known_agent, self._stored = db, bus, known_agent, stored
-        self._bounds, self._now = bounds, now
+        self._wants_token, self._bounds, self._now = wants_token, bounds, now
         self._loop = asyncio.get_running_loop()
         self._queue: deque[_Row] = deque()
         self._batch: list[_Row] = []
@@ -298,6 +300,9 @@ class Aggregator(LoopActor):
         with contextlib.suppress(Unavailable):  # the sealer is being restarted: it will look itself
             for first, run in _runs(fresh):
                 self._stored(first, run)
+        if any(row.observation.direct for _, row in fresh):
+            with contextlib.suppress(Unavailable):
+                self._wants_token()
         scan = self._bus.read_by_anyone("scan")
         for seq, row in fresh:
             seen = row.observation

@@ -183,7 +183,7 @@ class LoopActor(_Actor):  # type: ignore[misc]
         return Reply()
 
     def _start_actor_loop(self) -> None:
-        self._life = asyncio.get_running_loop().create_task(self._live(), name=str(self))
+        self._life = asyncio.get_running_loop().create_task(self._actor_live(), name=str(self))
 
     # -- what a subclass writes
 
@@ -212,24 +212,24 @@ class LoopActor(_Actor):  # type: ignore[misc]
 
     def every(self, period_s: float, message: Any) -> Timer:
         """Receive `message` every `period_s` seconds from now on; at most one waits in the mailbox."""
-        return self._timer(message, period_s, period_s)
+        return self._actor_timer(message, period_s, period_s)
 
     def after(self, delay_s: float, message: Any) -> Timer:
         """Receive `message` once, `delay_s` seconds from now."""
-        return self._timer(message, delay_s, None)
+        return self._actor_timer(message, delay_s, None)
 
     def spawn(self, work: Coroutine[Any, Any, Any], name: str = "") -> asyncio.Task[Any]:
         """Run `work` as a task of this actor: cancelled when the actor ends; its exception ends the actor."""
         task = asyncio.get_running_loop().create_task(work, name=name or str(self))
         self._tasks.add(task)
-        task.add_done_callback(self._task_ended)
+        task.add_done_callback(self._actor_task_ended)
         return task
 
     def watch(self, ref: pykka.ActorRef[Any]) -> None:
         """Receive `Died` when that actor ends, at once when it has ended already."""
         other = cast("LoopActor | None", ref._actor_weakref())
         if other is None or not ref.is_alive():
-            self._tell_quietly(Died(ref, other.reason if other else None))
+            self._actor_tell_quietly(Died(ref, other.reason if other else None))
         else:
             other._watchers.append(self.actor_ref)
 
@@ -264,18 +264,18 @@ class LoopActor(_Actor):  # type: ignore[misc]
 
     # -- its life
 
-    async def _live(self) -> None:
+    async def _actor_live(self) -> None:
         try:
-            await self._begin()
-            await self._work()
+            await self._actor_begin()
+            await self._actor_work()
         except asyncio.CancelledError:
             self.reason = "killed"
         except Exception as error:
-            await self._fail(error)
+            await self._actor_fail(error)
         finally:
-            await self._end()
+            await self._actor_end()
 
-    async def _begin(self) -> None:
+    async def _actor_begin(self) -> None:
         try:
             await self.on_start()
         except BaseException as error:
@@ -284,21 +284,21 @@ class LoopActor(_Actor):  # type: ignore[misc]
             raise
         self._started.set_result(None)
 
-    async def _work(self) -> None:
+    async def _actor_work(self) -> None:
         handled = 0
         while not self.actor_stopped.is_set():
             envelope = await self.actor_inbox.take()
             if isinstance(envelope, Tick):
                 envelope.waiting = False
             if envelope.reply_to is None:
-                await self._handle(envelope.message)
+                await self._actor_handle(envelope.message)
             else:
-                await self._answer(envelope, envelope.reply_to)
+                await self._actor_answer(envelope, envelope.reply_to)
             handled += 1
             if handled % FAIR_SHARE == 0:
                 await asyncio.sleep(0)
 
-    async def _handle(self, message: Any) -> Any:
+    async def _actor_handle(self, message: Any) -> Any:
         if isinstance(message, _ActorStop):
             await self.on_stop()
             self.actor_stopped.set()
@@ -308,9 +308,9 @@ class LoopActor(_Actor):  # type: ignore[misc]
         answer = self._handle_receive(message)
         return await answer if inspect.isawaitable(answer) else answer
 
-    async def _answer(self, envelope: Envelope[Any], reply: pykka.Future[Any]) -> None:
+    async def _actor_answer(self, envelope: Envelope[Any], reply: pykka.Future[Any]) -> None:
         try:
-            value = await self._handle(envelope.message)
+            value = await self._actor_handle(envelope.message)
         except Exception:
             reply.set_exception()
             if isinstance(envelope.message, _ActorStop):
@@ -321,7 +321,7 @@ class LoopActor(_Actor):  # type: ignore[misc]
         else:
             reply.set(value)
 
-    async def _fail(self, error: Exception) -> None:
+    async def _actor_fail(self, error: Exception) -> None:
         self.reason = describe(error)
         log.error("actor failed", actor=str(self), reason=self.reason, exc_info=error)
         try:
@@ -329,22 +329,22 @@ class LoopActor(_Actor):  # type: ignore[misc]
         except Exception as second:
             log.error("on_failure failed", actor=str(self), reason=describe(second), exc_info=second)
 
-    async def _end(self) -> None:
+    async def _actor_end(self) -> None:
         self.actor_stopped.set()
         pykka.ActorRegistry.unregister(self.actor_ref)
         for timer in tuple(self._timers):
             timer.cancel()
-        await self._cancel_tasks()
+        await self._actor_cancel_tasks()
         try:
             self.release()
         except Exception as error:
             log.error("release failed", actor=str(self), reason=describe(error), exc_info=error)
-        self._leave_mailbox()
+        self._actor_leave_mailbox()
         for watcher in self._watchers:
             with contextlib.suppress(pykka.ActorDeadError, MailboxFull):
                 watcher.tell(Died(self.actor_ref, self.reason))
 
-    async def _cancel_tasks(self) -> None:
+    async def _actor_cancel_tasks(self) -> None:
         """Cancelled until they end: clean-up inside a task may turn one cancellation into another exception, which the
         task then handles and lives on (a ROLLBACK on a connection that is being cut off does)."""
         tasks = [task for task in self._tasks if task is not asyncio.current_task()]
@@ -354,7 +354,7 @@ class LoopActor(_Actor):  # type: ignore[misc]
             _, pending = await asyncio.wait(tasks, timeout=CANCEL_AGAIN_S)
             tasks = list(pending)
 
-    def _leave_mailbox(self) -> None:
+    def _actor_leave_mailbox(self) -> None:
         left = self.actor_inbox.drain()
         if self.reason is not None and self.heir is not None:
             self.heir([one for one in left if not isinstance(one, Tick) and not _internal(one)])
@@ -369,16 +369,16 @@ class LoopActor(_Actor):  # type: ignore[misc]
                 error = pykka.ActorDeadError(f"{self} stopped before handling the message")
                 envelope.reply_to.set_exception((pykka.ActorDeadError, error, None))
 
-    def _timer(self, message: Any, delay_s: float, period_s: float | None) -> Timer:
+    def _actor_timer(self, message: Any, delay_s: float, period_s: float | None) -> Timer:
         timer = Timer(self.actor_inbox, message, delay_s, period_s, self._timers.discard)
         self._timers.add(timer)
         return timer
 
-    def _tell_quietly(self, message: Any) -> None:
+    def _actor_tell_quietly(self, message: Any) -> None:
         with contextlib.suppress(pykka.ActorDeadError, MailboxFull):
             self.actor_ref.tell(message)
 
-    def _task_ended(self, task: asyncio.Task[Any]) -> None:
+    def _actor_task_ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None and not self.actor_stopped.is_set():

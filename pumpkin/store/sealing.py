@@ -42,3 +42,10 @@ async def ids(db: Database, start: int, stop: int) -> list[UUID]:
     """The ids of the checks at places `start` up to (not with) `stop`, in log order."""
     async with db.reader() as connection:
         return [row["id"] async for row in db.queries.sealing_ids(connection, start=start, stop=stop)]
+
+
+async def direct(db: Database, start: int, most: int) -> list[tuple[int, UUID, bytes]]:
+    """(place, id, payload) of checks from `start` on that want a token of their own and have none, at most `most`."""
+    async with db.reader() as connection:
+        rows = db.queries.sealing_direct(connection, start=start, most=most)
+        return [(row["seq"], row["id"], row["payload"]) async for row in rows]

@@ -18,3 +18,10 @@ with head as (
 insert into checkpoints (size, start, root, group_root, note, sealed)
 select :size, head.start, :root, :group_root, :note, :sealed from head
 returning size;
+
+-- name: sealing_direct
+-- Checks from :start on that want a token of their own and have none, in log order; what was erased cannot have one.
+select c.seq, c.id, c.payload from checks c
+where c.direct and c.seq >= :start and c.payload is not null
+    and not exists (select 1 from tokens t where t.check_id = c.id)
+order by c.seq limit :most;
