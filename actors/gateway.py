@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -19,6 +19,8 @@ from xml.etree.ElementTree import Element
 import structlog
 
 from actors.base import LoopActor
+from actors.ledger import Ledger
+from actors.registry import NEWCOMERS_LIMIT, Registry
 from pumpkin.adapters import commands, stanzas
 from pumpkin.adapters.session import Session
 from pumpkin.adapters.stanzas import name
@@ -36,8 +38,6 @@ log = structlog.get_logger("pumpkin.gateway")
 FLUSH_S = 0.25
 REGISTRY_S = 2.0
 UPTIME_S = 60.0
-MESSAGES_LIMIT = 20_000
-NEWCOMERS_LIMIT = 1_000
 CHECK_BODY_KEPT = 4_096
 THREAD_BYTES = 1024 * 1024
 REFUSABLE = (None, "", "inform", "request", "query", "propose", "subscribe", "tell")
@@ -49,7 +49,7 @@ Receive = Callable[[Observation], Awaitable[Receipt]]
 class Gateway(LoopActor):
     """`open_session()` gives a session not yet started (in process, or a connection of its own).
 
-    `approved` is the set of bare JIDs that may deliver: this actor keeps it equal to the registry, also when the
+    `approved` is the set of bare JIDs that may deliver: the actor keeps it equal to the registry, also when the
     command line changes that. `checkpoint()` is the hash of the newest checkpoint (hex, empty when there is none), told
     with each receipt. The public coroutines are called on the loop, not asked.
     """
@@ -68,16 +68,12 @@ class Gateway(LoopActor):
         super().__init__()
         self._db, self._bus, self._receive, self._now = db, bus, receive, now
         self._open_session, self._checkpoint = open_session, checkpoint
-        self.approved = approved if approved is not None else set()
-        self._states: dict[str, str] = {}
+        self._registry = Registry(db, approved if approved is not None else set(), self._decided, now)
+        self._ledger = Ledger(db)
         self._session: Session | None = None
         self._roll = Roll()
         self._asking: dict[str, set[str]] = {}  # who asked to see us, under which of our names
         self._here: dict[str, Callable[[str], Any]] = {}
-        self._messages: deque[Message] = deque()
-        self._news: dict[str, tuple[int, int | None, int]] = {}
-        self._newcomers: set[str] = set()
-        self._flushing = asyncio.Lock()
         self.counts: Counter[str] = Counter()
 
     # -- what others read and call
@@ -94,11 +90,11 @@ class Gateway(LoopActor):
 
     def status(self) -> dict[str, Any]:
         """Figures for a page or metric: what came, what was refused and why, what waits to be written."""
-        return {"connected": self.connected, "unwritten": len(self._messages), **self.counts}
+        return {"connected": self.connected, "unwritten": len(self._ledger), **self.counts}
 
     def knows(self, agent: str) -> bool:
         """Whether checks of `agent` (bare JID) are taken."""
-        return agent in self.approved
+        return agent in self._registry.approved
 
     async def send_message(
         self, jid: str, body: str, metadata: Mapping[str, str] | None = None, thread: str | None = None
@@ -108,22 +104,20 @@ class Gateway(LoopActor):
         self._line().send(stanza)
         said = stanzas.read_message(stanza, self._now())
         if said is not None:
-            self._keep(replace(said, sender=bare(self._line().jid), to=jid))
+            self._keep(replace(said, sender=bare(self._line().jid), to=jid), stanza)
         return stanza.get("id", "")
 
     async def approve(self, jid: str, who: str = "") -> None:
         """Let an agent in: its checks are taken, its request to see us is granted, and we ask to see it."""
         jid = bare(jid)
-        await fleet.decide(self._db, jid, "approved", self._now())
+        await self._registry.decide(jid, "approved")
         log.info("agent approved", jid=jid, who=who)
-        self._decided(jid, "approved")
 
     async def revoke(self, jid: str, who: str = "") -> None:
         """Shut an agent out: nothing of it is taken, and it no longer sees us."""
         jid = bare(jid)
-        await fleet.decide(self._db, jid, "revoked", self._now())
+        await self._registry.decide(jid, "revoked")
         log.info("agent revoked", jid=jid, who=who)
-        self._decided(jid, "revoked")
 
     async def command(
         self,
@@ -159,8 +153,7 @@ class Gateway(LoopActor):
     async def adopt(self, jid: str, run: Callable[[str], Any], site: str = "") -> None:
         """An agent of this process: approved and available from now on; `run(job name)` is how it is asked."""
         jid = bare(jid)
-        await fleet.decide(self._db, jid, "approved", self._now())
-        self._decided(jid, "approved")
+        await self._registry.decide(jid, "approved")
         self._here[jid] = run
         self._note(jid, "process", "available", "")
 
@@ -171,15 +164,14 @@ class Gateway(LoopActor):
     # -- its life
 
     async def on_start(self) -> None:
-        self._states = await fleet.states(self._db)
-        self._learn()
+        await self._registry.load()
         opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         keeper = self.spawn(self._hold(opened), "gateway session")
         await asyncio.wait([opened, keeper], return_when=asyncio.FIRST_COMPLETED)
         if not opened.done():
             await keeper
-        _ = self.spawn(self._again(FLUSH_S, self._flush), "gateway writer")
-        _ = self.spawn(self._again(REGISTRY_S, self._refresh), "gateway registry")
+        _ = self.spawn(self._again(FLUSH_S, self._ledger.flush), "gateway writer")
+        _ = self.spawn(self._again(REGISTRY_S, self._registry.refresh), "gateway registry")
         _ = self.spawn(self._again(UPTIME_S, self._uptime), "gateway uptime")
 
     async def on_stop(self) -> None:
@@ -187,7 +179,7 @@ class Gateway(LoopActor):
             await self._session.stop()
         with contextlib.suppress(PumpkinError):
             await self._uptime()
-            await self._flush()
+            await self._ledger.flush()
 
     async def _hold(self, opened: asyncio.Future[None]) -> None:
         """The session, closed however this actor ends."""
@@ -261,7 +253,7 @@ class Gateway(LoopActor):
         now = self._now()
         if self._roll.note(jid, resource, show, status, now):
             self._announce(jid)
-        self._seen(jid, now)
+        self._ledger.heard(jid, now)
 
     def _announce(self, jid: str) -> None:
         one = self._roll.board.agents[jid]
@@ -270,7 +262,7 @@ class Gateway(LoopActor):
     async def _subscribe(self, jid: str, ours: str) -> None:
         """Somebody asks to see us: granted to the approved at once, to a newcomer when somebody approves it."""
         try:
-            state = await self._state(jid)
+            state = await self._registry.state(jid)
         except Unavailable:
             return  # the server repeats the request at our next presence; so does the agent
         if state == "approved":
@@ -294,50 +286,15 @@ class Gateway(LoopActor):
         with contextlib.suppress(Unavailable):
             self._line().send(stanza)
 
-    # -- the registry
-
-    async def _state(self, jid: str) -> str:
-        """The agent's state, looked up again unless it is approved; a newcomer is written down as pending."""
-        if jid in self.approved:
-            return "approved"
-        state = await fleet.state(self._db, jid)
-        if state is None:
-            if len(self._newcomers) >= NEWCOMERS_LIMIT:
-                return "pending"
-            self._newcomers.add(jid)
-            state = await fleet.meet(self._db, jid, self._now())
-        if self._states.get(jid) != state:
-            self._decided(jid, state)
-        return state
-
-    async def _refresh(self) -> None:
-        """Take over what another process (the command line) decided."""
-        found = await fleet.states(self._db)
-        old, self._states = self._states, found
-        for jid in old.keys() - found.keys():
-            self._decided(jid, "revoked")
-            self._states.pop(jid, None)
-        for jid, state in found.items():
-            if old.get(jid) != state:
-                self._decided(jid, state)
-        self._newcomers &= {jid for jid, state in found.items() if state == "pending"}
+    # -- who may
 
     def _decided(self, jid: str, state: str) -> None:
-        before = self._states.get(jid)
-        self._states[jid] = state
-        self._learn()
-        if state == "approved" and before != "approved":
+        if state == "approved":
             self._grant(jid, self._asking.pop(jid, set()))
-        elif state == "revoked" and before != "revoked":
-            self._asking.pop(jid, None)
-            self._say(stanzas.presence("unsubscribed", to=jid))
-            self._say(stanzas.presence("unsubscribe", to=jid))
-
-    def _learn(self) -> None:
-        """Make `approved`, which others hold too, what the registry says."""
-        wanted = {jid for jid, state in self._states.items() if state == "approved"}
-        self.approved -= self.approved - wanted
-        self.approved |= wanted
+            return
+        self._asking.pop(jid, None)
+        for kind in ("unsubscribed", "unsubscribe"):
+            self._say(stanzas.presence(kind, to=jid))
 
     async def _admit(self, sender: str) -> str:
         """The sender's bare JID; UnknownAgent unless it is approved."""
@@ -345,7 +302,7 @@ class Gateway(LoopActor):
             jid = bare(sender)
         except ValueError:
             raise UnknownAgent from None
-        if await self._state(jid) != "approved":
+        if await self._registry.state(jid) != "approved":
             raise UnknownAgent
         return jid
 
@@ -378,19 +335,19 @@ class Gateway(LoopActor):
                 raise Backpressure
             if said.metadata.get("ontology") == "behaviours":
                 await self._introduced(jid, said)
-                self._keep(said)
+                self._keep(said, stanza)
             elif _is_check(said):
-                await self._check_said(jid, said)
+                await self._check_said(jid, said, stanza)
             else:
-                self._keep(said)
+                self._keep(said, stanza)
         except PumpkinError as error:
             self._refused(said.sender, error)
             if said.metadata.get("performative") in REFUSABLE:
                 self._reply_to(said, "refuse", error.message, {"code": error.code})
             return
-        self._seen(jid, said.received)
+        self._ledger.heard(jid, said.received)
 
-    async def _check_said(self, jid: str, said: Message) -> None:
+    async def _check_said(self, jid: str, said: Message, stanza: Element) -> None:
         size = len(said.body)
         body = await _in_thread(size, wire.parse_json, said.body)
         try:
@@ -402,8 +359,8 @@ class Gateway(LoopActor):
             return
         self._took(jid, receipt)
         ident = str(seen.id)
-        shown = said.body if size <= CHECK_BODY_KEPT else f"{said.body[:CHECK_BODY_KEPT]} ..."
-        self._keep(replace(said, body=shown, check=ident))
+        opening = said.body if size <= CHECK_BODY_KEPT else f"{said.body[:CHECK_BODY_KEPT]} ..."
+        self._keep(replace(said, body=opening, check=ident), stanza)
         self._reply_to(said, "confirm", ident, {"uuid": ident, "seq": str(receipt.seq)})
 
     async def _introduced(self, jid: str, said: Message) -> None:
@@ -417,7 +374,6 @@ class Gateway(LoopActor):
             "performative": performative,
             "ontology": said.metadata.get("ontology", "check"),
             "language": "text",
-            "in_reply_to": said.id,
             **more,
         }
         self._say(stanzas.message(said.sender, body, metadata, thread=said.thread, ident=uuid4().hex))
@@ -429,21 +385,10 @@ class Gateway(LoopActor):
 
     def _took(self, jid: str, receipt: Receipt) -> None:
         self.counts["checks_known" if receipt.known else "checks"] += 1
-        old = self._news.get(jid)
-        added = (old[2] if old else 0) + (0 if receipt.known else 1)
-        self._news[jid] = (receipt.received, receipt.received, added)
+        self._ledger.checked(jid, receipt.received, receipt.known)
 
-    def _seen(self, jid: str, now: int) -> None:
-        old = self._news.get(jid, (0, None, 0))
-        self._news[jid] = (max(now, old[0]), old[1], old[2])
-
-    # -- writing down
-
-    def _keep(self, said: Message) -> None:
-        if len(self._messages) >= MESSAGES_LIMIT:
-            self._messages.popleft()
-            self.counts["messages_dropped"] += 1
-        self._messages.append(replace(said, body=said.body[: stanzas.BODY_KEPT]))
+    def _keep(self, said: Message, stanza: Element) -> None:
+        self._ledger.keep(replace(said, stanza=stanzas.shown(stanza)))
         self._bus.publish(
             "message.received",
             {
@@ -453,21 +398,6 @@ class Gateway(LoopActor):
                 "id": said.id,
             },
         )
-
-    async def _flush(self) -> None:
-        """Write down messages and who was seen; what cannot be written now is tried again."""
-        async with self._flushing:
-            while self._messages:
-                batch = [self._messages[at] for at in range(min(500, len(self._messages)))]
-                await fleet.keep_messages(self._db, [_filed(one) for one in batch])
-                for _ in batch:
-                    self._messages.popleft()
-            news, self._news = self._news, {}
-            try:
-                await fleet.seen(self._db, news)
-            except Unavailable:
-                self._news = {**news, **self._news}
-                raise
 
     async def _uptime(self) -> None:
         await fleet.uptime(self._db, self._roll.take_uptime(self._now()))
@@ -489,11 +419,6 @@ def _uuid_of(body: Mapping[str, Any]) -> str:
     meta = body.get("meta")
     value = meta.get("uuid") if isinstance(meta, Mapping) else body.get("id")
     return value[:100] if isinstance(value, str) else ""
-
-
-def _filed(said: Message) -> Message:
-    """As rows are found again: by bare JIDs."""
-    return replace(said, sender=said.sender.partition("/")[0], to=said.to.partition("/")[0])
 
 
 async def _in_thread(size: int, work: Callable[..., Any], *given: Any) -> Any:

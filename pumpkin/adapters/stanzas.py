@@ -12,7 +12,9 @@ import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import uuid4
-from xml.etree.ElementTree import Element, SubElement, tostring
+from xml.etree.ElementTree import Element, SubElement
+
+from slixmpp.xmlstream import tostring
 
 from pumpkin.errors import (
     Backpressure,
@@ -44,6 +46,7 @@ FORMS = "jabber:x:data"
 INFLATED_LIMIT = 16 * 1024 * 1024
 COMPRESS_FROM = 2_048
 STANZA_KEPT = 16_384
+BODY_SHOWN = 4_096
 BODY_KEPT = 64 * 1024
 
 _CONDITIONS: tuple[tuple[type[PumpkinError], str, str], ...] = (
@@ -94,15 +97,14 @@ def message(
 
 
 def read_message(stanza: Element, received: int) -> Message | None:
-    """The message in `stanza`; None when it has no body (chat states, receipts, markers).
+    """The message in `stanza`, without the stanza itself (`shown`); None when it has no body (chat states, receipts).
 
-    The body is whole; what is shown of the stanza is its first 16 KiB.
+    The body is whole.
     """
     body = stanza.findtext(name("body"))
     if body is None:
         return None
     metadata, thread = spade.decode(stanza)
-    raw = tostring(stanza, encoding="unicode") if len(body) < STANZA_KEPT else _opening(stanza)
     return Message(
         id=(stanza.get("id") or uuid4().hex)[:200],
         sender=stanza.get("from", "")[:3_071],
@@ -111,18 +113,18 @@ def read_message(stanza: Element, received: int) -> Message | None:
         thread=thread,
         metadata=metadata,
         received=received,
-        stanza=raw[:STANZA_KEPT],
     )
 
 
-def _opening(stanza: Element) -> str:
-    shown = Element(stanza.tag, stanza.attrib)
+def shown(stanza: Element, body_most: int = BODY_SHOWN) -> str:
+    """The stanza's XML for a person to read: a long body cut, at most 16 KiB in all."""
+    opening = Element(stanza.tag, stanza.attrib)
     for child in stanza:
-        if child.tag == name("body"):
-            SubElement(shown, child.tag).text = (child.text or "")[:1_000] + " ..."
+        if child.tag == name("body") and len(child.text or "") > body_most:
+            SubElement(opening, child.tag).text = (child.text or "")[:body_most] + " ..."
         else:
-            shown.append(child)
-    return tostring(shown, encoding="unicode")
+            opening.append(child)
+    return str(tostring(opening, xmlns=CLIENT))[:STANZA_KEPT]
 
 
 def presence(

@@ -7,10 +7,9 @@ SCANDALE's `{"version", "format", "meta", "payload": {"raw"}}` (contracts/agents
 from __future__ import annotations
 
 import binascii
-import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -76,43 +75,44 @@ def _printable(text: str) -> str:
     return text
 
 
-def plain(value: Any, depth: int = 0) -> Any:
+def plain(value: Any) -> Any:
     """`value` when it is JSON that the record and PostgreSQL can hold unchanged; ValueError says why not."""
-    if depth > DEPTH_LIMIT:
-        raise ValueError(f"nested deeper than {DEPTH_LIMIT} levels")
-    if isinstance(value, str):
-        if "\x00" in value or not _encodable(value):
-            raise ValueError("text with U+0000 or half a surrogate pair")
-    elif value is None or isinstance(value, bool):
-        pass
-    elif isinstance(value, int):
-        if abs(value) > SAFE_INTEGER:
-            raise ValueError("an integer beyond 2^53 - 1; send it as text")
-    elif isinstance(value, float):
-        if not math.isfinite(value):
-            raise ValueError("a number that is not finite")
-    elif isinstance(value, Mapping):
-        for key, member in value.items():
-            if not isinstance(key, str):
-                raise ValueError("a name that is not text")
-            plain(key, depth)
-            plain(member, depth + 1)
-    elif isinstance(value, list):
-        for member in value:
-            plain(member, depth + 1)
-    else:
-        raise ValueError("not a JSON value")
+    weigh(value)
     return value
 
 
-def _encodable(text: str) -> bool:
-    if text.isascii():
-        return True
+def weigh(value: Any, depth: int = 0) -> int:
+    """About how many bytes of JSON `value` is (text that must be escaped weighs more); ValueError as `plain`."""
+    if isinstance(value, str):
+        if "\x00" in value:
+            raise ValueError("text with U+0000")
+        return 2 + (len(value) if value.isascii() else _utf8(value))
+    if value is None or isinstance(value, bool):
+        return 5
+    if isinstance(value, int):
+        if abs(value) > SAFE_INTEGER:
+            raise ValueError("an integer beyond 2^53 - 1; send it as text")
+        return 16
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError("a number that is not finite")
+        return 24
+    if depth >= DEPTH_LIMIT:
+        raise ValueError(f"nested deeper than {DEPTH_LIMIT} levels")
+    if isinstance(value, dict):
+        if not all(isinstance(key, str) for key in value):
+            raise ValueError("a name that is not text")
+        return sum(weigh(key) + weigh(member, depth + 1) + 2 for key, member in value.items()) + 2
+    if isinstance(value, list):
+        return sum(weigh(member, depth + 1) + 1 for member in value) + 2
+    raise ValueError("not a JSON value")
+
+
+def _utf8(text: str) -> int:
     try:
-        text.encode()
+        return len(text.encode())
     except UnicodeEncodeError:
-        return False
-    return True
+        raise ValueError("text with half a surrogate pair") from None
 
 
 def _base64(text: str) -> str:
@@ -125,9 +125,10 @@ def _base64(text: str) -> str:
 
 
 def small(limit: int) -> Callable[[Any], Any]:
+    """A check that a value is plain JSON of at most about `limit` bytes."""
+
     def check(value: Any) -> Any:
-        plain(value)
-        if len(json.dumps(value, ensure_ascii=False).encode()) > limit:
+        if weigh(value) > limit:
             raise ValueError(f"more than {limit} bytes of JSON")
         return value
 

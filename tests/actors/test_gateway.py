@@ -17,7 +17,7 @@ import pytest
 from actors.aggregator import Aggregator
 from actors.gateway import Gateway
 from actors.probe import run_probe
-from pumpkin.adapters import stanzas
+from pumpkin.adapters import commands, stanzas
 from pumpkin.adapters.session import InProcess
 from pumpkin.adapters.stanzas import StanzaError, check_iq, message, presence
 from pumpkin.adapters.xmpp import XmppSession, tls_context
@@ -238,7 +238,7 @@ async def test_a_plain_message_is_kept_and_announced(house: House, login: Any) -
         async for event in heard:
             assert event.data["performative"] == "query"
             break
-    await house.gateway._flush()
+    await house.gateway._ledger.flush()
     async with house.db.reader() as connection:
         row = await connection.fetchrow("select * from messages")
     assert (row["sender"], row["body"], row["thread"]) == ("alice@localhost", "how are you?", "t")
@@ -269,3 +269,94 @@ async def test_a_probe_delivers_over_xmpp_and_is_seen(house: House, tmp_path: Pa
     }
     assert "alice@localhost" in house.gateway.board.agents
     assert house.gateway.counts["reports"] >= 1
+
+
+async def test_a_probe_is_commanded_from_the_gateway(house: House, tmp_path: Path) -> None:
+    await house.gateway.approve("alice@localhost")
+    config = jobs.parse(
+        {
+            "jid": "alice@localhost",
+            "passwd": PASSWORD,
+            "server": f"127.0.0.1:{house.server.port}",
+            "ca": str(house.server.ca_path),
+            "type": "echo",
+            "command": "echo hello",
+            "period": 3_600,
+        }
+    )
+    changes = house.bus.subscribe(["presence.changed"])
+    stored = house.bus.subscribe(["check.stored"])
+    stop = asyncio.Event()
+    probe = asyncio.create_task(run_probe(config, data=tmp_path, stop=stop))
+    await first(changes, lambda data: data["show"] == "available")
+    await first(stored, lambda data: True)
+    offered = await house.gateway.commands_of("alice@localhost")
+    assert {one["node"] for one in offered} == {"run", "pause", "resume", "period", "jobs"}
+    question = await house.gateway.command("alice@localhost", "run")
+    assert (question["status"], question["form"]["fields"][0]["options"][0]["value"]) == ("executing", "echo-1")
+    answer = await house.gateway.command("alice@localhost", "run", {"job": "echo-1"}, question["session"], "complete")
+    assert answer["status"] == "completed"
+    assert "echo-1: ok" in answer["notes"][0]["text"]
+    assert (await house.gateway.run_agent("alice@localhost", ""))["channel"] == "command"
+    for _ in range(2):
+        await first(stored, lambda data: True)
+    rows = (await house.gateway.command("alice@localhost", "jobs"))["form"]["rows"]
+    assert rows[0]["name"] == ["echo-1"]
+    with pytest.raises(StanzaError) as unknown:
+        await house.gateway.command("alice@localhost", "nope")
+    assert unknown.value.condition == "item-not-found"
+    with pytest.raises(StanzaError) as wrong:
+        await house.gateway.command("alice@localhost", "period", {"job": "echo-1", "period": "soon"}, None, "complete")
+    assert wrong.value.condition == "bad-request"
+    stop.set()
+    await asyncio.wait_for(probe, 30)
+
+
+async def test_a_stranger_may_not_command_a_probe(house: House, login: Any, tmp_path: Path) -> None:
+    config = jobs.parse(
+        {
+            "jid": "alice@localhost/here",
+            "passwd": PASSWORD,
+            "server": f"127.0.0.1:{house.server.port}",
+            "ca": str(house.server.ca_path),
+            "command": "echo hello",
+            "period": 3_600,
+        }
+    )
+    await house.gateway.approve("alice@localhost")
+    stored = house.bus.subscribe(["check.stored"])
+    stop = asyncio.Event()
+    probe = asyncio.create_task(run_probe(config, data=tmp_path, stop=stop))
+    await first(stored, lambda data: True)
+    stranger = await login("bob")
+    with pytest.raises(StanzaError) as refused:
+        await commands.execute(stranger, "alice@localhost/here", "run", {"job": ""})
+    assert refused.value.condition == "forbidden"
+    assert await commands.offered(stranger, "alice@localhost/here") == []
+    stop.set()
+    await asyncio.wait_for(probe, 30)
+
+
+async def test_what_the_command_line_decides_is_taken_over(house: House, login: Any) -> None:
+    session = await login("bob")
+    ear = Ear(session)
+    changes = house.bus.subscribe(["presence.changed"])
+    session.send(presence())
+    session.send(presence("subscribe", to="aggregator@localhost"))
+    await first(changes, lambda data: data["jid"] == "bob@localhost")
+    await fleet.decide(house.db, "bob@localhost", "approved", 1)
+    await ear.until(lambda one: one.get("type") == "subscribed")
+    await session.request(check_iq(native(str(uuid4())), "aggregator@localhost/pumpkin"))
+    await fleet.decide(house.db, "bob@localhost", "revoked", 1)
+    await ear.until(lambda one: one.get("type") == "unsubscribed")
+    with pytest.raises(StanzaError):
+        await session.request(check_iq(native(str(uuid4())), "aggregator@localhost/pumpkin"))
+
+
+async def first(events: Any, fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    async with asyncio.timeout(20):
+        async for event in events:
+            if fits(event.data):
+                data: dict[str, Any] = event.data
+                return data
+    raise AssertionError("the bus ended")

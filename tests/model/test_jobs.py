@@ -1,6 +1,7 @@
 """SCANDALE's configuration unchanged, and what stands in the way of a wrong one."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -70,3 +71,10 @@ def test_a_fault_does_not_show_the_secret() -> None:
     with pytest.raises(StartError) as refused:
         jobs.loads(json.dumps({"command": "x", "passwd": ["s3cret"]}))
     assert "s3cret" not in refused.value.message
+
+
+@pytest.mark.parametrize("file", sorted((Path(__file__).parents[2] / "docs" / "examples").iterdir()), ids=str)
+def test_every_example_in_the_docs_is_a_configuration(file: Path) -> None:
+    config = jobs.loads(file.read_text(), {"PROBE_PASSWORD": "x"}, toml=file.suffix == ".toml")
+    assert config.jid is not None
+    assert all(job.argv[0] for job in config.jobs)
