@@ -296,7 +296,7 @@ class ClientSession(Session):
             if self._acks is not None:
                 raise StreamFault("policy-violation", "Acknowledgements are enabled already.")
             limits = self._house.limits
-            self._acks = acks.Acknowledgements(limits.unacknowledged, limits.ceiling)
+            self._acks = acks.Acknowledgements(limits.unacknowledged, limits.held)
             self.connection.send(f'<enabled xmlns="{acks.NAMESPACE}"/>'.encode())
         elif stanza.name == "resume":
             failed = '<item-not-found xmlns="urn:ietf:params:xml:ns:xmpp-stanzas"/>'

@@ -193,7 +193,7 @@ class Connection(asyncio.Protocol):
             self._loop.call_soon(self._flush)
         self._out.append(data)
         self._out_bytes += len(data)
-        if self._out_bytes + self._transport.get_write_buffer_size() > self._limits.ceiling:
+        if self._out_bytes + self._transport.get_write_buffer_size() > self._limits.held:
             self.cut("holds too much memory")
 
     def upgrade(self) -> None:

@@ -46,7 +46,7 @@ class Limits:
     high_water: int = 512 * 1024
     """Bytes unwritten at which senders wait for a reader."""
     ceiling: int = 24 * 1024 * 1024
-    """Bytes unwritten at which a reader is cut off at once."""
+    """Bytes unwritten at which a reader is cut off at once; never less than two whole stanzas."""
     slow_s: float = 20.0
     """How long senders wait for a reader before it is cut off."""
     unacknowledged: int = 10_000
@@ -58,6 +58,11 @@ class Limits:
     """Messages kept for one account."""
     pep_nodes: int = 500
     pep_size: int = 256 * 1024
+
+    @property
+    def held(self) -> int:
+        """The ceiling in force: the largest stanza must pass."""
+        return max(self.ceiling, 2 * self.stanza_size)
 
 
 class Pace:

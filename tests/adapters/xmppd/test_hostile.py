@@ -196,7 +196,7 @@ async def test_a_stalled_probe_does_not_stop_an_attached_agent(
 
 
 async def test_what_a_peer_may_hold_has_a_ceiling(make_server: Make, login: Login, listener: Listener) -> None:
-    server = await make_server({"slow_s": 60, "ceiling": 2_000_000})
+    server = await make_server({"slow_s": 60, "ceiling": 2_000_000, "stanza_size": 500_000})
     agent = server.attach("aggregator", listener)
     stalled = await login("bob", to=server)
     stalled.writer.transport.pause_reading()
