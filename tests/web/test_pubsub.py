@@ -22,7 +22,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::R
 
 
 @asynccontextmanager
-async def listening(web: Web, topics: list[str], **kwargs: Any) -> AsyncIterator[tuple[PubSubClient, asyncio.Queue[Any]]]:
+async def listening(
+    web: Web, topics: list[str], **kwargs: Any
+) -> AsyncIterator[tuple[PubSubClient, asyncio.Queue[Any]]]:
     """The real client, ready, and what it hears."""
     heard: asyncio.Queue[Any] = asyncio.Queue()
 

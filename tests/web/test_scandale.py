@@ -124,7 +124,6 @@ async def test_a_batch_token_is_served_as_der_checked_and_dated(web: Web) -> Non
     assert stats == {"dbsize": {"scans": 1, "tst": 1}}
 
 
-
 @pytest.mark.parametrize("form", ["python", "python turned round", "json", "raw"])
 async def test_a_token_comes_in_by_each_form_and_is_verified(web: Web, form: str) -> None:
     body = await web.stored()

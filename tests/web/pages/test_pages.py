@@ -187,7 +187,7 @@ async def test_a_wrong_time_is_said_beside_its_field(viewer: TestClient):
     assert "a time is written" in await text(viewer, "/checks?since=yesterday")
 
 
-@pytest.mark.parametrize("value", ["%00", "%ff", "%ed%a0%80", "'", "%22%3E%3Cscript%3E", "%F0%9F%8E%83", "a" * 5_000])
+@pytest.mark.parametrize("value", ["%00", "%ff", "%ed%a0%80", "'", "%22%3E%3Cscript%3E", "%F0%9F%8E%83", "a" * 500])
 async def test_any_parameter_is_only_text(site: Site, viewer: TestClient, value: str):
     names = ("q", "type", "agent", "target", "label", "state", "show", "duty", "tag", "after", "since", "until")
     query = "&".join(f"{name}={value}" for name in names)

@@ -1,0 +1,62 @@
+"""The OpenAPI document: valid, whole, with examples that fit; and its page without Internet."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from pydantic import TypeAdapter
+
+from pumpkin.web import openapi, routes
+from pumpkin.web.operations import DETAILS, MODELS
+from tests.web.conftest import Web
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    return openapi.build(routes.ROUTES, "1.2.3")
+
+
+def test_it_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
+    assert [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()] == []
+
+
+def test_every_route_stands_in_it_with_a_summary(document: dict[str, Any]) -> None:
+    for route in routes.ROUTES:
+        operation = document["paths"][re.sub(r":[^}]*", "", route.path)][route.method.lower()]
+        assert len(operation["summary"]) > 5, route
+        assert ("security" in operation) is bool(route.needs)
+        assert any(status.startswith(("1", "2")) for status in operation["responses"])
+
+
+def test_no_detail_is_of_a_route_that_is_gone() -> None:
+    assert set(DETAILS) <= {f"{route.method} {route.path}" for route in routes.ROUTES}
+
+
+def test_examples_of_bodies_fit_their_models() -> None:
+    models = {model.__name__: model for model in MODELS}
+    seen = 0
+    for detail in DETAILS.values():
+        for content in detail.body.values():
+            name = content["schema"].get("$ref", "").rpartition("/")[2]
+            if name:
+                TypeAdapter(models[name]).validate_python(content["example"])
+                seen += 1
+    assert seen >= 4
+
+
+async def test_both_addresses_serve_it(web: Web) -> None:
+    for path in ("/openapi.json", "/api/v1/openapi.json", "/api/v1/openapi.json/"):
+        async with web.client.get(path) as answer:
+            assert (await answer.json())["openapi"] == "3.1.0"
+
+
+async def test_the_page_loads_nothing_from_elsewhere_and_has_no_inline_script(web: Web) -> None:
+    async with web.client.get("/docs") as answer:
+        text = await answer.text()
+        assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
+    assert not re.search(r"(?:src|href)=\"(?!/static/|/openapi)", text)
+    assert not re.search(r"<script(?![^>]*src=)", text)
+    assert "style=" not in text
