@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import queue
+import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +21,18 @@ ROOT = Path(__file__).parents[2]
 PUMPKIN = Path(sys.executable).parent / "pumpkin"
 
 
+def free_ports(count: int) -> int:
+    """The first of `count` free ports in a row, below the range that outgoing connections take theirs from."""
+    while True:
+        first = random.randrange(15_000, 30_000)
+        try:
+            for port in range(first, first + count):
+                socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
+        return first
+
+
 class Product:
     """One Pumpkin on a data folder. `start` waits for the line `ready http://...`."""
 
@@ -28,8 +42,7 @@ class Product:
         self.process: subprocess.Popen[str] | None = None
         self.lines: list[str] = []
         self.url = ""
-        self._port = "0"
-        self._xmpp_port = "0"
+        self._port, self._xmpp_port = str(free_ports(1)), str(free_ports(2))
 
     def start(self, within_s: float = 40.0) -> Product:
         self.process = subprocess.Popen(
@@ -53,8 +66,6 @@ class Product:
         if url is None:
             raise AssertionError("ended instead of serving:\n" + "\n".join(self.lines))
         self.url = url
-        self._port = url.rpartition(":")[2].strip("/")
-        self._xmpp_port = str(self.facts["xmpp"]["port"])
         return self
 
     def _read(self, process: subprocess.Popen[str], ready: queue.Queue[str | None]) -> None:
@@ -103,14 +114,14 @@ class Product:
         return made
 
     def request(
-        self, path: str, *, key: str | None = None, body: Any = None, method: str | None = None
+        self, path: str, *, key: str | None = None, body: Any = None, method: str | None = None, media: str = "json"
     ) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers and body of one HTTP request; `body` goes as JSON."""
+        """Status, headers and body of one HTTP request; `body` goes as JSON (bytes as they are)."""
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         data = None
         if body is not None:
             data = body if isinstance(body, bytes) else json.dumps(body).encode()
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = f"application/{media}"
         asked = urllib.request.Request(self.url + path, data=data, headers=headers, method=method)
         try:
             with urllib.request.urlopen(asked, timeout=30) as answer:
