@@ -19,6 +19,7 @@ from aiohttp import web
 from actors import probe as probes
 from actors.aggregator import Aggregator, Hashes
 from actors.gateway import Gateway
+from actors.notary import Notary
 from actors.probe import Probe, RunNow, demo_config
 from actors.sealer import Sealer
 from actors.stamper import Series, Stamper
@@ -172,6 +173,7 @@ async def _line(
 
     for series, ask in asked:
         stampers.append(await system.start(f"stamper {series.name}", _stamper(db, bus, series, ask, returned)))
+    notary = await system.start("notary", _notary(db, *asked[0])) if asked else None
     sealers.append(
         await system.start(
             "sealer",
@@ -186,11 +188,20 @@ async def _line(
             ),
         )
     )
+
+    def wants_token() -> None:
+        if notary is not None and notary.state == "running":
+            notary.actor.wake()
+
     approved = {agent.jid for agent in await agents.all_agents(db) if agent.state == "approved"}
     aggregator = await system.start(
         "aggregator",
         lambda: Aggregator.start(
-            db, bus, known_agent=lambda name: name.startswith(("key:", "user:")) or name in approved, stored=stored
+            db,
+            bus,
+            known_agent=lambda name: name.startswith(("key:", "user:")) or name in approved,
+            stored=stored,
+            wants_token=wants_token,
         ),
     )
     return _Line(aggregator, sealers[0], tuple(stampers), approved)
@@ -201,6 +212,10 @@ Ask = Callable[[bytes], Awaitable[bytes]]
 
 def _stamper(db: Database, bus: Bus, series: Series, ask: Ask, returned: Callable[[], None]) -> Callable[[], Any]:
     return lambda: Stamper.start(db, bus, series, ask=ask, returned=returned)
+
+
+def _notary(db: Database, series: Series, ask: Ask) -> Callable[[], Any]:
+    return lambda: Notary.start(db, series, ask=ask)
 
 
 def _series(authority: AuthoritySettings) -> Series:
