@@ -7,7 +7,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,7 +19,7 @@ from pumpkin.adapters import commands, stanzas
 from pumpkin.adapters.account import read_config, session_for
 from pumpkin.adapters.desk import services
 from pumpkin.adapters.uplink import Uplink
-from pumpkin.errors import StartError
+from pumpkin.errors import PumpkinError, StartError
 from pumpkin.model import wire
 from pumpkin.model.agents import bare
 from pumpkin.model.checks import Observation, Receipt
@@ -89,19 +89,22 @@ class _Work:
                 pass
             await asyncio.sleep(REPORT_GAP_S)
             self._changed.clear()
-            self._report(await self.state())
+            try:
+                self._report(await self.state())
+            except PumpkinError as error:
+                log.warning("not reported", reason=error.message)
 
 
 @asynccontextmanager
 async def _at_work(
-    config: ProbeConfig, folder: Path, agent: str, deliver: Deliver, report: Report
+    config: ProbeConfig, folder: Path, source: Source, deliver: Deliver, report: Report
 ) -> AsyncIterator[_Work]:
     """Spool open, courier and reports under way; on leaving they end and the spool keeps what waits."""
     spool = await Spool.open(folder / "spool.sqlite", limit_bytes=config.spool_limit)
     try:
         uuid = str(config.uuid or await spool.recall("uuid") or uuid4())
         await spool.remember("uuid", uuid)
-        work = _Work(config, spool, Source(agent, uuid, config.site), deliver, report)
+        work = _Work(config, spool, replace(source, uuid=uuid, site=config.site), deliver, report)
         tasks = [asyncio.create_task(work.courier.run()), asyncio.create_task(work.keep_reporting())]
         try:
             yield work
@@ -110,6 +113,9 @@ async def _at_work(
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
+            for task in tasks:
+                if not task.cancelled() and task.exception() is not None:
+                    log.error("part of the probe failed", exc_info=task.exception())
     finally:
         await spool.close()
 
@@ -162,7 +168,7 @@ class Probe(LoopActor):
 
     async def _run(self, opened: asyncio.Future[None]) -> None:
         try:
-            async with _at_work(self._config, self._folder, self._agent, self._deliver, self._report) as work:
+            async with _at_work(self._config, self._folder, Source(self._agent), self._deliver, self._report) as work:
                 self._work_now = work
                 opened.set_result(None)
                 await work.bench.run()
@@ -241,8 +247,10 @@ async def run_probe(config: ProbeConfig | Path, *, data: Path, stop: asyncio.Eve
     uplink = Uplink(session, account, config.up_agent)
     session.features |= {stanzas.COMMANDS, *(f"urn:pumpkin:duty:{duty}" for duty in config.duties)}
     session.features |= {f"urn:pumpkin:behaviour:{job.behaviour}" for job in config.jobs}
-    async with _at_work(config, folder, account, uplink.deliver, lambda said: uplink.tell("behaviours", said)) as work:
+    source = Source(account, after=lambda: uplink.checkpoint)
+    async with _at_work(config, folder, source, uplink.deliver, lambda said: uplink.tell("behaviours", said)) as work:
         uplink.nudge = work.courier.nudge
+        uplink.checkpoint = await work.spool.recall("checkpoint")
         commands.Desk(session, services(work.bench), uplink.trusts)
 
         async def ready() -> None:
@@ -256,6 +264,8 @@ async def run_probe(config: ProbeConfig | Path, *, data: Path, stop: asyncio.Eve
         finally:
             await work.courier.end()
             counts = await work.spool.counts()
+            if uplink.checkpoint:
+                await work.spool.remember("checkpoint", uplink.checkpoint)
             await session.stop()
         return Summary(work.courier.delivered, counts, work.courier.trouble)
 

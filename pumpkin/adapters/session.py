@@ -25,6 +25,7 @@ log = structlog.get_logger("pumpkin.xmpp")
 Answer = Callable[[Element], Awaitable[Element]]
 Heard = Callable[[Element], Any]
 TASKS_LIMIT = 5_000
+TASKS_HELD = 1_000
 ANSWER_S = 30.0
 
 
@@ -177,7 +178,18 @@ class Session(ABC):
     def _task(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+        if len(self._tasks) == TASKS_HELD:
+            self._hold(True)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if len(self._tasks) == TASKS_HELD // 2:
+            self._hold(False)
+
+    def _hold(self, held: bool) -> None:
+        """Make senders wait, or let them go on, where the way of travelling can do that."""
+        log.debug("session busy", jid=self.jid, held=held)
 
     async def settle(self, deadline_s: float = 5.0) -> None:
         """Let what is being answered be answered, then end the rest."""
@@ -240,6 +252,11 @@ class InProcess(Session):
     @property
     def connected(self) -> bool:
         return self._line is not None
+
+    def _hold(self, held: bool) -> None:
+        # Waiting senders cost them time; refused ones lose their check when they, like SPADE agents, never ask again.
+        if self._line is not None:
+            (self._line.hold if held else self._line.release)()
 
     def send(self, stanza: Element) -> None:
         if self._line is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -35,6 +36,7 @@ ALIASES = ("aggregator", "aggregation-engine", "correlation-engine")
 PATIENCE_S = 10.0
 ANSWER_S = 60.0
 SPADE = {"performative": "inform", "ontology": "probeAgentOntology", "language": "OWL-S"}
+_HASH = re.compile(r"[0-9a-f]{64}\Z")
 _NOT_OURS = ("service-unavailable", "feature-not-implemented", "item-not-found", "recipient-unavailable")
 
 
@@ -100,7 +102,9 @@ class Uplink:
         stored = answer.find(name("stored", stanzas.CHECK))
         if stored is None or stored.get("id", "").lower() != str(body["id"]).lower():
             raise Unavailable(f"{to} answered without saying what it stored.")
-        self.checkpoint = stored.get("checkpoint") or self.checkpoint
+        seen = stored.get("checkpoint", "")
+        if _HASH.match(seen):
+            self.checkpoint = seen
 
     async def _by_message(self, body: Mapping[str, Any]) -> None:
         ident = str(body["id"]).lower()

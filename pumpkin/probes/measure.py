@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -20,17 +20,19 @@ _MEDIA = {"json": "application/json", "nmap": "text/xml", "junit": "text/xml", "
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Whose measurement it is; `uuid` is the probe's own, `site` where it stands."""
+    """Whose measurement it is; `uuid` is the probe's own, `site` where it stands. `after()` gives the hash (hex) of the
+    last checkpoint the probe saw, which bounds the observation's time from below."""
 
     agent: str
     uuid: str = ""
     site: str = ""
+    after: Callable[[], str | None] = lambda: None
 
 
 async def measure(job: Job, source: Source) -> Observation:
     """Run `job` once. A tool that fails, hangs, or writes what its parser cannot read is a result too (a check whose
     status says so); nothing of that is raised."""
-    observed = time.time_ns() // 1_000
+    observed, after = time.time_ns() // 1_000, source.after()
     outcome = await run(job.argv, timeout_s=job.timeout, output_limit=job.output_limit)
     result = await asyncio.to_thread(parsers.normalise, job.result_parser, outcome.stdout, job.parser_options)
     detail: dict[str, Any] = {
@@ -51,6 +53,7 @@ async def measure(job: Job, source: Source) -> Observation:
         payload=outcome.stdout,
         media=_MEDIA.get(job.result_parser) or _media(outcome.stdout),
         detail={key: value for key, value in detail.items() if value not in (None, "", {})},
+        after=after,
         direct=job.proof == "direct",
     )
 

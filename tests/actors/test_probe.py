@@ -126,7 +126,7 @@ class Engine:
 
     async def _check(self, iq: Element) -> Element:
         self.bodies.append(stanzas.read_check(iq[0]))
-        return stanzas.stored(iq, self.bodies[-1]["id"], len(self.bodies))
+        return stanzas.stored(iq, self.bodies[-1]["id"], len(self.bodies), "ab" * 32)
 
 
 async def start_server(certificates: Path, port: int = 0, store: MemoryStore | None = None) -> XmppServer:
@@ -158,6 +158,16 @@ async def test_a_check_reaches_our_engine_and_scandales(tmp_path: Path, certific
     )
     assert (summary.delivered, summary.spool.waiting) == (1, 0)
     assert ("meta" in engine.bodies[0]) is not native
+    await engine.line.stop()
+    await server.stop()
+
+
+async def test_a_check_names_the_last_checkpoint_the_probe_saw(tmp_path: Path, certificates: Path) -> None:
+    server = await start_server(certificates)
+    engine = Engine(server, native=True)
+    for _ in range(2):  # kept over a restart
+        await asyncio.wait_for(run_probe(config(server.port, certificates), data=tmp_path, stop=asyncio.Event()), 60)
+    assert [one.get("after") for one in engine.bodies] == [None, "ab" * 32]
     await engine.line.stop()
     await server.stop()
 
