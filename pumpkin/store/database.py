@@ -73,8 +73,9 @@ class Database:
         self.dsn = dsn
         self.sql = sql or sql_folder()
         self.queries: Any = load_queries(self.sql)
-        self._writer = _Line(dsn)
-        self._readers = [_Line(dsn) for _ in range(readers)]
+        server = _Server(dsn)
+        self._writer = _Line(server)
+        self._readers = [_Line(server) for _ in range(readers)]
         self._idle = list(self._readers)
         self._free = asyncio.Semaphore(readers)
 
@@ -106,15 +107,34 @@ class Database:
                 self._idle.append(line)
 
 
-class _Line:
-    """One connection that comes back: opened at first use, dropped when it broke, for one task at a time."""
+class _Server:
+    """What all connections know of the server: after a failed connect none is tried for a growing pause."""
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
-        self._lock = asyncio.Lock()
-        self._connection: Any = None
         self._pause_s = 0.0
         self._not_before_s = 0.0
+
+    async def connect(self) -> Any:
+        if time.monotonic() < self._not_before_s:
+            raise Unavailable("The database is away at the moment; try again.")
+        try:
+            connection = await connect(self._dsn)
+        except (*AWAY, asyncpg.PostgresError) as error:
+            self._pause_s = min(max(self._pause_s * 2, PAUSE_S[0]), PAUSE_S[1])
+            self._not_before_s = time.monotonic() + self._pause_s
+            raise Unavailable("The database cannot be reached at the moment; try again.") from error
+        self._pause_s = self._not_before_s = 0.0
+        return connection
+
+
+class _Line:
+    """One connection that comes back: opened at first use, dropped when it broke, for one task at a time."""
+
+    def __init__(self, server: _Server) -> None:
+        self._server = server
+        self._lock = asyncio.Lock()
+        self._connection: Any = None
         self._closed = False
 
     @contextlib.asynccontextmanager
@@ -138,18 +158,10 @@ class _Line:
                     self._drop()  # cut off in the middle: what it was doing must not be committed by the next
 
     async def _opened(self) -> Any:
-        if self._connection is not None and not self._connection.is_closed():
-            return self._connection
-        now = time.monotonic()
-        if self._closed or now < self._not_before_s:
-            raise Unavailable("The database is away at the moment; try again.")
-        try:
-            self._connection = await connect(self._dsn)
-        except (*AWAY, asyncpg.PostgresError) as error:
-            self._pause_s = min(max(self._pause_s * 2, PAUSE_S[0]), PAUSE_S[1])
-            self._not_before_s = time.monotonic() + self._pause_s
-            raise Unavailable("The database cannot be reached at the moment; try again.") from error
-        self._pause_s = 0.0
+        if self._closed:
+            raise Unavailable("The database was closed here; Pumpkin is stopping.")
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await self._server.connect()
         return self._connection
 
     def _drop(self) -> None:
