@@ -19,6 +19,7 @@ Deliver = Callable[[dict[str, Any]], Awaitable[None]]
 WINDOW = 32
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 60.0
+LOUD_AFTER = 3  # failures in a row; the first try of a start often comes before the connection
 FOR_EVER = (InvalidRequest, Conflict, PayloadTooLarge)
 
 
@@ -33,6 +34,7 @@ class Courier:
         self._spool, self._deliver, self._window = spool, deliver, window
         self._nudged = asyncio.Event()
         self._ending = False
+        self._failed, self._loud = 0, False
         self._ended = asyncio.Event()
         self.delivered = 0
         self.trouble: str | None = None
@@ -96,11 +98,12 @@ class Courier:
 
     def _note(self, error: PumpkinError | None) -> None:
         trouble = error.message if error is not None else None
-        if trouble != self.trouble:
-            if trouble:
-                log.warning("delivery waits", reason=trouble)
-            else:
-                log.info("delivery goes on")
+        self._failed = self._failed + 1 if trouble else 0
+        if trouble and self._failed == LOUD_AFTER:
+            log.warning("delivery waits", reason=trouble)
+        elif self._loud and not trouble:
+            log.info("delivery goes on")
+        self._loud = self._failed >= LOUD_AFTER
         self.trouble = trouble
 
     async def _rest(self, pause_s: float) -> None:
