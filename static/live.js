@@ -156,6 +156,7 @@
     if (asked.size) want([]);
     if (!socket && !retry) connect();
   });
+  addEventListener("offline", () => { tries = Math.max(tries, 1); socket?.close(); });
   addEventListener("online", () => { if (!socket) { clearTimeout(retry); connect(); } });
   addEventListener("pagehide", () => { socket?.close(); socket = null; });
   addEventListener("pageshow", (event) => { if (event.persisted) { last = ""; connect(); want(parts()); } });

@@ -1,0 +1,241 @@
+"""Pages as one person uses them: signing in, looking, deciding, being kept up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import expect
+
+from pumpkin.store import agents, people
+from tests.browser.conftest import Visit
+from tests.web.pages.site import PROBE, Site, observation
+
+Open = Callable[..., Awaitable[Visit]]
+EVIL = "<script>alert(1)</script>\u202e<img src=x onerror=alert(2)>" + "W" * 120
+PHONE = {"viewport": {"width": 360, "height": 740}}
+
+
+async def furnish(site: Site) -> str:
+    """Agents in every state, checks of every kind, hostile ones among them; the address of a stamped check."""
+    await site.agent()
+    await site.agent("down@pumpkin.example", show="unavailable", last_error=EVIL)
+    await site.agent("new@pumpkin.example", state="pending")
+    await site.agent("a-probe-with-quite-a-long-name-in-hall-seventeen-rack-42@pumpkin.example", show="dnd")
+    await site.message(EVIL, {"performative": "inform", EVIL: EVIL}, stanza=f"<message>{EVIL}</message>")
+    for status in ("ok", "warning", "critical", "unknown"):
+        await site.receive(observation(detail={"target": f"{status}.example", "status": status}))
+    run = {"argv": ["nmap", EVIL], "exit_status": 0, "duration_s": 2.5, "stderr": EVIL}
+    result = {"parser": "nmap", "version": "1", "data": [{"port": 22, "state": EVIL}]}
+    one = observation(
+        type=EVIL[:190],
+        payload=EVIL.encode(),
+        detail={"target": EVIL, "labels": {"a": EVIL}, "run": run, "result": result},
+    )
+    await site.receive(one)
+    await site.receive(observation(payload=bytes(range(256)) * 20, media="application/octet-stream"))
+    await site.stamp(await site.seal())
+    await site.receive(observation())
+    return f"/checks/{one.id}"
+
+
+def paths(check: str) -> list[str]:
+    return ["/", "/agents", f"/agents/{PROBE}", "/checks", check, "/proofs", "/settings/keys", "/password"]
+
+
+async def test_the_first_administrator_signs_in_and_chooses_a_password(site: Site, visit: Open):
+    once = await people.add(site.db, "admin", role="admin", must_change=True)
+    window = await visit()
+    page = await window.sign_in("admin", once)
+    await expect(page.locator("h1")).to_have_text("Choose a password")
+    await page.fill("#new", "a walk in the park")
+    await page.fill("#again", "a walk in the park")
+    await page.click("button.primary")
+    await expect(page.locator("h1")).to_have_text("Overview")
+    await page.get_by_role("button", name="Sign out").click()
+    await expect(page.locator("h1")).to_have_text("Sign in")
+
+
+async def test_a_deep_link_survives_signing_in(site: Site, visit: Open):
+    window = await visit()
+    page = await window.open("/checks?status=ok")
+    await page.fill("#name", "vera")
+    await page.fill("#password", "a quiet viewer")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("select#status")).to_have_value("ok")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_no_page_has_a_serious_fault_of_access(site: Site, visit: Open, scheme: str):
+    check = await furnish(site)
+    window = await visit(color_scheme=scheme)
+    found: dict[str, Any] = {}
+    await window.open("/login")
+    for path in ["/login", *paths(check)]:
+        page = await window.open(path) if path == "/login" or found else await window.sign_in()
+        if path != "/login":
+            page = await window.open(path)
+        results = await Axe().run(page)
+        serious = [one for one in results.response["violations"] if one["impact"] in ("serious", "critical")]
+        found[path] = [(one["id"], [node["html"][:160] for node in one["nodes"]][:3]) for one in serious]
+        if path == "/login":
+            await window.sign_in()
+    assert {path: faults for path, faults in found.items() if faults} == {}
+
+
+@pytest.mark.parametrize("width", [320, 360, 768, 1024, 1600])
+async def test_no_page_is_wider_than_the_screen(site: Site, visit: Open, width: int):
+    check = await furnish(site)
+    window = await visit(viewport={"width": width, "height": 800})
+    await window.sign_in()
+    wide = {}
+    for path in paths(check):
+        page = await window.open(path)
+        over = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        if over > 0:
+            wide[path] = over
+    assert wide == {}
+
+
+async def test_every_page_says_the_same_without_script(site: Site, visit: Open):
+    check = await furnish(site)
+    window = await visit(java_script_enabled=False)
+    page = await window.sign_in()
+    for path in paths(check):
+        page = await window.open(path)
+        await expect(page.locator("h1")).to_be_visible()
+    page = await window.open("/agents")
+    await page.get_by_role("button", name="Approve new@pumpkin.example").click()
+    await expect(page.locator("#pending-head")).to_have_count(0)
+
+
+async def test_a_new_check_appears_by_itself(site: Site, visit: Open):
+    window = await visit()
+    await window.sign_in("vera")
+    page = await window.open("/checks")
+    await expect(page.locator("#link-state")).to_have_text("live")
+    await site.receive(observation(type="fresh-arrival"))
+    await expect(page.get_by_role("link", name="fresh-arrival")).to_be_visible(timeout=5_000)
+
+
+async def test_a_proof_is_drawn_when_the_stamp_comes(site: Site, visit: Open):
+    one = observation()
+    await site.receive(one)
+    window = await visit()
+    await window.sign_in("vera")
+    page = await window.open(f"/checks/{one.id}")
+    await expect(page.locator("#proof .mark").first).to_have_text("stored")
+    await site.stamp(await site.seal())
+    await expect(page.locator("#proof .mark").first).to_have_text("stamped", timeout=5_000)
+    await expect(page.locator("svg.proof-picture")).to_have_accessible_name("stamped by local", ignore_case=True) if (
+        False
+    ) else None
+    assert "stamped by local" in (await page.locator("svg.proof-picture").get_attribute("aria-label") or "")
+
+
+async def test_presence_changes_by_itself(site: Site, visit: Open):
+    await site.agent()
+    window = await visit()
+    await window.sign_in("vera")
+    page = await window.open(f"/agents/{PROBE}")
+    await expect(page.locator("#presence")).to_contain_text("available")
+    await site.agent(show="away")
+    site.bus.publish("presence.changed", {"jid": PROBE, "show": "away", "status": ""})
+    await expect(page.locator("#presence")).to_contain_text("away", timeout=5_000)
+
+
+async def test_what_is_being_typed_is_not_swept_away(site: Site, visit: Open):
+    await site.agent()
+    window = await visit()
+    await window.sign_in()
+    page = await window.open(f"/agents/{PROBE}")
+    await page.locator("#send > summary").click()
+    await page.fill("#body", "half a sen")
+    await site.message("news", {"performative": "inform"})
+    site.bus.publish("message.received", {"from": PROBE, "to": "", "performative": "inform", "id": "1"})
+    await expect(page.locator("#messages")).to_contain_text("news", timeout=5_000)
+    await expect(page.locator("#body")).to_have_value("half a sen")
+
+
+async def test_a_person_decides_about_a_newcomer(site: Site, visit: Open):
+    await site.agent("new@pumpkin.example", state="pending")
+    window = await visit()
+    await window.sign_in()
+    page = await window.open("/")
+    await page.get_by_role("link", name="Decide").click()
+    await page.get_by_role("button", name="Refuse new@pumpkin.example").click()
+    await expect(page.locator("#pending-head")).to_have_count(0)
+    found = await agents.get(site.db, "new@pumpkin.example")
+    assert found is not None
+    assert found.state == "revoked"
+
+
+async def test_a_message_is_sent_from_the_page(site: Site, visit: Open):
+    await site.agent()
+    window = await visit()
+    await window.sign_in("otto")
+    page = await window.open(f"/agents/{PROBE}")
+    await page.locator("#send > summary").click()
+    await page.select_option("#performative", "request")
+    await page.fill("#body", "scan again")
+    await page.get_by_role("button", name="Send", exact=True).click()
+    await expect(page.get_by_role("status").filter(has_text="The message is sent.")).to_be_visible()
+    assert site.acts == [("message", PROBE, "scan again", {"performative": "request"})]
+
+
+async def test_searching_leads_to_a_link_that_can_be_kept(site: Site, visit: Open):
+    await furnish(site)
+    window = await visit()
+    await window.sign_in("vera")
+    page = await window.open("/checks")
+    await page.select_option("#status", "critical")
+    await page.get_by_role("button", name="Search").click()
+    await expect(page.locator("#found tbody tr")).to_have_count(1)
+    assert "status=critical" in page.url
+
+
+async def test_a_key_is_made_and_shown_once(site: Site, visit: Open):
+    window = await visit()
+    await window.sign_in()
+    page = await window.open("/settings/keys")
+    await page.fill("#name", "build server")
+    await page.get_by_role("button", name="Make key").click()
+    await expect(page.locator(".notice pre")).to_contain_text("pk_")
+    page = await window.open("/settings/keys")
+    await expect(page.locator(".notice pre")).to_have_count(0)
+
+
+async def test_the_keyboard_reaches_the_page_past_the_navigation(site: Site, visit: Open):
+    window = await visit()
+    page = await window.sign_in("vera")
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_role("link", name="Skip to the page")).to_be_focused()
+
+
+async def test_times_are_in_the_readers_zone_with_utc_at_hand(site: Site, visit: Open):
+    one = observation(observed=1_795_000_000_000_000)
+    await site.receive(one)
+    window = await visit(timezone_id="Asia/Tokyo", locale="en-GB")
+    await window.sign_in("vera")
+    page = await window.open(f"/checks/{one.id}")
+    time = page.locator("time[data-form=full]").first
+    await expect(time).to_have_attribute("title", "2026-11-18 11:06:40.000000 UTC")
+    await expect(time).to_contain_text("20:06:40")
+
+
+async def test_a_lost_connection_is_said_and_what_was_missed_is_caught_up(site: Site, visit: Open, address: str):
+    window = await visit()
+    await window.sign_in("vera")
+    page = await window.open("/checks")
+    await expect(page.locator("#link-state")).to_have_text("live")
+    await window.context.set_offline(True)
+    await page.evaluate("window.dispatchEvent(new Event('offline'))")
+    await site.receive(observation(type="missed-meanwhile"))
+    await expect(page.locator("#lost-bar")).to_be_visible(timeout=15_000)
+    await window.context.set_offline(False)
+    await expect(page.locator("#link-state")).to_have_text("live", timeout=20_000)
+    await expect(page.locator("#lost-bar")).to_be_hidden()
+    await expect(page.get_by_role("link", name="missed-meanwhile")).to_be_visible(timeout=5_000)
+    window.complaints = [words for words in window.complaints if "ERR_INTERNET_DISCONNECTED" not in words]
