@@ -29,7 +29,6 @@ SIGNED_PREFIX = b"pumpkin-observation/1\n"
 
 _HEX = re.compile(r"[0-9a-f]+\Z")
 _NUMBER = re.compile(r"(\d)(?:\.(\d+))?e([+-]\d+)\Z")
-_fast = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,27 +74,13 @@ def make(
     payload_hash = sha256(observation.payload).digest()
     try:
         detail = canonical_detail(observation.detail) if observation.detail else b""
-        record = _fast(
-            {
-                "v": VERSION,
-                "id": str(observation.id),
-                "kind": observation.kind,
-                "type": observation.type,
-                "format": observation.format,
-                "source": {"agent": observation.agent, "key_id": observation.key_id},
-                "observed": observation.observed,
-                "received": received,
-                "after": observation.after,
-                "payload": {
-                    "commit": commitment(payload_salt, observation.payload).hex(),
-                    "size": len(observation.payload),
-                    "media": observation.media,
-                },
-                "detail": commitment(payload_salt, detail).hex() if detail else None,
-                "sig": observation.signature,
-                "salt": salt.hex(),
-            }
-        ).encode()
+        record = _record(
+            observation,
+            received,
+            commit=commitment(payload_salt, observation.payload).hex(),
+            detail=commitment(payload_salt, detail).hex() if detail else None,
+            salt=salt.hex(),
+        )
     except ValueError as error:
         raise InvalidCheck(f"The check has no canonical form: {str(error)[:120]}") from None
     if len(record) > RECORD_LIMIT:
@@ -108,6 +93,23 @@ def make(
         payload_hash=payload_hash,
         content=_content(observation, payload_hash, detail),
     )
+
+
+def _record(observation: Observation, received: int, *, commit: str, detail: str | None, salt: str) -> bytes:
+    """The canonical bytes, written in key order: a template takes a third of what an encoder takes, and this is done
+    for every check. A lone surrogate raises UnicodeEncodeError."""
+    seen, text = observation, encode_basestring
+    return (
+        f'{{"after":{_or_null(seen.after)},"detail":{_or_null(detail)},"format":{text(seen.format)},"id":"{seen.id}",'
+        f'"kind":{text(seen.kind)},"observed":{seen.observed:d},"payload":{{"commit":"{commit}",'
+        f'"media":{text(seen.media)},"size":{len(seen.payload)}}},"received":{received:d},"salt":"{salt}",'
+        f'"sig":{_or_null(seen.signature)},"source":{{"agent":{text(seen.agent)},"key_id":{_or_null(seen.key_id)}}},'
+        f'"type":{text(seen.type)},"v":"{VERSION}"}}'
+    ).encode()
+
+
+def _or_null(text: str | None) -> str:
+    return "null" if text is None else encode_basestring(text)
 
 
 def commitment(payload_salt: bytes, content: bytes) -> bytes:
@@ -192,18 +194,13 @@ def _hex(value: object, digits: int | None) -> None:
 
 
 def _content(observation: Observation, payload_hash: bytes, detail: bytes) -> bytes:
-    head = _fast(
-        [
-            observation.kind,
-            observation.type,
-            observation.format,
-            observation.agent,
-            observation.observed if observation.dated else None,
-            observation.media,
-            observation.direct,
-        ]
+    seen, text = observation, encode_basestring
+    head = (
+        f"[{text(seen.kind)},{text(seen.type)},{text(seen.format)},{text(seen.agent)},"
+        f"{format(seen.observed, 'd') if seen.dated else 'null'},{text(seen.media)},"
+        f"{'true' if seen.direct else 'false'}]\n"
     )
-    return sha256(head.encode() + b"\n" + payload_hash + detail).digest()
+    return sha256(head.encode() + payload_hash + detail).digest()
 
 
 def _encode(value: Any, *, wide: bool = False) -> str:
