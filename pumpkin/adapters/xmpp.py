@@ -11,6 +11,7 @@ import contextlib
 import random
 import ssl
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -49,11 +50,20 @@ def tls_context(ca: Path | str | None = None) -> ssl.SSLContext:
     return context
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a server is, and by whose certificates it is known; no host is the JID's domain's."""
+
+    host: str | None
+    port: int | None
+    context: ssl.SSLContext
+
+
 class XmppSession(Session):
     """A connection for the account `jid`, held from `start` to `stop`.
 
     `host` and `port` default to the JID's domain by SRV; `direct_tls` for TLS from the first byte (XEP-0368). The
-    certificate must be the JID's domain's. `on_ready` is called at each bound session, before anything else is sent;
+    certificate must be the JID's domain's. `locate`, asked before each attempt, may give another place (`Place`). `on_ready` is called at each bound session, before anything else is sent;
     `on_lost` when one ends.
     """
 
@@ -68,11 +78,13 @@ class XmppSession(Session):
         direct_tls: bool = False,
         program: str = "Pumpkin",
         version: str = "",
+        locate: Callable[[], Place | None] = lambda: None,
     ) -> None:
         super().__init__(program, version)
+        self._locate = locate
         self._account = jid if "/" in jid else f"{jid}/pumpkin-{uuid4().hex[:8]}"
-        self._password, self._host, self._port = password, host, port
-        self._context = context or tls_context()
+        self._password = password
+        self._place = Place(host, port, context or tls_context())
         self._direct_tls = direct_tls
         self._client: _Client | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -124,10 +136,11 @@ class XmppSession(Session):
         pause_s = 0.5
         while True:
             began = asyncio.get_running_loop().time()
-            client = _Client(self._account, self._password, self._context, self._route)
+            place = self._locate() or self._place
+            client = _Client(self._account, self._password, place.context, self._route)
             try:
-                await client.negotiate(self._host, self._port, self._direct_tls)
-                await self._hold(client)
+                await client.negotiate(place.host, place.port, self._direct_tls)
+                await self._stay(client)
                 self.trouble = "the connection was lost"
             except PumpkinError as error:
                 self.trouble = error.message.rstrip(".")
@@ -141,7 +154,7 @@ class XmppSession(Session):
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
-    async def _hold(self, client: _Client) -> None:
+    async def _stay(self, client: _Client) -> None:
         """From the bound session to its end; a server that answers no ping is as good as gone."""
         self._client, self.jid = client, client.boundjid.full
         self.trouble = None
