@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,9 +16,49 @@ from pumpkin.store.database import Database
 from tests.web.pages.site import PASSWORDS, Site
 
 CHROMIUM = "/usr/bin/chromium"
-_WATCH = (
-    """addEventListener("securitypolicyviolation", (event) => console.error("policy: " + event.violatedDirective));"""
-)
+_WATCH = """addEventListener("securitypolicyviolation", (one) => console.error("policy: " + one.violatedDirective));"""
+
+
+class Relay:
+    """A line between browser and server that can be cut and mended; `port` stays the same."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._to = host, port
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.port = 0
+
+    async def mend(self) -> None:
+        self._server = await asyncio.start_server(self._joined, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def cut(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _joined(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        there_reader, there_writer = await asyncio.open_connection(*self._to)
+        try:
+            await asyncio.gather(_copy(reader, there_writer), _copy(there_reader, writer))
+        finally:
+            writer.transport.abort()
+            there_writer.transport.abort()
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError):
+        while data := await reader.read(65_536):
+            writer.write(data)
+            await writer.drain()
+        writer.close()
 
 
 @dataclass
@@ -55,6 +97,16 @@ async def address(site: Site) -> AsyncIterator[str]:
     """Where the site is served."""
     async with TestServer(site.app) as server:
         yield str(server.make_url("/")).rstrip("/")
+
+
+@pytest.fixture
+async def relay(address: str) -> AsyncIterator[Relay]:
+    """A line to the site that can be cut."""
+    host, _, port = address.removeprefix("http://").partition(":")
+    one = Relay(host, int(port))
+    await one.mend()
+    yield one
+    await one.cut()
 
 
 @pytest.fixture
