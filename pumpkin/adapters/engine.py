@@ -1,0 +1,160 @@
+"""A container engine: Docker or podman, local or remote, with its slots and its health."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import aiohttp
+from aiodocker import Docker
+
+from pumpkin.adapters.engines import discovery
+from pumpkin.adapters.engines.faults import EngineError, NoEngine, NoImage, translated
+from pumpkin.adapters.engines.image import Progress, Recipe, build, present
+from pumpkin.adapters.engines.sandbox import Bounds, Job, Relay, Sandbox, sweep
+
+__all__ = [
+    "Bounds",
+    "Engine",
+    "EngineError",
+    "EngineSettings",
+    "Health",
+    "Job",
+    "NoEngine",
+    "NoImage",
+    "Recipe",
+    "Relay",
+    "Sandbox",
+    "find",
+]
+
+CONTACT_S = 5.0
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """How to reach one engine. `address` is `unix://...`, `tcp://...` (with `tls`) or `ssh://...`; `slots` how many
+    sandboxes at once (0: as many as it has CPUs); `runtime` another than the engine's default (`runsc`); `image`
+    one that speaks our runner's protocol instead of our own."""
+
+    address: str
+    slots: int = 0
+    runtime: str = ""
+    image: str = ""
+    recipe: Recipe = field(default_factory=Recipe)
+    bounds: Bounds = field(default_factory=Bounds)
+    tls: ssl.SSLContext | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What an engine said of itself when last asked; `problem` empty when it is well."""
+
+    address: str
+    name: str = ""
+    version: str = ""
+    cpus: int = 0
+    runtimes: tuple[str, ...] = ()
+    image: str = ""
+    problem: str = ""
+
+
+class Engine:
+    """One engine, opened by `async with`. `instance` marks its sandboxes, so that a sweep takes only our own."""
+
+    def __init__(self, settings: EngineSettings, instance: str = "pumpkin") -> None:
+        self.settings, self.instance = settings, instance
+        self.health = Health(settings.address, problem="not asked yet")
+        self._docker: Docker | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        docker, self._docker = self._docker, None
+        if docker is not None:
+            await docker.close()
+
+    @property
+    def docker(self) -> Docker:
+        """The client, made when first used. Raises NoEngine for an address that is none."""
+        if self._docker is None:
+            try:
+                timeout = aiohttp.ClientTimeout(total=None, connect=CONTACT_S, sock_connect=CONTACT_S)
+                self._docker = Docker(url=self.settings.address, ssl_context=self.settings.tls, timeout=timeout)
+            except (ValueError, AssertionError, OSError, ImportError) as error:
+                raise NoEngine(f"{self.settings.address} is no engine's address: {error}") from error
+        return self._docker
+
+    @property
+    def slots(self) -> int:
+        """How many sandboxes at once."""
+        return self.settings.slots or max(1, self.health.cpus)
+
+    @property
+    def tag(self) -> str:
+        """The image its sandboxes are made from."""
+        return self.settings.image or self.settings.recipe.tag()
+
+    async def check(self) -> Health:
+        """Ask how it is; never raises for an engine that does not answer, `problem` says why."""
+        try:
+            async with asyncio.timeout(CONTACT_S), translated("asking the engine"):
+                version, info = await self.docker.version(), await self.docker.system.info()
+                found = await present(self.docker, self.tag)
+        except TimeoutError:
+            self.health = Health(self.settings.address, problem=f"no answer within {CONTACT_S:g} s")
+        except EngineError as error:
+            self.health = Health(self.settings.address, problem=error.message)
+        else:
+            self.health = _health(self.settings, version, info, found)
+        return self.health
+
+    async def build(self, progress: Progress = lambda _: None) -> str:
+        """Make the sandbox image where it is missing; its tag. The base is the recipe's, else one bootstrapped on
+        this engine, else the public one."""
+        if await present(self.docker, self.tag):
+            return self.tag
+        if self.settings.image:
+            raise NoImage(f"the engine has no image {self.settings.image}")
+        return await build(self.docker, self.settings.recipe, progress)
+
+    async def sandbox(self) -> Sandbox:
+        """A fresh sandbox, ready for one job. Raises EngineError."""
+        return await Sandbox.start(self.docker, self.tag, self.instance, self.settings.bounds, self.settings.runtime)
+
+    async def sweep(self) -> int:
+        """Remove what an earlier life left; how many."""
+        return await sweep(self.docker, instance=self.instance)
+
+
+async def find(instance: str = "pumpkin", recipe: Recipe | None = None) -> Engine:
+    """The first engine that answers where engines usually are. Raises NoEngine, saying what was tried."""
+    tried = []
+    for address in discovery.addresses():
+        engine = Engine(EngineSettings(address, recipe=recipe or Recipe()), instance)
+        health = await engine.check()
+        if health.version:
+            return engine
+        tried.append(f"{address}: {health.problem}")
+        await engine.close()
+    raise NoEngine("no container engine answers; " + ("; ".join(tried) or "there is no socket of Docker or podman"))
+
+
+def _health(settings: EngineSettings, version: Mapping[str, Any], info: Mapping[str, Any], found: str | None) -> Health:
+    components = [str(one.get("Name", "")) for one in version.get("Components", [])]
+    return Health(
+        settings.address,
+        name="podman" if any("Podman" in one for one in components) else "docker",
+        version=str(version.get("Version", "")),
+        cpus=int(info.get("NCPU", 1)),
+        runtimes=tuple(sorted(info.get("Runtimes") or ())),
+        image=found or "",
+        problem="" if found else "the sandbox image is not built yet",
+    )

@@ -1,0 +1,1 @@
+"""Container engines: found, given their image, and asked for sandboxes over one stream."""

@@ -1,0 +1,221 @@
+"""One confined container: created ahead, used for one job, gone afterwards whatever happened."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiodocker import Docker
+from aiodocker.containers import DockerContainer
+
+from pumpkin.adapters.engines.faults import EngineError, NoImage, SandboxLost, translated
+from pumpkin.adapters.engines.link import Frame, Link
+
+LABEL = "org.pumpkin.sandbox"
+BEAT_S = 4.0
+READY_S = 30.0
+REMOVE_S = 10.0
+_MB = 1 << 20
+CAPABILITIES = (
+    *("SYS_PTRACE", "DAC_READ_SEARCH", "SETUID", "SETGID", "SETPCAP", "CHOWN"),
+    *("NET_ADMIN", "NET_RAW", "NET_BIND_SERVICE", "KILL"),
+)
+
+Answer = tuple[int, dict[str, str], bytes]
+Relay = Callable[[str], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one sandbox may use: bytes of memory (swap counts), processes, CPUs, bytes of each writable folder."""
+
+    memory: int = 512 * _MB
+    pids: int = 256
+    cpus: float = 1.0
+    folder: int = 256 * _MB
+
+
+@dataclass(frozen=True)
+class Job:
+    """One analysis. `spec` names a package for the ecosystem's installer, or `archive` is (file name, bytes);
+    `index` the mirror's address inside, empty without a registry; times in seconds."""
+
+    ecosystem: str
+    spec: str = ""
+    archive: tuple[str, bytes] | None = field(default=None, repr=False)
+    index: str = ""
+    phases: tuple[str, ...] = ("install", "import", "execute")
+    limits: dict[str, float] = field(default_factory=dict)
+    total_s: float = 1800.0
+
+
+def configuration(image: str, instance: str, bounds: Bounds, runtime: str = "") -> dict[str, Any]:
+    """The engine's description of a sandbox: no network, no mount, no privilege, nothing that outlives it."""
+    folder = f"rw,exec,nosuid,nodev,size={bounds.folder}"
+    host: dict[str, Any] = {
+        "NetworkMode": "none",
+        "ReadonlyRootfs": True,
+        "AutoRemove": True,
+        "Memory": bounds.memory,
+        "MemorySwap": bounds.memory,
+        "NanoCpus": int(bounds.cpus * 1e9),
+        "PidsLimit": bounds.pids,
+        "SecurityOpt": ["no-new-privileges"],
+        "CapDrop": ["ALL"],
+        "CapAdd": list(CAPABILITIES),
+        "Tmpfs": {
+            "/tmp": f"{folder},mode=1777",  # noqa: S108
+            "/work": f"{folder},mode=755",
+            "/home/dev": f"{folder},mode=755",
+            "/run": f"rw,nosuid,nodev,size={16 * _MB},mode=755",
+        },
+        "Ulimits": [
+            {"Name": "nofile", "Soft": 4096, "Hard": 4096},
+            {"Name": "nproc", "Soft": bounds.pids, "Hard": bounds.pids},
+        ],
+        "LogConfig": {"Type": "none"},
+        "IpcMode": "private",
+        "ShmSize": 16 * _MB,
+        "OomScoreAdj": 500,
+    }
+    if runtime:
+        host["Runtime"] = runtime
+    return {
+        "Image": image,
+        "Labels": {LABEL: "1", f"{LABEL}.instance": instance},
+        "Hostname": "build",
+        "User": "0",
+        "Env": [],
+        "OpenStdin": True,
+        "StdinOnce": True,
+        "AttachStdin": True,
+        "AttachStdout": True,
+        "AttachStderr": True,
+        "Tty": False,
+        "HostConfig": host,
+    }
+
+
+class Sandbox:
+    """A started container whose runner has said it is ready; `about` is what it said."""
+
+    def __init__(self, container: DockerContainer, link: Link) -> None:
+        self._container, self._link = container, link
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.id: str = container.id
+        self.about: dict[str, Any] = {}
+
+    @classmethod
+    async def start(cls, docker: Docker, image: str, instance: str, bounds: Bounds, runtime: str = "") -> Sandbox:
+        """Create, attach, start, and wait until the runner is ready. Raises EngineError; leaves nothing behind."""
+        async with translated("creating a sandbox", missing=NoImage):
+            container = await docker.containers.create(configuration(image, instance, bounds, runtime))
+        sandbox = None
+        try:
+            async with asyncio.timeout(READY_S), translated("starting a sandbox"):
+                stream = container.attach(stdin=True, stdout=True, stderr=True)
+                await stream._init()  # attached before it starts, or its first words are lost
+                sandbox = cls(container, Link(stream))
+                await container.start()
+                await sandbox._ready()
+        except TimeoutError as error:
+            await _remove(container)
+            raise EngineError(f"the sandbox was not ready within {READY_S:g} s") from error
+        except BaseException:
+            if sandbox is not None:
+                await sandbox.close()
+            else:
+                await _remove(container)
+            raise
+        sandbox._spawn(sandbox._beat())
+        return sandbox
+
+    async def _ready(self) -> None:
+        frame = await self._link.read()
+        if frame is None or frame[0].get("type") != "ready":
+            why = self._link.stderr.decode(errors="replace").strip()[-400:]
+            raise SandboxLost(f"the runner did not start: {why}")
+        self.about = {key: value for key, value in frame[0].items() if key != "type"}
+
+    async def run(self, job: Job, relay: Relay | None = None) -> AsyncIterator[Frame]:
+        """The frames of `job`, as they come, up to `done` or `fault`. `relay` answers the mirror's reads (path to
+        status, headers, body); without one each is 404. Raises SandboxLost when it ended without a last word."""
+        header: dict[str, Any] = {
+            "ecosystem": job.ecosystem, "spec": job.spec, "index": job.index, "phases": list(job.phases),
+            "limits": job.limits, "total_s": job.total_s, "files": 1 if job.archive else 0,
+        }  # fmt: skip
+        await self._link.send("job", **header)
+        if job.archive:
+            await self._link.send("file", job.archive[1], name=job.archive[0])
+        while (frame := await self._link.read()) is not None:
+            if frame[0]["type"] == "ask":
+                self._spawn(self._answer(frame[0], relay))
+                continue
+            yield frame
+            if frame[0]["type"] in ("done", "fault"):
+                return
+        why = self._link.stderr.decode(errors="replace").strip()[-300:]
+        raise SandboxLost(f"the sandbox ended before its report did {why}".strip())
+
+    async def stop(self) -> None:
+        """Ask it to cut the phase short; it still reports."""
+        with contextlib.suppress(EngineError):
+            await self._link.send("end")
+
+    async def close(self) -> None:
+        """End it and have it removed; quiet when it has gone already."""
+        tasks, self._tasks = list(self._tasks), set()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        with contextlib.suppress(EngineError):
+            await self._link.close()
+        await _remove(self._container)
+
+    async def _answer(self, ask: dict[str, Any], relay: Relay | None) -> None:
+        status, headers, body = (404, {}, b"") if relay is None else await relay(str(ask.get("path", "")))
+        with contextlib.suppress(EngineError):
+            await self._link.send("answer", body, id=ask.get("id"), status=status, headers=headers, last=True)
+
+    async def _beat(self) -> None:
+        with contextlib.suppress(EngineError):
+            while True:
+                await asyncio.sleep(BEAT_S)
+                await self._link.send("beat")
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _remove(container: DockerContainer) -> None:
+    """Gone, or going by itself: 404 and 409 are what AutoRemove answers; podman needs a second try at times."""
+    for _ in range(3):
+        try:
+            async with asyncio.timeout(REMOVE_S), translated("removing a sandbox"):
+                await container.delete(force=True, v=True)
+        except TimeoutError:
+            continue
+        except EngineError as error:
+            status = getattr(error.__cause__, "status", None)
+            if status in (404, 409) or status == 900:
+                return
+            await asyncio.sleep(0.1)
+            continue
+        return
+
+
+async def sweep(docker: Docker, keep: Sequence[str] = (), *, instance: str = "") -> int:
+    """Remove sandboxes that an earlier life of this instance left; how many."""
+    wanted = [f"{LABEL}.instance={instance}"] if instance else [LABEL]
+    removed = 0
+    async with translated("sweeping"):
+        for container in await docker.containers.list(all=True, filters={"label": wanted}):
+            if container.id not in keep:
+                await _remove(container)
+                removed += 1
+    return removed

@@ -1,0 +1,47 @@
+"""What installing, importing and executing a package of an ecosystem means: one file an ecosystem."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+PHASES = ("install", "import", "execute")
+LIMITS_S = {"install": 300.0, "import": 120.0, "execute": 120.0}
+ECOSYSTEMS = ("pypi", "npm")
+
+
+class NotRun(Exception):
+    """A phase that cannot take place, with the reason for the report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One command of a phase. `installer`: it is a package manager; `results`: it writes JSON lines to a descriptor
+    whose number stands in `argv` as `{results}`."""
+
+    argv: list[str]
+    env: dict[str, str] = field(default_factory=dict)
+    cwd: str = "/work"
+    installer: bool = False
+    results: bool = False
+
+
+class Ecosystem(Protocol):
+    """The steps of a job. `steps` raises NotRun; `again` gives what is left after a step died in the middle."""
+
+    def steps(self, phase: str) -> list[Step]:
+        """The commands of `phase`, made when it begins (they may look at what install left)."""
+
+    def again(self, phase: str, results: list[dict[str, Any]]) -> Step | None:
+        """The step to go on with after an exercise process ended early, None when all is done."""
+
+
+def of(job: dict[str, Any]) -> Ecosystem:
+    """The ecosystem a job names. Raises NotRun for one that this image does not know."""
+    name = job.get("ecosystem")
+    if name not in ECOSYSTEMS:
+        raise NotRun(f"no ecosystem named {str(name)[:40]!r}")
+    module = importlib.import_module(f".{name}", __name__)
+    found: Ecosystem = module.Steps(job)
+    return found

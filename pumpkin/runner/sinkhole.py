@@ -1,0 +1,291 @@
+"""Takes every TCP connection, whatever it was for, records what was sent in clear and delivers it to nobody.
+
+TLS ends here with a certificate for the name asked, signed by the authority made with the image, so that what a package
+encrypts is read. HTTP gets an empty JSON object; mail and SSH clients, who wait to be greeted, get a greeting.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import socket
+import ssl
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pumpkin.runner import network
+from pumpkin.runner.names import Names, stream_answer
+
+CONNECTIONS_AT_ONCE = 64
+READ_LIMIT = 1 << 20
+KEPT = 64 << 10
+IDLE_S = 5.0
+GREET_AFTER_S = 0.7
+CA = Path("/opt/runner/ca")
+_METHOD = re.compile(
+    rb"(?:GET|POST|PUT|HEAD|DELETE|PATCH|OPTIONS|CONNECT|TRACE|PROPFIND) [^\r\n]{0,8000} HTTP/1\.[01]\r?\n"
+)
+_GREETINGS = {
+    21: b"220 ready\r\n",
+    22: b"SSH-2.0-OpenSSH_9.2p1\r\n",
+    25: b"220 ready ESMTP\r\n",
+    587: b"220 ready ESMTP\r\n",
+}
+_HOST = re.compile(r"[a-z0-9_*.-]{1,253}")
+
+Tell = Callable[[dict[str, Any]], None]
+
+
+class Certificates:
+    """A server context a name, made when first asked for (about 15 ms)."""
+
+    def __init__(self, authority: Path = CA, limit: int = 200) -> None:
+        self._authority, self._limit = authority, limit
+        self._contexts: dict[str, ssl.SSLContext] = {}
+        self._lock = threading.Lock()
+
+    def context(self, name: str) -> ssl.SSLContext:
+        """The context that shows a certificate for `name`, one for any name past the limit."""
+        name = name.lower() if _HOST.fullmatch(name.lower()) else "unnamed.invalid"
+        with self._lock:
+            if name not in self._contexts:
+                self._contexts[name] = self._make(name if len(self._contexts) < self._limit else "many.invalid")
+            return self._contexts[name]
+
+    def _make(self, name: str) -> ssl.SSLContext:
+        is_address = re.fullmatch(r"[0-9.]+", name) is not None
+        with tempfile.TemporaryDirectory(dir="/run") as folder:
+            extension, request, chain = Path(folder) / "ext", Path(folder) / "csr", Path(folder) / "pem"
+            extension.write_text(
+                f"subjectAltName={'IP' if is_address else 'DNS'}:{name}\nextendedKeyUsage=serverAuth\n"
+            )
+            key = str(self._authority / "leaf.key")
+            _openssl("req", "-new", "-key", key, "-subj", f"/CN={name[:60]}", "-out", str(request))
+            _openssl(
+                "x509", "-req", "-in", str(request), "-CA", str(self._authority / "ca.pem"), "-CAkey",
+                str(self._authority / "ca.key"), "-set_serial", str(abs(hash(name)) + 1), "-days", "30",
+                "-sha256", "-extfile", str(extension), "-out", str(chain),
+            )  # fmt: skip
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(chain, key)
+            context.set_alpn_protocols(["http/1.1"])
+            return context
+
+
+class Sinkhole:
+    """Listens for what the kernel redirects here; each connection has a thread, at most 64 at once."""
+
+    def __init__(
+        self, names: Names, tell: Tell, look: Callable[[bytes, dict[str, Any]], None], *, authority: Path = CA
+    ) -> None:
+        """`look` is handed everything that was sent, with where to."""
+        self._names, self._tell, self._look = names, tell, look
+        self._certificates = Certificates(authority)
+        self._slots = threading.Semaphore(CONNECTIONS_AT_ONCE)
+        self.original: dict[int, tuple[str, int]] = {}  # source port to first destination, for the capture
+        self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+
+    def start(self, port: int = network.TCP_PORT) -> int:
+        """Listen on `port` (0 picks one) in threads; the port."""
+        self._listener.bind(("0.0.0.0", port))  # noqa: S104
+        self._listener.listen(512)
+        threading.Thread(target=self._accept, daemon=True, name="sinkhole").start()
+        bound: int = self._listener.getsockname()[1]
+        return bound
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, peer = self._listener.accept()
+            except OSError:
+                return
+            address, port = network.original_destination(connection)
+            if len(self.original) < 50_000:
+                self.original[peer[1]] = (address, port)
+            if not self._slots.acquire(blocking=False):
+                self._tell({"kind": "tcp", "address": address, "port": port, "why": "too many at once"})
+                connection.close()
+                continue
+            threading.Thread(target=self._serve, args=(connection, address, port), daemon=True).start()
+
+    def _serve(self, connection: socket.socket, address: str, port: int) -> None:
+        at: dict[str, Any] = {"address": address, "port": port, "name": self._names.name(address)}
+        try:
+            with connection:
+                connection.settimeout(IDLE_S)
+                self._talk(connection, at, tls=False)
+        except (OSError, ValueError) as error:
+            self._tell({"kind": "tcp", **at, "why": f"{type(error).__name__}: {error}"[:200]})
+        finally:
+            self._slots.release()
+
+    def _talk(self, connection: socket.socket, at: dict[str, Any], *, tls: bool) -> None:
+        first = _peek(connection, at["port"])
+        if not tls and first[:2] == b"\x16\x03":
+            with self._secure(connection, at) as inner:
+                self._talk(inner, at | {"tls": True}, tls=True)
+            return
+        if at["port"] == 53 and not tls:
+            self._dns(connection, at)
+            return
+        self._record(connection, first, at)
+
+    def _secure(self, connection: socket.socket, at: dict[str, Any]) -> ssl.SSLSocket:
+        context = self._certificates.context(at["name"] or at["address"])
+
+        def named(inner: ssl.SSLObject | ssl.SSLSocket, name: str | None, _: ssl.SSLContext) -> None:
+            if name:
+                at["sni"] = name[:253]
+                inner.context = self._certificates.context(name)
+
+        context.sni_callback = named
+        try:
+            inner = context.wrap_socket(connection, server_side=True)
+        except ssl.SSLError as error:
+            self._tell({"kind": "tls", **at, "why": str(error.reason or error)[:100]})
+            raise
+        self._tell({"kind": "tls", **at, "version": inner.version()})
+        return inner
+
+    def _dns(self, connection: socket.socket, at: dict[str, Any]) -> None:
+        head = _exactly(connection, 2)
+        while head:
+            packet = _exactly(connection, int.from_bytes(head, "big"))
+            reply = stream_answer(packet, self._names, self._tell, at["address"])
+            if not reply:
+                return
+            connection.sendall(len(reply).to_bytes(2, "big") + reply)
+            head = _exactly(connection, 2)
+
+    def _record(self, connection: socket.socket, data: bytes, at: dict[str, Any]) -> None:
+        if _METHOD.match(data):
+            data = _http_rest(connection, data)
+            self._request(data, at)
+            if data.startswith(b"CONNECT "):
+                connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                self._talk(connection, at | {"proxied": data.split(b" ")[1][:300].decode("latin-1")}, tls=False)
+                return
+            _answer(connection, data)
+            return
+        while len(data) < READ_LIMIT:
+            try:
+                more = connection.recv(65536)
+            except (TimeoutError, ssl.SSLError, ConnectionError):
+                break
+            if not more:
+                break
+            data += more
+        self._look(data, at)
+        protocol = "ssh" if data.startswith(b"SSH-") or at["port"] == 22 else "other"
+        self._tell({"kind": "sent", **at, "protocol": protocol, "size": len(data), "data": _shown(data[:4096])})
+
+    def _request(self, data: bytes, at: dict[str, Any]) -> None:
+        self._look(data, at)
+        head, _, body = data.partition(b"\r\n\r\n")
+        lines = head.decode("latin-1").split("\r\n")
+        method, _, rest = lines[0].partition(" ")
+        headers = [
+            [name[:200], value.strip()[:4000]] for name, _, value in (line.partition(":") for line in lines[1:101])
+        ]
+        self._tell(
+            {
+                "kind": "http", **at, "method": method, "path": rest.rpartition(" ")[0][:8000], "headers": headers,
+                "host": next((value for name, value in headers if name.lower() == "host"), ""),
+                "size": len(body), "body": _shown(body[:KEPT]),
+            }
+        )  # fmt: skip
+
+
+def _openssl(*argv: str) -> None:
+    subprocess.run(["/usr/bin/openssl", *argv], check=True, capture_output=True, timeout=20)
+
+
+def _peek(connection: socket.socket, port: int) -> bytes:
+    """The first bytes; whoever says nothing for a while is greeted, for some protocols wait for that."""
+    connection.settimeout(GREET_AFTER_S)
+    try:
+        first = connection.recv(65536) if isinstance(connection, ssl.SSLSocket) else connection.recv(8, socket.MSG_PEEK)
+    except TimeoutError:
+        connection.settimeout(IDLE_S)
+        if port in _GREETINGS:
+            connection.sendall(_GREETINGS[port])
+        try:
+            return connection.recv(65536)
+        except TimeoutError:
+            return b""
+    connection.settimeout(IDLE_S)
+    if isinstance(connection, ssl.SSLSocket) or first[:2] == b"\x16\x03" or (port == 53 and first):
+        return first
+    return connection.recv(65536) if first else first
+
+
+def _exactly(connection: socket.socket, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        more = connection.recv(size - len(data))
+        if not more:
+            return b""
+        data += more
+    return data
+
+
+def _http_rest(connection: socket.socket, data: bytes) -> bytes:
+    while b"\r\n\r\n" not in data and len(data) < 65536:
+        more = connection.recv(65536)
+        if not more:
+            return data
+        data += more
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = re.search(rb"(?im)^content-length:\s*(\d{1,15})\s*$", head)
+    chunked = re.search(rb"(?im)^transfer-encoding:.*chunked", head)
+    if re.search(rb"(?im)^expect:\s*100", head):
+        connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+    wanted = min(int(length[1]), READ_LIMIT) if length else 0
+    while len(body) < READ_LIMIT and (len(body) < wanted or (chunked and not body.endswith(b"0\r\n\r\n"))):
+        try:
+            more = connection.recv(65536)
+        except TimeoutError:
+            break
+        if not more:
+            break
+        body += more
+    return head + b"\r\n\r\n" + (_unchunked(body) if chunked else body)
+
+
+def _unchunked(body: bytes) -> bytes:
+    whole, at = b"", 0
+    while at < len(body):
+        end = body.find(b"\r\n", at)
+        try:
+            size = int(body[at:end].split(b";")[0], 16) if end > 0 else 0
+        except ValueError:
+            return body
+        if size <= 0:
+            break
+        whole += body[end + 2 : end + 2 + size]
+        at = end + 4 + size
+    return whole
+
+
+def _answer(connection: socket.socket, data: bytes) -> None:
+    body = b"" if data.startswith(b"HEAD ") else b"{}"
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n"
+    connection.sendall(head + body)
+    if isinstance(connection, ssl.SSLSocket):
+        try:
+            connection.unwrap()
+        except OSError:
+            pass
+
+
+def _shown(data: bytes) -> dict[str, str]:
+    """Bytes in JSON: as text where they are UTF-8, else in base64."""
+    try:
+        return {"text": data.decode("utf-8")}
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(data).decode("ascii")}
