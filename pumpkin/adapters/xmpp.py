@@ -63,8 +63,8 @@ class XmppSession(Session):
     """A connection for the account `jid`, held from `start` to `stop`.
 
     `host` and `port` default to the JID's domain by SRV; `direct_tls` for TLS from the first byte (XEP-0368). The
-    certificate must be the JID's domain's. `locate`, asked before each attempt, may give another place (`Place`). `on_ready` is called at each bound session, before anything else is sent;
-    `on_lost` when one ends.
+    certificate must be the JID's domain's. `locate`, asked before each attempt, may give another place (`Place`).
+    `on_ready` is called at each bound session, before anything else is sent; `on_lost` when one ends.
     """
 
     def __init__(
