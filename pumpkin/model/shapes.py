@@ -90,7 +90,7 @@ def weigh(value: Any, depth: int = 0) -> int:
     if value is None or isinstance(value, bool):
         return 5
     if isinstance(value, int):
-        if abs(value) > SAFE_INTEGER:
+        if not -SAFE_INTEGER <= value <= SAFE_INTEGER:
             raise ValueError("an integer beyond 2^53 - 1; send it as text")
         return 16
     if isinstance(value, float):
@@ -99,12 +99,17 @@ def weigh(value: Any, depth: int = 0) -> int:
         return 24
     if depth >= DEPTH_LIMIT:
         raise ValueError(f"nested deeper than {DEPTH_LIMIT} levels")
+    weight = 2
     if isinstance(value, dict):
-        if not all(isinstance(key, str) for key in value):
-            raise ValueError("a name that is not text")
-        return sum(weigh(key) + weigh(member, depth + 1) + 2 for key, member in value.items()) + 2
+        for key, member in value.items():
+            if not isinstance(key, str):
+                raise ValueError("a name that is not text")
+            weight += weigh(key) + weigh(member, depth + 1) + 2
+        return weight
     if isinstance(value, list):
-        return sum(weigh(member, depth + 1) + 1 for member in value) + 2
+        for member in value:
+            weight += weigh(member, depth + 1) + 1
+        return weight
     raise ValueError("not a JSON value")
 
 

@@ -56,7 +56,7 @@ def parse_json(data: bytes | str, *, limit: int = 16 * 1024 * 1024) -> dict[str,
         raise PayloadTooLarge
     try:
         text = data.decode() if isinstance(data, bytes) else data
-        value = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_once)
+        value = _strict.decode(text)
     except (ValueError, RecursionError) as error:
         raise InvalidJson(f"The body is not valid JSON: {str(error)[:120]}") from error
     if not isinstance(value, dict):
@@ -75,6 +75,9 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
+_strict = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_once)
+
+
 def is_scandale(body: Mapping[str, Any]) -> bool:
     """Whether `body` is meant as SCANDALE's shape (it has `meta`); valid or not."""
     return "meta" in body
@@ -91,11 +94,10 @@ def from_scandale(body: Mapping[str, Any], *, agent: str, encrypted: bool = Fals
         raise PayloadTooLarge
     check = _parse(ScandaleCheck, body)
     detail = _detail(check.meta)
-    meta = {key: value for key, value in body["meta"].items() if key not in detail}
-    rest = {key: value for key, value in body["payload"].items() if key != "raw"}
-    wire = {**{key: value for key, value in body.items() if key != "payload"}, "meta": meta}
-    if rest:
-        wire["payload"] = rest
+    wire = {**body, "meta": {key: value for key, value in body["meta"].items() if key not in detail}}
+    rest = wire.pop("payload")
+    if len(rest) > 1:
+        wire["payload"] = {key: value for key, value in rest.items() if key != "raw"}
     _within(WIRE_LIMIT, wire, "meta")
     return Observation(
         id=check.meta.uuid,
@@ -226,7 +228,10 @@ def _native_payload(payload: NativePayload) -> tuple[bytes, str]:
 def _detail(further: Further) -> dict[str, Any]:
     """The keys of rulings.md 39 that are present and not empty, as JSON values."""
     detail: dict[str, Any] = {}
+    given = further.model_fields_set
     for key in DETAIL_KEYS:
+        if key not in given:
+            continue
         value = getattr(further, key)
         if isinstance(value, BaseModel):
             value = value.model_dump(exclude_unset=True)
