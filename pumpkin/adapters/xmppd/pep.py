@@ -93,11 +93,15 @@ class Pep:
         """A session said which nodes it wants to hear of: it gets their last items (XEP-0163 section 4.3.4)."""
         contacts = [i.contact for i in (await self._rosters.of(session.bare)).values() if i.hears][:200]
         for owner in (session.bare, *contacts):
-            for node in sorted(session.notify)[:10]:
-                settings, items = await self._read(owner, node)
-                if items and settings is not None and await self._may_read(session.bare, owner, settings):
-                    event = f"<items node={quoted(node)}>{_item(*items[-1])}</items>"
-                    session.deliver(_event(owner, session.jid, event))
+            await self.show(owner, session)
+
+    async def show(self, owner: str, session: Session) -> None:
+        """The last items of one owner, of the nodes the session wants to hear of."""
+        for node in sorted(session.notify)[:10]:
+            settings, items = await self._read(owner, node)
+            if items and settings is not None and await self._may_read(session.bare, owner, settings):
+                event = f"<items node={quoted(node)}>{_item(*items[-1])}</items>"
+                session.deliver(_event(owner, session.jid, event))
 
     async def _items(self, session: Session, asked: Stanza, wanted: ET.Element, owner: str, node: str) -> Stanza:
         settings, items = await self._read(owner, node)

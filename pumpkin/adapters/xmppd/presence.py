@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from pumpkin.adapters.xmppd.addresses import Address
 from pumpkin.adapters.xmppd.faults import StanzaFault
@@ -27,13 +27,15 @@ class Presences:
         rosters: Rosters,
         offline: Offline,
         sessions: Callable[[str], Iterable[Session]],
-        exists: Callable[[str], object],
+        exists: Callable[[str], Awaitable[bool]],
     ) -> None:
         self._domain, self._rosters, self._offline = domain, rosters, offline
         self._sessions = sessions
         self._exists = exists
         self.appeared: Callable[[Session], None] = lambda _: None
         """Called after a session's presence changed (PEP looks at its capabilities)."""
+        self.published: Callable[[str, Session], Awaitable[None]] = _nothing
+        """Called when a session may see what an owner published (PEP)."""
 
     async def take(self, session: Session, stanza: Stanza, to: Address | None) -> None:
         """One presence stanza of `session`, its `from` already stamped."""
@@ -185,9 +187,7 @@ class Presences:
             await self._rosters.save(user, known)
         await self._inbound(contact, user, kind, stanza)
         if kind == "subscribed":
-            for target in list(self._sessions(contact)):
-                if target.presence is not None:
-                    self._show(user, target)
+            await self._approved(user, contact)
 
     async def _inbound(self, owner: str, sender: str, kind: str, stanza: Stanza) -> None:
         """The receiver's half (RFC 6121 appendix A.3)."""
@@ -224,8 +224,7 @@ class Presences:
             self._vanish(owner, sender)
 
     async def _asked(self, owner: str, sender: str, stanza: Stanza) -> None:
-        exists = self._exists(owner.partition("@")[0])
-        if not (await exists if hasattr(exists, "__await__") else exists):
+        if not await self._exists(owner.partition("@")[0]):
             await self._answer(sender, owner, "unsubscribed")
             return
         item = await self._rosters.item(owner, sender)
@@ -244,9 +243,14 @@ class Presences:
         head = {"type": kind, "from": sender, "to": owner}
         await self._inbound(owner, sender, kind, Stanza("presence", CLIENT, head))
         if kind == "subscribed":
-            for target in list(self._sessions(owner)):
-                if target.presence is not None:
-                    self._show(sender, target)
+            await self._approved(sender, owner)
+
+    async def _approved(self, user: str, contact: str) -> None:
+        """The contact may know from now on: it sees who of the user is there, and what the user published."""
+        for target in list(self._sessions(contact)):
+            if target.presence is not None:
+                self._show(user, target)
+                await self.published(user, target)
 
     def _tell(self, owner: str, stanza: Stanza) -> None:
         for target in list(self._sessions(owner)):
@@ -260,3 +264,7 @@ class Presences:
                 head = {"type": "unavailable", "from": own.jid, "to": contact}
                 for target in self._targets(contact):
                     target.deliver(Stanza("presence", CLIENT, head))
+
+
+async def _nothing(owner: str, session: Session) -> None:
+    return

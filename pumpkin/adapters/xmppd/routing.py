@@ -32,6 +32,7 @@ class Router:
         self.presences = Presences(domain, self.rosters, self.offline, self.sessions, self.exists)
         self.pep = Pep(store, self.rosters, self.sessions, limits)
         self.presences.appeared = Capabilities(domain, self.pep).appeared
+        self.presences.published = self.pep.show
         self._queries = queries
         queries.serve(self)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 from pathlib import Path
 
@@ -155,7 +156,8 @@ class XmppServer:
         except OSError as error:
             await self.stop()
             raise StartError(
-                f"The XMPP server cannot listen on {self._host} port {port}: {error.strerror}; choose another port."
+                f"The XMPP server cannot listen on {self._host} port {port}: "
+                f"{os.strerror(error.errno) if error.errno else error}; choose another port."
             ) from error
         self._listeners.append(server)
         return server

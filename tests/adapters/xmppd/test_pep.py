@@ -138,3 +138,19 @@ async def test_a_session_that_did_not_ask_hears_nothing(
     quiet.text = ""
     await quiet.ping()
     assert "event" not in quiet.text
+
+
+async def test_an_approved_contact_learns_what_was_published_before(server: XmppServer, slix: Slix) -> None:
+    alice, bob = await slix("alice", plugins=PLUGINS), await slix("bob", plugins=PLUGINS)
+    heard: asyncio.Queue[Any] = asyncio.Queue()
+    bob.add_event_handler("pubsub_publish", heard.put_nowait)
+    bob.plugin["xep_0163"].add_interest(DEVICES)
+    await bob.plugin["xep_0115"].update_caps()
+    await alice.plugin["xep_0060"].publish(alice.boundjid.bare, DEVICES, id="current", payload=devices(1, 2, 3))
+    for client in (alice, bob):
+        client.send_presence()
+        await client.get_roster()
+    bob.send_presence_subscription("alice@localhost")
+    event = await asyncio.wait_for(heard.get(), 10)
+    assert event["from"] == "alice@localhost"
+    assert [len(i["payload"]) for i in event["pubsub_event"]["items"]] == [3]
