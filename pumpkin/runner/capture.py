@@ -42,7 +42,7 @@ class Capture:
                 packet, origin = self._socket.recvfrom(SNAP)
             except OSError:
                 return
-            if origin[2] == _OUTGOING:  # on loopback each comes twice
+            if origin[2] != _OUTGOING:  # on loopback each comes twice where both ways are listened to
                 self.take(packet, time.time())
 
     def take(self, packet: bytes, when: float) -> None:

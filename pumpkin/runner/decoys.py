@@ -32,7 +32,7 @@ class Decoys:
         npm, token = "npm_" + _random(36), "ghp_" + _random(36)
         database = _random(24)
         self._secrets = {
-            "ssh key": key[120:184],
+            "ssh key": key[140:204],
             "aws access key id": aws_id,
             "aws secret key": aws_secret,
             "npm token": npm,

@@ -1,4 +1,4 @@
-"""Frames on standard input and output: a line of JSON, and after it as many bytes as its `size` says.
+"""Frames on standard input and output: a line of JSON, and after it as many bytes as its `_size` says.
 
 The same form both ways. In: `job`, `file`, `answer` (a registry's), `beat`, `end`. Out: `ready`, `phase`, `event`,
 `ask` (a registry), `blob`, `done`. What leaves is bounded: a line to 1 MB, everything to 64 MB; what is over is
@@ -39,7 +39,7 @@ class Source:
             header = json.loads(line)
         except ValueError as error:
             raise Broken("a header that is not JSON") from error
-        size = header.get("size", 0) if isinstance(header, dict) else -1
+        size = header.get("_size", 0) if isinstance(header, dict) else -1
         if not isinstance(size, int) or not 0 <= size <= FRAME_LIMIT:
             raise Broken("a header without a possible size")
         body = self._raw.read(size) if size else b""
@@ -62,7 +62,7 @@ class Sink:
         """Write one frame; False when it was dropped because the run has said too much already."""
         header["type"] = kind
         if body:
-            header["size"] = len(body)
+            header["_size"] = len(body)
         line = json.dumps(header, ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n"
         size = len(line) + len(body)
         with self._lock:

@@ -34,7 +34,7 @@ class Link:
         """Write one frame, waiting while the other side is slow."""
         header["type"] = kind
         if body:
-            header["size"] = len(body)
+            header["_size"] = len(body)
         line = json.dumps(header, separators=(",", ":")).encode() + b"\n"
         async with self._writing, translated("writing to the sandbox", missing=SandboxLost):
             try:
@@ -51,7 +51,7 @@ class Link:
             return None
         try:
             header = json.loads(line)
-            size = int(header.get("size", 0))
+            size = int(header.get("_size", 0))
             str(header["type"])
         except (ValueError, TypeError, AttributeError, KeyError) as error:
             raise SandboxLost("the sandbox wrote what is no frame") from error

@@ -57,6 +57,8 @@ def configuration(image: str, instance: str, bounds: Bounds, runtime: str = "") 
     folder = f"rw,exec,nosuid,nodev,size={bounds.folder}"
     host: dict[str, Any] = {
         "NetworkMode": "none",
+        "Dns": ["198.18.0.2"],  # or the host's own would stand in resolv.conf
+        "DnsSearch": ["."],
         "ReadonlyRootfs": True,
         "AutoRemove": True,
         "Memory": bounds.memory,
