@@ -1,0 +1,139 @@
+"""What both languages' data flow is made of: values that carry tags, and events where such a value acts.
+
+A tag says where a value came from. `LITERAL` is a long constant: with `DECODE` or `CHARS` it is code that was hidden
+in the source. Tags only ever add up, so an analysis that is unsure says more, not less.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+
+HINT_LIMIT = 4096
+UNKNOWN = "\ufffc"
+"""Stands in a hint for a part of the text that is not known."""
+
+
+class Tag(StrEnum):
+    """Where a value came from."""
+
+    NET = "network"
+    DECODE = "decoding"
+    CHARS = "character arithmetic"
+    LITERAL = "a long literal"
+    ENV = "an environment variable"
+    ENV_ALL = "the whole environment"
+    ENV_SECRET = "a secret in the environment"  # noqa: S105 - a sentence, not a password
+    SECRET = "secret files"  # noqa: S105
+    HOST_NAME = "host name"
+    HOST_USER = "user name"
+    HOST_ID = "hardware or network address"
+    HOST_INFO = "system description"
+    FOLDER = "working folder"
+    SCREEN = "screen"
+    KEYS = "keyboard"
+    CLIPBOARD = "clipboard"
+    AUDIO = "microphone or camera"
+    PIXELS = "pixels of a picture"
+    COMMAND = "output of a command"
+    FILE = "a file"
+    DROPPED = "a file just written"
+    PICKLE = "a pickle"
+
+
+HOST = frozenset({Tag.HOST_NAME, Tag.HOST_USER, Tag.HOST_ID})
+SPYING = frozenset({Tag.SCREEN, Tag.KEYS, Tag.CLIPBOARD, Tag.AUDIO})
+NOTHING: frozenset[Tag] = frozenset()
+
+
+class Sink(StrEnum):
+    """What is done with a value."""
+
+    EXEC = "exec"
+    SPAWN = "spawn"
+    SEND = "send"
+    CONNECT = "connect"
+    WRITE = "write"
+    UNPICKLE = "unpickle"
+    NATIVE = "native"
+    REDIRECT = "redirect"
+    REGISTRY = "registry"
+    DELETE = "delete"
+    SCHEDULE = "schedule"
+    HIDE = "hide"
+    READ_SECRET = "read-secret"  # noqa: S105
+
+
+class Reach(IntEnum):
+    """When the code runs: beside the package (tests), when someone calls it, on import, on installation."""
+
+    ASIDE = 0
+    CALLED = 1
+    IMPORT = 2
+    INSTALL = 3
+
+    @property
+    def words(self) -> str:
+        return ("in tests or examples", "when called", "on import", "on installation")[self]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A value reaching a sink. `tags` are the payload's, `text` what is known of the command, address or path."""
+
+    sink: Sink
+    name: str
+    tags: frozenset[Tag]
+    text: str
+    file: str
+    line: int
+    reach: Reach
+    scope: str = ""
+    hidden: int = 0
+    detail: frozenset[str] = field(default_factory=frozenset)
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """An abstract value: its tags, its constant when it is known, an approximate text, what it names, its parts."""
+
+    tags: frozenset[Tag] = NOTHING
+    const: str | bytes | int | None = None
+    hint: str = ""
+    name: str = ""
+    items: tuple[Value, ...] | None = None
+
+    @property
+    def text(self) -> str:
+        """What is known of it as text, unknown parts as UNKNOWN; a list as a command line."""
+        if isinstance(self.const, str):
+            return self.const
+        if isinstance(self.const, bytes):
+            return self.const.decode("utf-8", "replace")
+        if self.const is not None:
+            return str(self.const)
+        if self.hint:
+            return self.hint
+        if self.items is not None:
+            return " ".join(item.text or UNKNOWN for item in self.items[:64])
+        return ""
+
+    def with_tags(self, *tags: Tag) -> Value:
+        return Value(self.tags | frozenset(tags), self.const, self.hint, self.name, self.items)
+
+
+EMPTY = Value()
+
+
+def union(*values: Value) -> frozenset[Tag]:
+    """All tags of the values and of what they hold."""
+    return frozenset().union(*(value.tags for value in values))
+
+
+def merged(one: Value, other: Value) -> Value:
+    """A value that may be either: the tags of both, the rest where they agree, else the later one's."""
+    if one == other:
+        return one
+    const = one.const if one.const == other.const else None
+    hint = (other.text or one.text)[:HINT_LIMIT]
+    return Value(one.tags | other.tags, const, hint, other.name or one.name, other.items or one.items)

@@ -1,0 +1,250 @@
+"""Events of data flow to findings: what reached which sink, and when that code runs.
+
+The same judge serves both languages. What runs on installation or import weighs most; what waits to be called weighs
+one step less, because a library may do on request what it must not do unasked; tests and examples weigh two less.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+
+from pumpkin.analysis.flow import HOST, SPYING, Event, Reach, Sink, Tag
+from pumpkin.analysis.places import (
+    AUTOSTART,
+    DROP_POINTS,
+    LOCAL_ADDRESS,
+    RAW_ADDRESS,
+    RUNNABLE,
+    SECRETS,
+    TEMPORARY,
+    attack,
+)
+from pumpkin.analysis.python.knowledge import BUILD_TOOLS
+from pumpkin.model.findings import Finding, Group, Level, quoted
+
+TOOL = "static"
+_ORDER = list(Level)
+_EAGER = Reach.IMPORT
+_HIDING = frozenset({Tag.DECODE, Tag.CHARS})
+_DOWNLOADERS = re.compile(r"https?://|ftp://")
+_SHELL = re.compile(r"(?:^|[\s/\\])(?:ba|z|da)?sh\b|cmd\.exe|powershell", re.IGNORECASE)
+
+Rule = tuple[str, Level, str, str]
+
+
+def judge(events: Iterable[Event]) -> list[Finding]:
+    """One finding for what each event means, and for events that only mean something together."""
+    listed = list(events)
+    findings = [_finding(event, rule) for event in listed for rule in _RULES[event.sink](event)]
+    return [*findings, *_together(listed)]
+
+
+def _finding(event: Event, rule: Rule) -> Finding:
+    name, level, tactic, reason = rule
+    if event.reach is Reach.ASIDE:
+        level = lowered(level, 2)
+    quote = quoted(f"{event.name}({event.text})" if event.text else event.name)
+    return Finding(
+        TOOL, name, level, Group.FLOW, f"{reason}, {event.reach.words}", tactic, event.file, event.line, quote
+    )
+
+
+def lowered(level: Level, steps: int) -> Level:
+    """`level` less `steps`, never below info."""
+    return _ORDER[max(_ORDER.index(level) - steps, _ORDER.index(Level.INFO))]
+
+
+def _by_reach(event: Event, eager: Level, steps: int = 1) -> Level:
+    return eager if event.reach >= _EAGER else lowered(eager, steps)
+
+
+def _exec(event: Event) -> list[Rule]:
+    tags = event.tags
+    if Tag.NET in tags:
+        return [("flow-remote-code", _by_reach(event, Level.CRITICAL), "T1105", "runs code it got from the network")]
+    if Tag.PIXELS in tags:
+        return [("flow-picture-code", _by_reach(event, Level.CRITICAL), "T1027.003", "runs code hidden in a picture")]
+    if Tag.LITERAL in tags and tags & _HIDING:
+        return [
+            ("flow-hidden-code", _by_reach(event, Level.CRITICAL), "T1027.010", "runs code hidden in a long literal")
+        ]
+    if Tag.COMMAND in tags or Tag.CLIPBOARD in tags:
+        return [("flow-outside-code", _by_reach(event, Level.HIGH), "T1059", "runs the output of a command as code")]
+    if tags & {Tag.ENV, Tag.ENV_SECRET}:
+        return [
+            ("flow-environment-code", _by_reach(event, Level.MEDIUM), "T1059", "runs an environment variable as code")
+        ]
+    if tags & _HIDING and event.reach >= _EAGER:
+        return [("flow-decoded-code", Level.MEDIUM, "T1140", "runs decoded text as code")]
+    return []
+
+
+def _spawn(event: Event) -> list[Rule]:
+    tags, found = event.tags, []
+    known = attack(event.text)
+    if known is not None:
+        found.append((f"flow-{known.rule}", _by_reach(event, known.level), known.tactic, f"a command {known.reason}"))
+    if Tag.DROPPED in tags:
+        found.append(
+            ("flow-dropper", _by_reach(event, Level.CRITICAL), "T1105", "runs a file it just fetched or unpacked")
+        )
+    elif Tag.LITERAL in tags and tags & _HIDING and Tag.NET not in tags:
+        level = _by_reach(event, Level.CRITICAL)
+        found.append(("flow-hidden-command", level, "T1027.010", "runs a command hidden in a literal"))
+    elif Tag.NET in tags:
+        level = _by_reach(event, Level.HIGH, 2)
+        found.append(("flow-remote-command", level, "T1059", "runs a command made of what the network answered"))
+    if not found and event.reach >= _EAGER:
+        plain = BUILD_TOOLS.match(event.text) is not None or not event.text.strip("\ufffc \t")
+        level = Level.INFO if plain else Level.MEDIUM if _SHELL.search(event.text) else Level.LOW
+        found.append(("flow-spawn", level, "T1059", "starts a program"))
+    if "hidden window" in event.detail:
+        found.append(
+            ("flow-hidden-window", _by_reach(event, Level.MEDIUM), "T1564.003", "starts a program without a window")
+        )
+    return found
+
+
+def _send(event: Event) -> list[Rule]:
+    tags, text = event.tags, event.text
+    drop = DROP_POINTS.search(text) is not None
+    raw = RAW_ADDRESS.search(text) is not None and LOCAL_ADDRESS.search(text) is None
+    found: list[Rule] = []
+    if Tag.SECRET in tags:
+        found.append(("flow-secret-leak", _sent(event, Level.CRITICAL, drop), "T1552.001", "sends secret files away"))
+    if Tag.ENV_ALL in tags:
+        found.append(
+            ("flow-environment-leak", _sent(event, Level.CRITICAL, drop), "T1082", "sends the environment away")
+        )
+    if tags & SPYING:
+        what = ", ".join(sorted(tags & SPYING))
+        found.append(("flow-spying", _sent(event, Level.CRITICAL, drop), "T1113", f"sends what it saw of {what} away"))
+    if Tag.COMMAND in tags and event.name.endswith(("send", "sendall", "sendto", "post", "urlopen", "request", "get")):
+        level = _sent(event, Level.CRITICAL if drop or raw or Tag.NET in tags else Level.HIGH, drop)
+        found.append(("flow-command-leak", level, "T1041", "sends the output of commands away"))
+    if Tag.ENV_SECRET in tags and (event.reach >= _EAGER or drop):
+        level = Level.CRITICAL if drop else Level.HIGH
+        found.append(("flow-token-leak", level, "T1552.007", "sends a secret of the environment away"))
+    hosts = tags & HOST
+    if hosts and (event.reach >= _EAGER or drop):
+        strong = len(hosts) > 1 or drop or event.reach is Reach.INSTALL or Tag.FOLDER in tags
+        level = Level.CRITICAL if strong and (drop or event.reach >= _EAGER) else Level.HIGH
+        found.append(("flow-host-leak", level, "T1082", f"sends {', '.join(sorted(hosts))} away"))
+    if not found and event.reach >= _EAGER and event.name.rpartition(".")[2] not in ("getaddrinfo", "gethostbyname"):
+        level = Level.HIGH if drop or raw else Level.MEDIUM if event.reach is Reach.INSTALL else Level.LOW
+        if LOCAL_ADDRESS.search(text):
+            level = Level.INFO
+        found.append(("flow-network", level, "T1071.001", "talks to the network"))
+    elif not found and drop:
+        found.append(("flow-drop-point", Level.MEDIUM, "T1567", "talks to a hand-over point used by thieves"))
+    return found
+
+
+def _sent(event: Event, eager: Level, drop: bool) -> Level:
+    """Data leaving: grave on import, one step less when called, unless it goes to a drop point."""
+    if event.reach >= _EAGER or (drop and event.reach is Reach.CALLED):
+        return eager
+    known = _DOWNLOADERS.search(event.text) is not None
+    return lowered(eager, 1 if known else 2)
+
+
+def _write(event: Event) -> list[Rule]:
+    path, tags = event.text, event.tags
+    content = " ".join(event.detail)
+    found: list[Rule] = []
+    if AUTOSTART.search(path):
+        level = _by_reach(event, Level.CRITICAL, 2)
+        found.append(("flow-autostart", level, "T1547", "writes where programs start by themselves"))
+    elif RUNNABLE.search(path) and tags & {Tag.NET, Tag.DECODE}:
+        level = Level.HIGH if event.reach >= _EAGER else Level.LOW
+        found.append(("flow-drop", level, "T1105", "writes a fetched or unpacked program"))
+    elif TEMPORARY.search(path) and tags & {Tag.NET, Tag.DECODE} and event.reach >= _EAGER:
+        found.append(("flow-drop", Level.MEDIUM, "T1105", "writes fetched or unpacked data to a temporary place"))
+    if (known := attack(content)) is not None and known.level is Level.CRITICAL:
+        found.append(
+            (
+                f"flow-writes-{known.rule}",
+                _by_reach(event, Level.HIGH),
+                known.tactic,
+                f"writes a script that {known.reason}",
+            )
+        )
+    if Tag.SECRET in tags and not SECRETS.search(path) and event.reach >= _EAGER:
+        found.append(("flow-secret-copy", Level.MEDIUM, "T1074", "copies secret files"))
+    return found
+
+
+def _unpickle(event: Event) -> list[Rule]:
+    if Tag.NET in event.tags:
+        level = _by_reach(event, Level.HIGH, 2)
+        return [("flow-remote-pickle", level, "T1105", "unpickles what the network answered (pickles can run code)")]
+    if Tag.LITERAL in event.tags and event.tags & _HIDING and event.reach >= _EAGER:
+        return [("flow-hidden-pickle", Level.HIGH, "T1027.010", "loads objects or code hidden in a long literal")]
+    return []
+
+
+def _native(event: Event) -> list[Rule]:
+    if event.tags & {Tag.NET, Tag.DECODE, Tag.LITERAL, Tag.CHARS}:
+        level = _by_reach(event, Level.CRITICAL)
+        return [("flow-shellcode", level, "T1055", "puts machine code into memory and runs it")]
+    return [("flow-native", _by_reach(event, Level.MEDIUM), "T1055", "calls what is used to run code from memory")]
+
+
+def _registry(event: Event) -> list[Rule]:
+    return [("flow-autostart", _by_reach(event, Level.CRITICAL, 2), "T1547.001", "sets itself to start with Windows")]
+
+
+def _connect(event: Event) -> list[Rule]:
+    raw = RAW_ADDRESS.search(event.text.strip()) is not None and LOCAL_ADDRESS.search(event.text) is None
+    if event.reach >= _EAGER:
+        level = Level.HIGH if raw else Level.MEDIUM
+        return [("flow-connect", level, "T1095", "opens a connection")]
+    return []
+
+
+def _delete(event: Event) -> list[Rule]:
+    if event.reach >= _EAGER and event.text.strip() in ("~", "/", "$HOME", "~/", "/*"):
+        return [("flow-wipe", Level.CRITICAL, "T1485", "deletes the user's files")]
+    return []
+
+
+def _hide(event: Event) -> list[Rule]:
+    return [("flow-keylogger", _by_reach(event, Level.HIGH, 2), "T1056.001", "listens to the keyboard")]
+
+
+def _silent(_event: Event) -> list[Rule]:
+    return []
+
+
+_RULES: dict[Sink, Callable[[Event], list[Rule]]] = {
+    Sink.EXEC: _exec,
+    Sink.SPAWN: _spawn,
+    Sink.SEND: _send,
+    Sink.CONNECT: _connect,
+    Sink.WRITE: _write,
+    Sink.UNPICKLE: _unpickle,
+    Sink.NATIVE: _native,
+    Sink.REDIRECT: _silent,
+    Sink.REGISTRY: _registry,
+    Sink.DELETE: _delete,
+    Sink.SCHEDULE: _silent,
+    Sink.HIDE: _hide,
+    Sink.READ_SECRET: _silent,
+}
+
+
+def _together(events: list[Event]) -> list[Finding]:
+    """Events that are a reverse shell, or a drop and its start, only beside one another."""
+    scopes: dict[tuple[str, str], dict[Sink, Event]] = defaultdict(dict)
+    for event in events:
+        scopes[event.file, event.scope].setdefault(event.sink, event)
+    findings = []
+    for acts in scopes.values():
+        if {Sink.REDIRECT, Sink.CONNECT, Sink.SPAWN} <= acts.keys():
+            event = acts[Sink.REDIRECT]
+            level = Level.CRITICAL if event.reach >= Reach.CALLED else Level.MEDIUM
+            rule = ("flow-reverse-shell", level, "T1059", "connects out and hands its input and output to a shell")
+            findings.append(_finding(event, rule))
+    return findings

@@ -1,0 +1,130 @@
+"""What a path, an address or a command line means: places of secrets, of autostart, of hand-over; commands of attack.
+
+All three are patterns over text that may have unknown parts (`flow.UNKNOWN`). They are shared by the languages and by
+install scripts, and say nothing by themselves: the judge weighs them by what reaches them and when.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from pumpkin.model.findings import Level
+
+_I = re.IGNORECASE
+
+SECRETS = re.compile(
+    r"""(?:^|[/\\])\.ssh[/\\](?:id_|identity|\*|$)|\bid_(?:rsa|ed25519|ecdsa|dsa)\b(?!\.pub)|\.aws[/\\](?:credentials|config)
+    |\.(?:npmrc|pypirc|netrc|pgpass|git-credentials|dockercfg|boto|s3cfg)\b|\.docker[/\\]config\.json|\.kube[/\\]config
+    |gcloud[/\\](?:credentials|application_default)|\.azure[/\\]|\.gnupg\b|/etc/shadow|(?:^|[/\\])NTUSER\.DAT
+    |\.(?:bash|zsh|python|node_repl|mysql|psql)_history|User\ Data[/\\]|Login\ Data|Local\ State|(?:^|[/\\])Web\ Data$
+    |cookies\.sqlite|(?:^|[/\\])Cookies$|logins\.json|key[34]\.db|\.mozilla[/\\]firefox|Firefox[/\\]Profiles
+    |leveldb|Local\ Storage|discord(?:canary|ptb)?[/\\]|Telegram\ Desktop|tdata\b|\.electrum|Exodus[/\\]|wallet\.dat
+    |\.(?:bitcoin|ethereum|monero|atomic)\b|MetaMask|solana[/\\]id\.json|keychain|\.config[/\\](?:gh|hub)\b
+    |kubernetes\.io/serviceaccount|\.terraform\.d|vault-token|\.cargo[/\\]credentials|\.gem[/\\]credentials""",
+    _I | re.VERBOSE,
+)
+ENV_SECRETS = re.compile(
+    r"^\$?(?:AWS_|AZURE_|GITHUB_TOKEN|GH_TOKEN|GITLAB_|NPM_TOKEN|NODE_AUTH|PYPI_|TWINE_|CI_JOB_TOKEN|DOCKER_(?:PASS|AUTH)"
+    r"|SSH_|OPENAI_|ANTHROPIC_|SLACK_|STRIPE_|VAULT_|KUBECONFIG|.*(?:SECRET|PASSWORD|PASSWD|PRIVATE_KEY|API_?KEY|_TOKEN)$)",
+    _I,
+)
+AUTOSTART = re.compile(
+    r"""\.(?:bashrc|bash_profile|bash_login|profile|zshrc|zprofile|zshenv)$|\.config[/\\](?:autostart|systemd|fish)
+    |(?:^|[/\\])(?:etc|var/spool)/cron|crontab|/etc/(?:systemd|init\.d|rc\.local|profile|ld\.so\.preload)|LaunchAgents
+    |LaunchDaemons|Start\ Menu[/\\]+Programs[/\\]+Startup|[/\\]Startup[/\\]|CurrentVersion[/\\]+Run|Winlogon
+    |authorized_keys|sitecustomize\.py|usercustomize\.py|site-packages[/\\].*\.pth$|\.git[/\\]hooks|/etc/hosts$
+    |System32[/\\]drivers[/\\]etc[/\\]hosts|Schedule[/\\]TaskCache|\.vscode[/\\]tasks\.json""",
+    _I | re.VERBOSE,
+)
+TEMPORARY = re.compile(
+    r"^(?:/tmp|/var/tmp|/dev/shm)\b|\$(?:TEMP|TMP|APPDATA|LOCALAPPDATA|PUBLIC)|%(?:temp|appdata)%", _I
+)
+RUNNABLE = re.compile(r"\.(?:exe|dll|scr|com|bat|cmd|ps1|vbs|hta|msi|jar|sh|bash|bin|elf|pyw?|js|so|dylib|node)$", _I)
+DROP_POINTS = re.compile(
+    r"""discord(?:app)?\.com/api/(?:v\d+/)?webhooks|api\.telegram\.org/bot|hooks\.slack\.com/services|webhook\.site
+    |pipedream\.net|requestbin|requestcatcher|hookb\.in|beeceptor\.com|mockbin|burpcollaborator|oastify\.com|interact\.sh
+    |oast\.(?:fun|live|me|online|pro|site)|dnslog|ceye\.io|canarytokens|ngrok(?:-free)?\.(?:io|app|dev)|serveo\.net
+    |trycloudflare\.com|localhost\.run|loca\.lt|transfer\.sh|file\.io|gofile\.io|anonfiles|bashupload|termbin|0x0\.st
+    |pastebin\.com/(?:raw|api)|paste\.ee|hastebin|rentry\.co|ghostbin|controlc\.com|dpaste|grabify|iplogger|api\.ipify
+    |\.onion\b|\.duckdns\.org|no-ip\.|ddns\.net|\.hopto\.org|workers\.dev|replit\.(?:co|dev)|glitch\.me|repl\.co""",
+    _I | re.VERBOSE,
+)
+RAW_ADDRESS = re.compile(
+    r"(?:https?|wss?|ftp|tcp)://(?:\d{1,3}\.){3}\d{1,3}(?![\d.])|^(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?$"
+)
+LOCAL_ADDRESS = re.compile(
+    r"(?:^|//)(?:127\.|0\.0\.0\.0|10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|169\.254\.)|localhost"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """A command line that means harm: its name, how grave, why, and the ATT&CK technique."""
+
+    rule: str
+    level: Level
+    reason: str
+    tactic: str
+    pattern: re.Pattern[str]
+
+
+def _attack(rule: str, level: Level, tactic: str, reason: str, pattern: str) -> Attack:
+    return Attack(rule, level, reason, tactic, re.compile(pattern, _I | re.DOTALL))
+
+
+_C, _H, _M = Level.CRITICAL, Level.HIGH, Level.MEDIUM
+_G = r"[^\n]{0,300}?"
+_SHELL = r"(?:/\S{0,40}/)?(?:ba|z|da|k|a)?sh\b"
+
+ATTACKS: tuple[Attack, ...] = (
+    _attack("reverse-shell", _C, "T1059.004", "opens a reverse shell",
+            rf"/dev/(?:tcp|udp)/|\bn(?:c|cat|etcat)\b{_G}\s-\w*[ec]\w*\s+\S*(?:sh|cmd)|mkfifo{_G}\|\s*\bnc\b|socat{_G}exec:"
+            rf"|\bbash\s+-i\b|fsockopen{_G}{_SHELL}|socket{_G}(?:dup2|subprocess){_G}{_SHELL}"),
+    _attack("download-and-run", _C, "T1105", "downloads something and runs it",
+            rf"\b(?:curl|wget|fetch)\b{_G}\|\s*(?:sudo\s+)?(?:\S{{0,40}}/)?(?:{_SHELL}|python\d?|perl|ruby|node|php)"
+            rf"|\b(?:curl|wget)\b{_G}(?:&&|;|\|\|)\s*(?:chmod|sudo|{_SHELL}|python\d?\s|node\s|\./|start\s|nohup)"
+            rf"|(?:{_SHELL}|eval|python\d?)\s+(?:-c\s+)?[\"'<]?\s*[<$]\(\s*(?:curl|wget)|eval\s+[\"`$(]+\s*(?:curl|wget)"),
+    _attack("powershell-download", _C, "T1059.001", "PowerShell downloads code and runs it",
+            r"(?:iex|invoke-expression|start-process|&&|;).{0,200}(?:downloadstring|downloadfile|invoke-webrequest|\biwr\b)"
+            r"|(?:downloadstring|downloadfile|invoke-webrequest|\biwr\b|\birm\b).{0,300}(?:iex\b|invoke-expression|start|;|\|)"),
+    _attack("powershell-hidden", _C, "T1027.010", "PowerShell runs an encoded or hidden command",
+            rf"powershell{_G}\s-(?:e|en|enc|enco\w*|ec)\s+[A-Za-z0-9+/=\ufffc]{{1}}|powershell{_G}frombase64string"
+            rf"|powershell{_G}-w\w*\s+hid\w*"),
+    _attack("decoded-shell", _C, "T1140", "decodes text and hands it to a shell",
+            rf"base64\s+(?:-d|-D|--decode)\b{_G}\|\s*(?:{_SHELL}|python|perl)|xxd\s+-r{_G}\|\s*{_SHELL}"
+            rf"|echo\s+[A-Za-z0-9+/=]{{24,}}\s*\|\s*base64"),
+    _attack("windows-downloader", _C, "T1218", "a Windows system tool downloads or runs remote code",
+            rf"certutil{_G}-urlcache|bitsadmin{_G}/transfer|mshta\S*\s+[\"']?(?:https?:|javascript:|vbscript:)"
+            rf"|regsvr32{_G}/i:http|rundll32{_G}javascript:|msiexec{_G}/i\s*http|cmstp{_G}/s"),
+    _attack("leak-by-command", _C, "T1041", "sends secrets, the environment or host data away by a command",
+            rf"(?:\b(?:env|printenv|whoami|hostname|uname|id|ifconfig)\b|/etc/passwd|\.ssh/|\.aws/|\.npmrc){_G}\|{_G}"
+            rf"\b(?:curl|wget|nc)\b|\b(?:curl|wget)\b{_G}(?:\$\(|`)\s*(?:whoami|hostname|id|env|printenv|cat|uname|pwd|base64)"
+            rf"|\b(?:curl|wget|nc)\b{_G}(?:\$(?:USER|HOSTNAME|HOME|AWS_\w+|NPM_TOKEN|GITHUB_TOKEN)\b)"
+            rf"|\bcurl\b{_G}(?:-d|-F|-T|--data\S*|--upload-file|--form)\s*\S{{0,40}}@{_G}(?:\.ssh|\.aws|\.npmrc|passwd|\.env\b)"
+            rf"|(?:nslookup|dig|ping|host)\b{_G}(?:\$\(|`)\s*(?:whoami|hostname|id|env)"),
+    _attack("autostart-command", _H, "T1053", "sets itself to start again by a command",
+            rf"schtasks{_G}/create|\breg\b{_G}add{_G}\\Run|crontab\s+-(?!l)|\|\s*crontab|>>\s*\S*(?:bashrc|profile|zshrc)"
+            rf"|launchctl\s+(?:load|bootstrap)|systemctl\s+(?:--user\s+)?enable|New-ScheduledTask|sc\s+create\s"),
+    _attack("defence-off", _H, "T1562.001", "switches protection off",
+            rf"Set-MpPreference{_G}-Disable|Add-MpPreference{_G}-Exclusion|netsh{_G}(?:advfirewall|firewall){_G}(?:off|disable)"
+            rf"|vssadmin{_G}delete\s+shadows|wevtutil\s+cl\b|setenforce\s+0|ufw\s+disable|bcdedit{_G}recoveryenabled"
+            rf"|taskkill{_G}(?:msmpeng|defender|avast|avp|chrome|discord|wireshark)"),
+    _attack("wipe", _C, "T1485", "destroys files of the user",
+            r"rm\s+-\w*r\w*\s+(?:-\S+\s+)*(?:--no-preserve-root\s+)?[\"']?(?:/|~/?|\$HOME/?|/\*)[\"']?(?:\s|$|;|&)"
+            r"|dd\s+if=/dev/(?:zero|urandom)\s+of=/dev/|mkfs\.\w+\s+/dev/|format\s+c:|del\s+/[sfq].{0,20}[a-z]:\\"),
+    _attack("miner", _C, "T1496", "mines crypto-currency",
+            r"stratum\+(?:tcp|ssl)://|\bxmrig\b|minerd\b|--donate-level|cryptonight|nicehash|\bminexmr\b|randomx"),
+    _attack("run-downloaded", _H, "T1105", "fetches a file by a command",
+            rf"\b(?:curl|wget)\b{_G}https?://{_G}(?:-o|-O|>|--output)"),
+    _attack("inline-code", _H, "T1059.006", "passes code to an interpreter on its command line",
+            rf"python\d?\S*\s+-c\s+{_G}(?:exec|eval|b64decode|urlopen|__import__|requests|socket)"
+            rf"|node\s+-e\s+{_G}(?:require|eval|Buffer|http|child_process)|perl\s+-e{_G}socket|ruby\s+-r?socket"),
+)  # fmt: skip
+
+
+def attack(command: str) -> Attack | None:
+    """The gravest attack the command line is known as; None for an ordinary one."""
+    text = command[:20_000]
+    found = [known for known in ATTACKS if known.pattern.search(text)]
+    return max(found, key=lambda known: known.level.rank, default=None)

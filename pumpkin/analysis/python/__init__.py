@@ -1,0 +1,20 @@
+"""Python data flow: the sources of one package in, findings out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pumpkin.analysis.judge import judge
+from pumpkin.analysis.python.package import read
+from pumpkin.model.findings import Finding, Group, Level, quoted
+
+
+def analyse(sources: Mapping[str, bytes]) -> tuple[list[Finding], list[str]]:
+    """Findings over all Python files together, and what was not followed."""
+    reading = read(sources)
+    broken = [
+        Finding("static", "python-broken", Level.LOW, Group.METADATA, "a Python file does not parse", file=path,
+                line=line, quote=quoted(reason))
+        for path, line, reason in reading.broken
+    ]  # fmt: skip
+    return [*judge(reading.events), *broken], reading.gaps

@@ -1,0 +1,69 @@
+"""Names being bound: by assignment, unpacking, loops and parameters."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+
+from pumpkin.analysis.flow import EMPTY, Value, merged, union
+from pumpkin.analysis.python.state import Frame
+
+
+def element_of(value: Value) -> Value:
+    """Any one element of an iterable."""
+    if value.items:
+        result = value.items[0]
+        for item in value.items[1:32]:
+            result = merged(result, item)
+        return Value(result.tags | value.tags, None if len(value.items) > 1 else result.const, result.text, result.name)
+    return Value(value.tags)
+
+
+def assign(
+    frame: Frame, target: ast.expr, value: Value, evaluate: Callable[[Frame, ast.AST], Value] | None = None
+) -> None:
+    """Bind the target; `self.x = v` is remembered for all objects of the class, a subscript taints its container."""
+    if isinstance(target, ast.Name):
+        frame.scope.bind(target.id, value)
+    elif isinstance(target, ast.Tuple | ast.List):
+        _unpack(frame, target, value)
+    elif isinstance(target, ast.Starred):
+        assign(frame, target.value, Value(value.tags))
+    elif isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
+        holder = frame.scope.find(target.value.id) or EMPTY
+        owner = holder.name.removesuffix("()")
+        if owner in frame.machine.classes:
+            key = f"{owner}.{target.attr}"
+            before = frame.machine.attributes.get(key)
+            frame.machine.attributes[key] = merged(before, value) if before else value
+        elif value.tags:
+            frame.scope.bind(target.value.id, holder.with_tags(*value.tags))
+    elif isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
+        holder = frame.scope.find(target.value.id) or EMPTY
+        if value.tags - holder.tags:
+            frame.scope.bind(target.value.id, holder.with_tags(*value.tags))
+
+
+def _unpack(frame: Frame, target: ast.Tuple | ast.List, value: Value) -> None:
+    items = value.items
+    for place, part in enumerate(target.elts):
+        if items is not None and len(items) == len(target.elts):
+            assign(frame, part, items[place])
+        else:
+            assign(frame, part, Value(union(value, *(items or ()))))
+
+
+def parameters(node: ast.arguments, arguments: list[Value], keywords: dict[str, Value]) -> dict[str, Value]:
+    """Each parameter's value by what was passed; what was not passed is EMPTY (defaults are bound by the caller)."""
+    names = [*node.posonlyargs, *node.args]
+    bound = {parameter.arg: EMPTY for parameter in (*names, *node.kwonlyargs)}
+    for parameter, value in zip(names, arguments, strict=False):
+        bound[parameter.arg] = value
+    rest = arguments[len(names) :]
+    if node.vararg:
+        bound[node.vararg.arg] = Value(union(*rest) if rest else frozenset(), items=tuple(rest))
+    extra = [value for name, value in keywords.items() if name not in bound]
+    bound |= {name: value for name, value in keywords.items() if name in bound}
+    if node.kwarg:
+        bound[node.kwarg.arg] = Value(union(*extra) if extra else frozenset())
+    return bound

@@ -1,0 +1,245 @@
+"""Statements walked with abstract values: each branch is taken, each loop once or twice, each function when called."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from pumpkin.analysis.flow import EMPTY, Reach, Value, merged
+from pumpkin.analysis.python import binding
+from pumpkin.analysis.python.calls import is_command, run_class
+from pumpkin.analysis.python.expressions import canonical, evaluate
+from pumpkin.analysis.python.state import DEPTH_LIMIT, VISIT_LIMIT, Frame, Function, Machine, Module, Scope
+
+
+def execute(frame: Frame, body: Iterable[ast.stmt]) -> None:
+    """Each statement in order; what a branch binds stays possible beside what was there."""
+    for node in body:
+        if not frame.machine.spend():
+            return
+        rule = _RULES.get(type(node))
+        if rule is not None:
+            rule(frame, node)
+        else:
+            for child in ast.iter_child_nodes(node):
+                if isinstance(child, ast.expr):
+                    evaluate(frame, child)
+
+
+def _branch(frame: Frame, *bodies: Iterable[ast.stmt]) -> None:
+    frame.scope.loose += 1
+    for body in bodies:
+        execute(frame, body)
+    frame.scope.loose -= 1
+
+
+def _expression(frame: Frame, node: ast.Expr) -> None:
+    value = evaluate(frame, node.value)
+    call = node.value
+    if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and value.tags and _fills(call.func.attr):
+        binding.assign(frame, ast.Subscript(call.func.value, ast.Constant(0), ast.Store()), Value(value.tags))
+
+
+def _fills(method: str) -> bool:
+    """Methods after which the object holds what it was given."""
+    return method in (
+        "append",
+        "extend",
+        "update",
+        "add",
+        "insert",
+        "attach",
+        "add_field",
+        "setdefault",
+        "put",
+        "set_payload",
+    )
+
+
+def _assign(frame: Frame, node: ast.Assign) -> None:
+    value = evaluate(frame, node.value)
+    for target in node.targets:
+        binding.assign(frame, target, value)
+
+
+def _annotated(frame: Frame, node: ast.AnnAssign) -> None:
+    if node.value is not None:
+        binding.assign(frame, node.target, evaluate(frame, node.value))
+
+
+def _augmented(frame: Frame, node: ast.AugAssign) -> None:
+    load = ast.Name(node.target.id, ast.Load()) if isinstance(node.target, ast.Name) else node.target
+    value = evaluate(frame, ast.copy_location(ast.BinOp(load, node.op, node.value), node))
+    binding.assign(frame, node.target, value)
+
+
+def _if(frame: Frame, node: ast.If) -> None:
+    evaluate(frame, node.test)
+    if _is_main_guard(node.test):
+        inner = Frame(frame.machine, frame.module, frame.scope, min(frame.reach, Reach.CALLED), frame.label,
+                      frame.depth, frame.hidden)  # fmt: skip
+        if frame.reach is Reach.INSTALL:
+            inner.reach = Reach.INSTALL
+        execute(inner, node.body)
+        execute(frame, node.orelse)
+        return
+    _branch(frame, node.body, node.orelse)
+
+
+def _is_main_guard(test: ast.expr) -> bool:
+    return isinstance(test, ast.Compare) and isinstance(test.left, ast.Name) and test.left.id == "__name__"
+
+
+def _for(frame: Frame, node: ast.For | ast.AsyncFor) -> None:
+    element = binding.element_of(evaluate(frame, node.iter))
+    binding.assign(frame, node.target, element)
+    _branch(frame, node.body, node.orelse)
+
+
+def _while(frame: Frame, node: ast.While) -> None:
+    evaluate(frame, node.test)
+    _branch(frame, node.body, node.body if frame.scope.loose < 2 else (), node.orelse)
+
+
+def _with(frame: Frame, node: ast.With | ast.AsyncWith) -> None:
+    for item in node.items:
+        value = evaluate(frame, item.context_expr)
+        if item.optional_vars is not None:
+            binding.assign(frame, item.optional_vars, value)
+    execute(frame, node.body)
+
+
+def _try(frame: Frame, node: ast.Try) -> None:
+    _branch(frame, node.body, *(handler.body for handler in node.handlers), node.orelse, node.finalbody)
+
+
+def _match(frame: Frame, node: ast.Match) -> None:
+    evaluate(frame, node.subject)
+    _branch(frame, *(case.body for case in node.cases))
+
+
+def _return(frame: Frame, node: ast.Return) -> None:
+    value = evaluate(frame, node.value)
+    frame.result = merged(frame.result, value) if frame.result != EMPTY else value
+
+
+def _function(frame: Frame, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+    label = f"{frame.label}.{node.name}" if frame.label else node.name
+    identity = f"{frame.module.name}:{label}" + (f"#{frame.hidden}" if frame.hidden else "")
+    frame.machine.functions[identity] = Function(identity, node, frame.module, frame.scope, frame.owner)
+    value = Value(name=identity)
+    for decorator in reversed(node.decorator_list):
+        evaluate(frame, decorator)
+    frame.scope.bind(node.name, value)
+
+
+def _class(frame: Frame, node: ast.ClassDef) -> None:
+    label = f"{frame.label}.{node.name}" if frame.label else node.name
+    identity = f"{frame.module.name}:{label}"
+    bases = [evaluate(frame, base).name for base in node.bases]
+    names: dict[str, Value] = {}
+    frame.machine.classes[identity] = names
+    frame.machine.bases[identity] = [base for base in bases if base]
+    inner = Frame(frame.machine, frame.module, Scope(names, frame.scope), frame.reach, label, frame.depth,
+                  frame.hidden, identity)  # fmt: skip
+    execute(inner, node.body)
+    frame.scope.bind(node.name, Value(name=identity))
+    if frame.reach is Reach.INSTALL and is_command([*bases, *(_last(base) for base in node.bases)]):
+        run_class(frame, identity)
+
+
+def _last(node: ast.expr) -> str:
+    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+
+
+def _import(frame: Frame, node: ast.Import) -> None:
+    for alias in node.names:
+        frame.machine.load(frame, alias.name)
+        name = alias.name if alias.asname else alias.name.partition(".")[0]
+        frame.scope.bind(alias.asname or name, Value(name=canonical(name)))
+
+
+def _import_from(frame: Frame, node: ast.ImportFrom) -> None:
+    base = _absolute(frame.module, node)
+    module = frame.machine.load(frame, base)
+    for alias in node.names:
+        if alias.name == "*":
+            if module is not None:
+                frame.scope.names |= module.names
+            continue
+        value = module.names.get(alias.name) if module is not None else None
+        if value is None:
+            name = f"{base}.{alias.name}"
+            frame.machine.load(frame, name)
+            value = Value(name=canonical(name))
+        frame.scope.bind(alias.asname or alias.name, value)
+
+
+def _absolute(module: Module, node: ast.ImportFrom) -> str:
+    if not node.level:
+        return node.module or ""
+    parts = module.name.split(".")
+    up = node.level - 1 if module.package else node.level
+    base = parts[: len(parts) - up] if up else parts
+    return ".".join([*base, node.module] if node.module else base)
+
+
+_RULES: dict[type[ast.stmt], Callable[[Frame, Any], None]] = {
+    ast.Expr: _expression,
+    ast.Assign: _assign,
+    ast.AnnAssign: _annotated,
+    ast.AugAssign: _augmented,
+    ast.If: _if,
+    ast.For: _for,
+    ast.AsyncFor: _for,
+    ast.While: _while,
+    ast.With: _with,
+    ast.AsyncWith: _with,
+    ast.Try: _try,
+    ast.TryStar: _try,
+    ast.Match: _match,
+    ast.Return: _return,
+    ast.FunctionDef: _function,
+    ast.AsyncFunctionDef: _function,
+    ast.ClassDef: _class,
+    ast.Import: _import,
+    ast.ImportFrom: _import_from,
+}
+
+
+def invoke(frame: Frame, function: Function, arguments: list[Value], keywords: dict[str, Value]) -> Value:
+    """Run a function of the package on abstract arguments, as deep and as often as the budget allows."""
+    machine: Machine = frame.machine
+    key = (function.id, frame.reach, tuple(arguments), tuple(sorted(keywords.items())))
+    if key in machine.memo:
+        return machine.memo[key]
+    visits = machine.visits.get((function.id, frame.reach), 0)
+    if frame.depth >= DEPTH_LIMIT or visits >= VISIT_LIMIT * 4 or not machine.spend():
+        return EMPTY
+    machine.visits[function.id, frame.reach] = visits + 1
+    machine.memo[key] = EMPTY
+    label = function.id.partition(":")[2]
+    scope = Scope(binding.parameters(function.node.args, arguments, keywords), function.outer)
+    inner = Frame(machine, function.module, scope, frame.reach, label, frame.depth + 1, frame.hidden, "")
+    _defaults(inner, function, arguments, keywords)
+    if isinstance(function.node, ast.Lambda):
+        inner.result = evaluate(inner, function.node.body)
+    else:
+        execute(inner, function.node.body)
+    machine.memo[key] = inner.result
+    return inner.result
+
+
+def _defaults(frame: Frame, function: Function, arguments: list[Value], keywords: dict[str, Value]) -> None:
+    """Parameters that were not passed have their default, `self` an object of the class."""
+    node = function.node.args
+    names = [*node.posonlyargs, *node.args]
+    for place, default in zip(range(len(names) - len(node.defaults), len(names)), node.defaults, strict=True):
+        if place >= len(arguments) and names[place].arg not in keywords:
+            frame.scope.names[names[place].arg] = evaluate(frame, default)
+    for parameter, keyword_default in zip(node.kwonlyargs, node.kw_defaults, strict=True):
+        if parameter.arg not in keywords and keyword_default is not None:
+            frame.scope.names[parameter.arg] = evaluate(frame, keyword_default)
+    if function.owner and not arguments and names:
+        frame.scope.names[names[0].arg] = Value(name=f"{function.owner}()")

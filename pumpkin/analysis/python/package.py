@@ -1,0 +1,183 @@
+"""All Python of a package read as one program: modules found, run abstractly in the order Python would."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from pumpkin.analysis.flow import Event, Reach
+from pumpkin.analysis.python.interpreter import execute, invoke
+from pumpkin.analysis.python.knowledge import WORTH_READING
+from pumpkin.analysis.python.state import Frame, Machine, Module, Scope
+
+SOURCE_LIMIT = 2 * 1024 * 1024
+NESTED_LIMIT = 4
+_ASIDE = re.compile(
+    r"(?:^|/)(?:tests?|testing|docs?|examples?|benchmarks?|samples?|conftest\.py$|test_[^/]*$|[^/]*_test\.py$)",
+)
+_NESTING = re.compile(rb"[(\[{]{200}|(?:-\s*|~\s*|not\s+){2000}|(?:\(\s*[\w.]{0,20}){400}")
+
+
+@dataclass(slots=True)
+class Reading:
+    """What came of it: events, files that are no Python although they say so, and what was not followed."""
+
+    events: list[Event] = field(default_factory=list)
+    broken: list[tuple[str, int, str]] = field(default_factory=list)
+    gaps: list[str] = field(default_factory=list)
+
+
+def read(sources: Mapping[str, bytes]) -> Reading:
+    """The events of all `*.py` (and `.pth` lines) among the sources, by path inside the package."""
+    reading = Reading()
+    machine = Machine(invoke=invoke, load=_load, nested=_nested)
+    for path in sorted(sources):
+        if path.endswith((".py", ".pyw", ".pyi")) or _is_script(path, sources[path]):
+            _add(machine, reading, path, sources[path])
+        elif path.endswith(".pth"):
+            _add(machine, reading, path, _started(sources[path]))
+    for module in sorted(machine.modules.values(), key=lambda m: (-m.reach, m.name)):
+        _run(machine, module)
+    _call_the_rest(machine)
+    reading.events = list(machine.events)
+    if machine.cut:
+        reading.gaps.append("Python data flow: the package is larger than the budget, part of it was not followed")
+    return reading
+
+
+def _is_script(path: str, data: bytes) -> bool:
+    return "." not in path.rsplit("/", 1)[-1] and data.startswith(b"#!") and b"python" in data[:60]
+
+
+def _started(data: bytes) -> bytes:
+    """The lines of a .pth file that Python executes at each start."""
+    return b"\n".join(line for line in data.splitlines() if line.startswith((b"import ", b"import\t")))
+
+
+def _add(machine: Machine, reading: Reading, path: str, data: bytes) -> None:
+    if path.endswith(".pyi") or not WORTH_READING.search(data):
+        return
+    if len(data) > SOURCE_LIMIT:
+        reading.gaps.append(f"{path}: larger than {SOURCE_LIMIT} bytes, data flow not followed")
+        return
+    tree = parse(data)
+    if isinstance(tree, ast.Module):
+        name, package = module_name(path)
+        if name in machine.modules:
+            name = f"{name}@{len(machine.modules)}"
+        machine.modules[name] = Module(name, path, tree, reach_of(path), package)
+    elif not _is_template(path, data):
+        reading.broken.append((path, tree[0], tree[1]))
+
+
+def _is_template(path: str, data: bytes) -> bool:
+    """Python 2, templates and test data: broken on purpose, or old."""
+    return (
+        bool(_ASIDE.search(path))
+        or b"{{" in data
+        or b"{%" in data
+        or re.search(rb"^\s*print\s+[\"'\w]", data, re.M) is not None
+    )
+
+
+def parse(data: bytes | str) -> ast.Module | tuple[int, str]:
+    """The tree, or line and reason when it is no Python or would hurt the parser."""
+    raw = data.encode("utf-8", "replace") if isinstance(data, str) else data
+    if _NESTING.search(raw):
+        return 0, "nested out of all measure"
+    limit = sys.getrecursionlimit()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(data)
+    except SyntaxError as error:
+        return error.lineno or 0, error.msg
+    except (ValueError, RecursionError, MemoryError, OverflowError) as error:
+        return 0, type(error).__name__
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+def module_name(path: str) -> tuple[str, bool]:
+    """Dotted name by path, and whether it is a package's `__init__`."""
+    parts = re.sub(r"\.(?:pyw?|pth)$", "", path).split("/")
+    if parts and re.search(r"-\d", parts[0]):
+        parts = parts[1:]
+    if len(parts) > 1 and parts[0] in ("src", "lib", "python"):
+        parts = parts[1:]
+    package = bool(parts) and parts[-1] == "__init__"
+    return ".".join(parts[:-1] if package else parts) or "__init__", package
+
+
+def reach_of(path: str) -> Reach:
+    """When a file's top level runs: on installation (setup.py), at start (.pth), on import, or beside the package."""
+    name = path.rsplit("/", 1)[-1]
+    depth = path.count("/")
+    if (name == "setup.py" and depth <= 1) or name.endswith(".pth") or name in ("sitecustomize.py", "usercustomize.py"):
+        return Reach.INSTALL
+    if _ASIDE.search(path.partition("/")[2] if re.search(r"-\d", path.partition("/")[0]) else path):
+        return Reach.ASIDE
+    if name == "__main__.py" or path.endswith(".pyw") or "/scripts/" in f"/{path}" or ".data/scripts/" in path:
+        return Reach.CALLED
+    return Reach.IMPORT
+
+
+def _run(machine: Machine, module: Module, reach: Reach | None = None) -> None:
+    if module.state != "new":
+        return
+    module.state = "running"
+    module.names |= {}
+    scope = Scope(module.names)
+    frame = Frame(machine, module, scope, module.reach if reach is None else reach)
+    _guarded(machine, partial(execute, frame, module.tree.body))
+    module.state = "done"
+
+
+def _guarded(machine: Machine, step: Callable[[], object]) -> None:
+    """Deep expressions end in RecursionError: what they hold was not followed, and that is said."""
+    try:
+        step()
+    except RecursionError:
+        machine.cut = True
+
+
+def _load(frame: Frame, name: str) -> Module | None:
+    """The package's own module of this name, run if it has not been; None for anything from outside."""
+    module = frame.machine.modules.get(name)
+    if module is None or module.state == "running":
+        return module
+    if module.state == "new":
+        _run(frame.machine, module, max(module.reach, frame.reach) if frame.reach is not Reach.CALLED else module.reach)
+    return module
+
+
+def _nested(frame: Frame, text: str, node: ast.AST) -> None:
+    """Code handed to exec as a constant: read in the scope it would run in, one layer more hidden."""
+    if frame.hidden >= NESTED_LIMIT or len(text) < 8:
+        return
+    tree = parse(text)
+    if not isinstance(tree, ast.Module):
+        return
+    line = getattr(node, "lineno", 0)
+    for inner in ast.walk(tree):
+        if hasattr(inner, "lineno"):
+            inner.lineno = line
+    below = Frame(frame.machine, frame.module, frame.scope, frame.reach, frame.label, frame.depth, frame.hidden + 1,
+                  frame.owner)  # fmt: skip
+    execute(below, tree.body)
+
+
+def _call_the_rest(machine: Machine) -> None:
+    """Functions nobody called are called by whoever uses the package."""
+    for identity in sorted(machine.functions):
+        function = machine.functions[identity]
+        if any((identity, reach) in machine.visits for reach in Reach):
+            continue
+        reach = min(function.module.reach, Reach.CALLED)
+        frame = Frame(machine, function.module, function.outer, reach, identity.partition(":")[2])
+        _guarded(machine, partial(invoke, frame, function, [], {}))
