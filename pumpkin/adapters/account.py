@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 from pathlib import Path
-from typing import Any
 
-from pumpkin.adapters.xmpp import XmppSession, tls_context
+from pumpkin.adapters.xmpp import Place, XmppSession, tls_context
 from pumpkin.errors import StartError
 from pumpkin.model.agents import bare
 from pumpkin.model.jobs import ProbeConfig, loads
@@ -31,37 +31,49 @@ def read_config(file: Path) -> ProbeConfig:
     return config
 
 
-def _neighbour(data: Path, account: str) -> dict[str, Any]:
-    """Where the Pumpkin that runs on the same data folder takes probes, if it serves this account's domain: then the
-    configuration needs neither `server` nor `ca`."""
-    try:
-        xmpp = json.loads((data / "ready.json").read_text("utf-8"))["xmpp"]
-        if xmpp["domain"] != account.partition("@")[2]:
-            return {}
-        host = str(xmpp["host"])
-        return {"host": "127.0.0.1" if host in ("0.0.0.0", "::") else host, "port": int(xmpp["port"]), "ca": xmpp["ca"]}  # noqa: S104
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
-
-
 def session_for(config: ProbeConfig, data: Path) -> XmppSession:
     """The session of the account in `config`, not yet started; where it names no server, the one that runs on the data
     folder `data` if it serves the account's domain, else the domain's."""
-    near = _neighbour(data, bare(config.jid or ""))
     host, port = _address(config.server)
-    ca = config.ca
-    if host is None and near:
-        host, port, ca = near["host"], near["port"], ca or near["ca"]
+    near = _Neighbour(data, bare(config.jid or ""), config.ca)
     return XmppSession(
         config.jid or "",
         _secret(config),
         host=host,
         port=port,
-        context=tls_context(ca),
+        context=tls_context(config.ca),
         direct_tls=config.direct_tls,
         program="Pumpkin probe",
         version=VERSION,
+        locate=near.place if host is None and not config.direct_tls else lambda: None,
     )
+
+
+class _Neighbour:
+    """The Pumpkin that runs on the same data folder: a probe beside it needs neither `server` nor `ca`. It is looked
+    for again at each attempt, since it may start later than the probe, or on another port."""
+
+    def __init__(self, data: Path, account: str, ca: str | None) -> None:
+        self._file, self._domain, self._ca = data / "ready.json", account.partition("@")[2], ca
+        self._context: tuple[str, float, ssl.SSLContext] | None = None
+
+    def place(self) -> Place | None:
+        """Where it takes probes; None when none serves the account's domain here."""
+        try:
+            xmpp = json.loads(self._file.read_text("utf-8"))["xmpp"]
+            if xmpp["domain"] != self._domain:
+                return None
+            host, port, ca = str(xmpp["host"]), int(xmpp["port"]), self._ca or str(xmpp["ca"])
+            context = self._trusting(ca)
+        except (OSError, ValueError, KeyError, TypeError, StartError):
+            return None
+        return Place({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port, context)  # noqa: S104
+
+    def _trusting(self, ca: str) -> ssl.SSLContext:
+        changed = Path(ca).stat().st_mtime
+        if self._context is None or self._context[:2] != (ca, changed):
+            self._context = ca, changed, tls_context(ca)
+        return self._context[2]
 
 
 def _secret(config: ProbeConfig) -> str:

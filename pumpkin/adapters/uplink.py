@@ -95,7 +95,7 @@ class Uplink:
         try:
             self._session.send(stanzas.message(self.up_agent, text, metadata))
         except PumpkinError as error:
-            log.info("not told", ontology=ontology, reason=error.message)
+            log.debug("not told", ontology=ontology, reason=error.message)
 
     async def _by_iq(self, body: Mapping[str, Any], to: str) -> None:
         answer = await self._session.request(stanzas.check_iq(body, to), timeout_s=ANSWER_S)

@@ -258,6 +258,11 @@ async def test_the_pumpkin_on_the_same_folder_is_found(tmp_path: Path, certifica
     )
     summary = await asyncio.wait_for(run_probe(file, data=tmp_path, stop=asyncio.Event()), 60)
     assert summary.delivered == 1
+    ready = (tmp_path / "ready.json").rename(tmp_path / "later.json")
+    late = asyncio.create_task(run_probe(file, data=tmp_path, stop=asyncio.Event()))
+    await asyncio.sleep(0.5)  # the probe is there first
+    ready.rename(tmp_path / "ready.json")
+    assert (await asyncio.wait_for(late, 60)).delivered == 1
     await engine.line.stop()
     await server.stop()
 
