@@ -246,25 +246,28 @@ class EmbeddedPostgres:
             path.replace(path.with_name("postgres.log.1"))
         parent = os.getpid()
 
-        def die_with_parent() -> None:  # runs after the uid is set, which would clear the signal (rulings.md 37)
+        def become() -> None:  # all of it here, in this order: uvloop knows no user=, and goes to cwd= after this
+            os.chdir(folder)
+            if os.geteuid() == 0:
+                os.setgroups([])
+                os.setgid(uid)
+                os.setuid(uid)
+            # After the uid is set, which would clear the signal (rulings.md 37).
             _prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
             if os.getppid() != parent:
                 os._exit(1)
 
-        ids = {"user": uid, "group": uid, "extra_groups": []} if os.geteuid() == 0 else {}
         log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             return await asyncio.create_subprocess_exec(
                 self._home / "bin" / program,
                 *arguments,
-                cwd=folder,
                 env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=die_with_parent,
+                preexec_fn=become,
                 start_new_session=True,
-                **ids,  # type: ignore[arg-type]
             )
         finally:
             os.close(log)
