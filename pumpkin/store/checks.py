@@ -13,8 +13,8 @@ from pumpkin.model.checks import Check, Observation, Receipt
 if TYPE_CHECKING:
     from pumpkin.store.database import Database
 
-REACH = 100_000
-"""How many checks one page of a filtered list looks at before it answers what it has."""
+REACH = 20_000
+"""How many checks one page looks at for a filter that no index serves (15 ms), before it answers what it has."""
 
 
 class Sealed(Protocol):
@@ -128,17 +128,19 @@ async def page(
     """Checks newest first without their payloads, and the cursor of the next page (None at the end).
 
     `since` and `until` bound the observed time (microseconds, from and before); `q` is looked for in target, type and
-    agent. A page may hold fewer than `limit`, even none, and still have a next one: one page looks at no more than
-    REACH checks. InvalidRequest for a cursor that is none of ours.
+    agent. With `q`, or with what is ok, a page may hold fewer than `limit`, even none, and still have a next one: it
+    looks at no more than REACH checks. InvalidRequest for a cursor that is none of ours.
     """
+    served = q is None and status != "ok"
     async with db.reader() as connection:
         before = _place(cursor) if cursor else await db.queries.checks_size(connection)
+        reach = before if served else REACH
         found = [
             _check(row)
             async for row in db.queries.checks_page(
                 connection,
                 before=before,
-                reach=REACH,
+                reach=reach,
                 type=type,
                 agent=agent,
                 target=target,
@@ -150,7 +152,7 @@ async def page(
                 most=limit,
             )
         ]
-    end = found[-1].seq if len(found) == limit and found else before - REACH
+    end = found[-1].seq if len(found) == limit and found else before - reach
     return found, f"s{end}" if end > 0 else None
 
 

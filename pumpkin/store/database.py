@@ -74,8 +74,9 @@ class Database:
         self.sql = sql or sql_folder()
         self.queries: Any = load_queries(self.sql)
         server = _Server(dsn)
-        self._writer = _Line(server)
-        self._readers = [_Line(server) for _ in range(readers)]
+        self._writer = _Line(server, "auto")
+        # A plan kept from when a table was small would read all of it when it is large; planning anew costs 0.1 ms.
+        self._readers = [_Line(server, "force_custom_plan") for _ in range(readers)]
         self._idle = list(self._readers)
         self._free = asyncio.Semaphore(readers)
 
@@ -115,11 +116,11 @@ class _Server:
         self._pause_s = 0.0
         self._not_before_s = 0.0
 
-    async def connect(self) -> Any:
+    async def connect(self, plans: str) -> Any:
         if time.monotonic() < self._not_before_s:
             raise Unavailable("The database is away at the moment; try again.")
         try:
-            connection = await connect(self._dsn)
+            connection = await connect(self._dsn, plans=plans)
         except (*AWAY, asyncpg.PostgresError) as error:
             self._pause_s = min(max(self._pause_s * 2, PAUSE_S[0]), PAUSE_S[1])
             self._not_before_s = time.monotonic() + self._pause_s
@@ -131,8 +132,9 @@ class _Server:
 class _Line:
     """One connection that comes back: opened at first use, dropped when it broke, for one task at a time."""
 
-    def __init__(self, server: _Server) -> None:
+    def __init__(self, server: _Server, plans: str) -> None:
         self._server = server
+        self._plans = plans
         self._lock = asyncio.Lock()
         self._connection: Any = None
         self._closed = False
@@ -161,7 +163,7 @@ class _Line:
         if self._closed:
             raise Unavailable("The database was closed here; Pumpkin is stopping.")
         if self._connection is None or self._connection.is_closed():
-            self._connection = await self._server.connect()
+            self._connection = await self._server.connect(self._plans)
         return self._connection
 
     def _drop(self) -> None:
@@ -179,8 +181,11 @@ class _Line:
                 connection.terminate()
 
 
-async def connect(dsn: str) -> Any:
-    """A connection of ours: JSON as Python values, a deadline for connecting and for each statement."""
+async def connect(dsn: str, *, plans: str = "auto") -> Any:
+    """A connection of ours: JSON as Python values, a deadline for connecting and for each statement.
+
+    `plans` is PostgreSQL's plan_cache_mode.
+    """
     more: dict[str, Any] = {}
     if not os.access(Path.home(), os.R_OK | os.X_OK):
         # asyncpg looks below HOME for passwords and certificates and fails where it may not look.
@@ -193,7 +198,7 @@ async def connect(dsn: str) -> Any:
         command_timeout=COMMAND_S,
         statement_cache_size=500,
         max_cached_statement_lifetime=0,
-        server_settings={"application_name": "pumpkin", "jit": "off"},
+        server_settings={"application_name": "pumpkin", "jit": "off", "plan_cache_mode": plans},
         **more,
     )
     await connection.set_type_codec("jsonb", encoder=_json, decoder=json.loads, schema="pg_catalog")

@@ -27,8 +27,8 @@ from checks where id = any (:ids::uuid[]) order by seq;
 
 -- name: checks_page
 -- Checks newest first from below :before, with the filters that are not null; payloads stay where they are (a list shows
--- none). :q is looked for in target, type and agent. The scan ends after :reach checks, so that a filter that fits
--- nothing cannot read a million rows; the caller goes on from there.
+-- none). :q is looked for in target, type and agent. The scan ends after :reach checks, so that a filter without an
+-- index that fits nothing cannot read a million rows; the caller goes on from there.
 select seq, id, kind, type, format, agent, key_id, observed, received, after, signature, detail, wire,
     null::bytea as payload, null::bytea as payload_salt, media, size, direct, encrypted, record, leaf_hash, group_hash
 from checks
