@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
+import socket
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -184,9 +186,8 @@ async def test_what_the_engine_refuses_for_ever_is_set_aside(tmp_path: Path, cer
 
 
 async def test_checks_of_an_outage_arrive_in_order_after_it(tmp_path: Path, certificates: Path) -> None:
-    store = MemoryStore()
-    server = await start_server(certificates, store=store)
-    port = server.port
+    store, port = MemoryStore(), free_pair()
+    server = await start_server(certificates, port, store)
     engine = Engine(server, native=True)
     stop = asyncio.Event()
     probe = asyncio.create_task(
@@ -206,6 +207,18 @@ async def test_checks_of_an_outage_arrive_in_order_after_it(tmp_path: Path, cert
     assert len({one["id"] for one in again.bodies}) >= 5
     await again.line.stop()
     await server.stop()
+
+
+def free_pair() -> int:
+    """A port that is free together with the next, outside what the kernel hands out by itself."""
+    for port in random.sample(range(20_000, 30_000), 100):
+        try:
+            for one in (port, port + 1):
+                socket.create_server(("127.0.0.1", one)).close()
+        except OSError:
+            continue
+        return port
+    raise AssertionError("no two free ports")
 
 
 async def reach(engine: Engine, count: int) -> None:
