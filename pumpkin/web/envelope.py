@@ -24,8 +24,10 @@ _GIVEN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}\Z")
 _OWN_ID = secrets.token_hex(6)
 _count = itertools.count(1)
 
-_SCANDALE = ("/items", "/TimeStampTokens", "/system")
-_MACHINE = ("/api", "/log", "/tsa", "/health", "/ready", "/metrics", "/openapi.json", "/pubsub", *_SCANDALE)
+_SPOKEN: dict[str, Dialect] = {
+    **dict.fromkeys(("items", "TimeStampTokens", "system"), "scandale"),
+    **dict.fromkeys(("api", "log", "tsa", "health", "ready", "metrics", "openapi.json", "pubsub"), "api"),
+}
 
 _COMMON = {
     "Server": "pumpkin",
@@ -64,13 +66,7 @@ _FASTAPI = {"api_key_required": "Not authenticated", "invalid_api_key": "Incorre
 
 def dialect(path: str) -> Dialect:
     """Which dialect an address speaks, known routes and unknown ones alike."""
-    if _under(path, _SCANDALE):
-        return "scandale"
-    return "api" if _under(path, _MACHINE) else "page"
-
-
-def _under(path: str, roots: tuple[str, ...]) -> bool:
-    return any(path == root or path.startswith(root + "/") for root in roots)
+    return _SPOKEN.get(path[1:].partition("/")[0], "page")
 
 
 def new_request_id(given: str | None) -> str:

@@ -74,7 +74,7 @@ async def body(request: web.Request, limit: int = BODY_LIMIT) -> bytes:
     if request.content_type.startswith("multipart/"):
         raise InvalidRequest("A multipart body is not taken here.")
     content = request.content
-    chunk = await content.readany()
+    chunk = content.read_nowait() if content.is_eof() else await content.readany()
     if content.at_eof():
         if len(chunk) > limit:
             raise PayloadTooLarge(f"The body is larger than the {limit} bytes this address takes.")

@@ -86,11 +86,13 @@ def setup(
     app[SERVICES] = services
     edge.setup(app)
     system.setup(app)
-    for route in ROUTES:
-        for path in (route.path, route.path + "/"):
-            app.router.add_route(route.method, path, route.handler)
-            if route.method == "GET" and route.tag != "events":
-                app.router.add_route("HEAD", path, route.handler)
+    for path in dict.fromkeys(route.path for route in ROUTES):
+        for resource in (app.router.add_resource(path), app.router.add_resource(path + "/")):
+            for route in ROUTES:
+                if route.path == path:
+                    resource.add_route(route.method, route.handler)
+                    if route.method == "GET" and route.tag != "events":
+                        resource.add_route("HEAD", route.handler)
     app[docs.DOCUMENT] = docs.render(openapi.build(ROUTES, services.version))
     app[pubsub.HUB] = pubsub.Hub(services.bus)
     app.on_shutdown.append(_close_hub)

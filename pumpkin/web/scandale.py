@@ -5,7 +5,6 @@ contracts/evidence.md section 5; errors are FastAPI's `{"detail"}`.
 
 from __future__ import annotations
 
-import json
 import platform
 from typing import Any
 from uuid import UUID
@@ -38,8 +37,8 @@ async def create_item(request: web.Request) -> web.Response:
     observation = wire.from_scandale(wire.parse_json(data), agent=agent_of(asker))
     receipt = await request.app[SERVICES].receive(observation)
     _, proof_url = urls(receipt.id)
-    more = json.dumps({"id": str(receipt.id), "seq": receipt.seq, "proof_url": proof_url}).encode()
-    return web.Response(body=b'{"scan_data": %b, %b' % (data.strip(), more[1:]), content_type="application/json")
+    more = f'"id": "{receipt.id}", "seq": {receipt.seq}, "proof_url": "{proof_url}"'
+    return web.Response(body=b'{"scan_data": %b, %b}' % (data, more.encode()), content_type="application/json")
 
 
 async def items(request: web.Request) -> web.Response:
