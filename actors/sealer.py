@@ -1,8 +1,9 @@
 """The single writer of the log: turns stored checks into signed checkpoints.
 
 A batch is cut at once while no token request is out, else when it returns, at the latest after a second or a thousand
-records (settings). Its leaves, tiles and checkpoint stand in one transaction, so after any end the next start goes on
-from the last checkpoint; what it is told by `stored` only spares reading the leaves back.
+records (settings); but two cuts begin at least PACE_S apart: each is a commit and a token, which under load would take
+turns with the checks' own commits. Its leaves, tiles and checkpoint stand in one transaction, so after any end the next
+start goes on from the last checkpoint; what it is told by `stored` only spares reading the leaves back.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from pumpkin.model.proofs import Checkpoint
 from pumpkin.store import checks, proofs, sealing
 from pumpkin.store.database import Database
 
+PACE_S = 0.04
 CHUNK = 10_000  # most records one checkpoint adds
 THREAD_RECORDS = 500  # hashing more than this on the loop would be felt (about 3 us a record)
 RECHECK_S = 2.0  # how often the store is asked for records nobody told of
@@ -120,6 +122,7 @@ class Sealer(LoopActor):
         self._edge = Edge(Frontier(), {})
         self._pending: Hashes = []
         self._oldest_s = 0.0  # loop time at which the oldest pending record came
+        self._cut_s = float("-inf")  # loop time at which the last cut began
         self._stored_size = 0  # records known to be in the store
         self._changed = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
@@ -204,6 +207,9 @@ class Sealer(LoopActor):
             self._changed.clear()
             waiting = self._stored_size - self._edge.size
             if waiting and (waiting >= self._batch_size or not self._busy()):
+                rest = self._cut_s + PACE_S - loop.time()
+                if rest > 0:
+                    await asyncio.sleep(rest)
                 return
             left = self._oldest_s + self._batch_age_s - loop.time() if waiting else RECHECK_S
             if left <= 0:
@@ -227,6 +233,7 @@ class Sealer(LoopActor):
                 await self._cut()
 
     async def _cut(self) -> None:
+        self._cut_s = asyncio.get_running_loop().time()
         start = self._edge.size
         batch = self._pending[:CHUNK]
         if len(batch) < min(CHUNK, self._stored_size - start):
