@@ -1,0 +1,1 @@
+"""How `pumpkin.app` puts the parts together, a storey a file."""

@@ -1,0 +1,140 @@
+"""The front of the house: what the web is handed, how it is served, what is said at the door."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+
+from aiohttp import web
+
+from actors.supervision import System
+from pumpkin.adapters.xmppd.certificates import Certificates
+from pumpkin.building.fleet import Fleet
+from pumpkin.building.line import Line
+from pumpkin.bus import Bus
+from pumpkin.errors import PumpkinError, StartError
+from pumpkin.evidence import tsp
+from pumpkin.evidence.authority import Authority
+from pumpkin.evidence.checkpoint import LogKey
+from pumpkin.model.checks import Observation, Receipt
+from pumpkin.model.proofs import Verdict
+from pumpkin.prover import Prover
+from pumpkin.settings import Settings, folder
+from pumpkin.store.database import Database
+from pumpkin.web import routes
+from pumpkin.web.services import Services
+
+
+def services(
+    settings: Settings,
+    db: Database,
+    bus: Bus,
+    key: LogKey,
+    authority: Authority | None,
+    line: Line,
+    fleet: Fleet,
+    system: System,
+) -> Services:
+    prover = Prover(db, key)
+    roots = [path.read_bytes() for one in settings.authorities for path in one.roots]
+    if authority is not None:
+        roots.append(authority.root_pem)
+
+    def verify_token(token: bytes, payload: bytes) -> Verdict:
+        return tsp.verify(token, data=payload, roots=roots)
+
+    def missing() -> dict[str, str]:
+        return {part.name: part.state for part in system.states() if part.state != "running"}
+
+    async def receive(observation: Observation) -> Receipt:
+        return await line.aggregator.actor.receive(observation)
+
+    async def receive_many(observations: Sequence[Observation]) -> list[Receipt | PumpkinError]:
+        return await line.aggregator.actor.receive_many(observations)
+
+    return Services(
+        receive=receive,
+        receive_many=receive_many,
+        db=db,
+        bus=bus,
+        board=lambda: fleet.gateway.actor.board,
+        log_key_text=key.vkey,
+        tsa_respond=authority.respond if authority else None,
+        tsa_root_pem=authority.root_pem.decode() if authority else "",
+        verify_token=verify_token,
+        proof=prover.proof,
+        bundle=prover.bundle,
+        authorities=line.statuses,
+        send_message=lambda *a, **k: fleet.gateway.actor.send_message(*a, **k),
+        run_agent=lambda *a, **k: fleet.gateway.actor.run_agent(*a, **k),
+        command=lambda *a, **k: fleet.gateway.actor.command(*a, **k),
+        approve=lambda *a, **k: fleet.gateway.actor.approve(*a, **k),
+        revoke=lambda *a, **k: fleet.gateway.actor.revoke(*a, **k),
+        ready=missing,
+        xmpp=fleet.as_json(),
+    )
+
+
+async def serve(settings: Settings, services: Services, listener: socket.socket, stack: AsyncExitStack) -> str:
+    """Serve; the address for people."""
+    application = routes.application(services, templates=folder("templates"), static=folder("static"))
+    runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=2.0)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    context = await _https(settings)
+    await web.SockSite(runner, listener, ssl_context=context, backlog=1024).start()
+    port = listener.getsockname()[1]
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"{'https' if context else 'http'}://{host}:{port}"
+
+
+async def _https(settings: Settings) -> ssl.SSLContext | None:
+    """The TLS context, or None for plain HTTP: by default only on loopback."""
+    loopback = settings.host in {"localhost", "::1"} or settings.host.startswith("127.")
+    if settings.tls == "off" or (settings.tls == "auto" and loopback and settings.certificate is None):
+        return None
+    if settings.certificate is None:
+        own = Certificates(settings.data / "tls", settings.xmpp.domain, (settings.host, socket.gethostname()))
+        await asyncio.to_thread(own.ensure)
+        return own.context()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(settings.certificate, settings.certificate_key)
+    except (OSError, ssl.SSLError) as error:
+        raise StartError(f"The certificate {settings.certificate} cannot be used: {error}.") from None
+    return context
+
+
+def facts(settings: Settings, url: str, fleet: Fleet) -> dict[str, Any]:
+    """ready.json (rulings.md 18)."""
+    return {
+        "url": url,
+        "pid": os.getpid(),
+        "xmpp": fleet.as_json(),
+        "log_key": str(settings.data / "log-key.pem"),
+        "tsa_root": str(settings.data / "tsa-root.pem") if settings.local_authority else None,
+    }
+
+
+def welcome(settings: Settings, url: str, fleet: Fleet, first_password: str | None) -> tuple[str, ...]:
+    lines = [f"Pumpkin keeps its state in {settings.data}.", f"Pages: {url}"]
+    if first_password is not None:
+        lines.append(f"First login: admin, with the one-time password {first_password}")
+    lines += [
+        f"Probes connect to {fleet.host}, port {fleet.port} (STARTTLS) or {fleet.tls_port} (TLS);",
+        f"  they trust {fleet.ca}",
+        f"  make an account: pumpkin agent add NAME --data {settings.data}",
+        "From other machines: run with --listen 0.0.0.0:8443 --xmpp-listen 0.0.0.0 --domain NAME-OF-THIS-HOST",
+    ]
+    if fleet.domain == "localhost" and not fleet.host.startswith("127."):
+        lines.append("The XMPP listener is open, but agents elsewhere cannot resolve its domain localhost (--domain).")
+    if not settings.authorities:
+        lines.append(
+            "Proofs are self-asserted: only the local authority stamps. Add a third party: authorities in the settings."
+        )
+    return tuple(lines)

@@ -1,0 +1,47 @@
+"""The ground: a socket to listen on, a database, an administrator."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from contextlib import AsyncExitStack
+
+import structlog
+
+from pumpkin.adapters.embedded.postgres import EmbeddedPostgres
+from pumpkin.errors import StartError
+from pumpkin.settings import Settings
+from pumpkin.store import people
+from pumpkin.store.database import Database
+
+log = structlog.get_logger("pumpkin")
+
+
+def listen(settings: Settings) -> socket.socket:
+    """The web server's socket, taken before anything is made: a port in use ends the start with one sentence."""
+    try:
+        return socket.create_server((settings.host, settings.port), backlog=1024, reuse_port=False)
+    except OSError as error:
+        raise StartError(
+            f"The web server cannot listen on {settings.listen}: {error.strerror}; give --listen another HOST:PORT."
+        ) from None
+
+
+async def open_database(settings: Settings, stack: AsyncExitStack) -> Database:
+    dsn = settings.database
+    if not dsn:
+        postgres = EmbeddedPostgres(settings.data, watch=lambda event: log.warning("postgres", said=event))
+        dsn = await postgres.start()
+        stack.push_async_callback(postgres.stop)
+    db = await Database.open(dsn)
+    stack.push_async_callback(db.close)
+    return db
+
+
+async def first_administrator(db: Database) -> str | None:
+    """The one-time password of `admin`, made where nobody has an account yet."""
+    if await people.anybody(db):
+        return None
+    password = secrets.token_urlsafe(12)
+    await people.add(db, "admin", password, role="admin", must_change=True)
+    return password
