@@ -14,7 +14,8 @@ from aiodocker import Docker
 from pumpkin.adapters.engines import discovery
 from pumpkin.adapters.engines.faults import EngineError, NoEngine, NoImage, translated
 from pumpkin.adapters.engines.image import Progress, Recipe, build, present
-from pumpkin.adapters.engines.sandbox import Bounds, Job, Relay, Sandbox, sweep
+from pumpkin.adapters.engines.relay import Registries
+from pumpkin.adapters.engines.sandbox import Bounds, Job, Sandbox, sweep
 
 __all__ = [
     "Bounds",
@@ -26,7 +27,7 @@ __all__ = [
     "NoEngine",
     "NoImage",
     "Recipe",
-    "Relay",
+    "Registries",
     "Sandbox",
     "find",
 ]

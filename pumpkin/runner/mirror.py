@@ -6,8 +6,9 @@ gets an answer, since an unanswered one stalls pip for a whole phase.
 
 from __future__ import annotations
 
+import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -23,10 +24,7 @@ class _Wait:
     """One request on its way: parts of the answer arrive from the reader's thread."""
 
     def __init__(self) -> None:
-        self.event = threading.Event()
-        self.status = 504
-        self.headers: dict[str, str] = {}
-        self.parts: list[bytes] = []
+        self.frames: queue.Queue[tuple[dict[str, Any], bytes]] = queue.Queue()
 
 
 class Mirror:
@@ -51,31 +49,32 @@ class Mirror:
         threading.Thread(target=server.serve_forever, daemon=True, name="mirror").start()
         return int(server.server_address[1])
 
-    def fetch(self, path: str, timeout_s: float = ANSWER_S) -> tuple[int, dict[str, str], bytes]:
-        """(status, headers, body); 504 when no answer came in time."""
+    def fetch(self, path: str, timeout_s: float = ANSWER_S) -> Iterator[tuple[dict[str, Any], bytes]]:
+        """The frames of the answer as they come; one with status 504 when none did in time."""
         wait = _Wait()
         with self._lock:
             self._next += 1
             number = self._next
             self._waiting[number] = wait
         self._ask(number, path)
-        arrived = wait.event.wait(timeout_s)
-        with self._lock:
-            self._waiting.pop(number, None)
-        return (wait.status, wait.headers, b"".join(wait.parts)) if arrived else (504, {}, b"")
+        try:
+            while True:
+                header, body = wait.frames.get(timeout=timeout_s)
+                yield header, body
+                if header.get("last", True):
+                    return
+        except queue.Empty:
+            yield {"status": 504, "length": 0}, b""
+        finally:
+            with self._lock:
+                self._waiting.pop(number, None)
 
     def answered(self, header: dict[str, Any], body: bytes) -> None:
-        """A frame of an answer: `status` and `headers` in the first, `last` in the last."""
+        """A frame of an answer: `status`, `headers` and `length` in the first, `last` true in the last."""
         with self._lock:
             wait = self._waiting.get(header.get("id", 0))
-        if wait is None:
-            return
-        if "status" in header:
-            wait.status, wait.headers = int(header["status"]), dict(header.get("headers", {}))
-        if body:
-            wait.parts.append(body)
-        if header.get("last", True):
-            wait.event.set()
+        if wait is not None:
+            wait.frames.put((header, body))
 
 
 class _Server(ThreadingHTTPServer):
@@ -96,8 +95,16 @@ class _Handler(BaseHTTPRequestHandler):
             self._say(414, {}, b"")
             return
         self.owner.look(self.path.encode("latin-1", "replace"), {"mirror": True})
-        status, headers, body = self.owner.fetch(self.path)
-        self._say(status, headers, body)
+        begun = False
+        for header, body in self.owner.fetch(self.path):
+            if not begun:
+                begun = True
+                self._say(int(header.get("status", 504)), header.get("headers", {}), body, int(header.get("length", 0)))
+            elif "status" in header:
+                self.close_connection = True  # it stopped in the middle: the client must see that
+                return
+            else:
+                self.wfile.write(body)
 
     do_HEAD = do_GET
 
@@ -113,11 +120,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = _refuse
 
-    def _say(self, status: int, headers: dict[str, str], body: bytes) -> None:
+    def _say(self, status: int, headers: dict[str, str], body: bytes, length: int | None = None) -> None:
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(len(body) if length is None else length))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)

@@ -12,7 +12,8 @@ from aiodocker import Docker
 from aiodocker.containers import DockerContainer
 
 from pumpkin.adapters.engines.faults import EngineError, NoImage, SandboxLost, translated
-from pumpkin.adapters.engines.link import Frame, Link
+from pumpkin.adapters.engines.link import CHUNK, Frame, Link
+from pumpkin.adapters.engines.relay import Answer
 
 LABEL = "org.pumpkin.sandbox"
 BEAT_S = 4.0
@@ -24,8 +25,7 @@ CAPABILITIES = (
     *("NET_ADMIN", "NET_RAW", "NET_BIND_SERVICE", "KILL"),
 )
 
-Answer = tuple[int, dict[str, str], bytes]
-Relay = Callable[[str], Awaitable[Answer]]
+Reads = Callable[[str], Awaitable[Answer]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +109,8 @@ class Sandbox:
         self._tasks: set[asyncio.Task[None]] = set()
         self.id: str = container.id
         self.about: dict[str, Any] = {}
+        self._strays: list[dict[str, Any]] = []
+        self._phase: str | None = None
 
     @classmethod
     async def start(cls, docker: Docker, image: str, instance: str, bounds: Bounds, runtime: str = "") -> Sandbox:
@@ -142,7 +144,7 @@ class Sandbox:
             raise SandboxLost(f"the runner did not start: {why}")
         self.about = {key: value for key, value in frame[0].items() if key != "type"}
 
-    async def run(self, job: Job, relay: Relay | None = None) -> AsyncIterator[Frame]:
+    async def run(self, job: Job, relay: Reads | None = None) -> AsyncIterator[Frame]:
         """The frames of `job`, as they come, up to `done` or `fault`. `relay` answers the mirror's reads (path to
         status, headers, body); without one each is 404. Raises SandboxLost when it ended without a last word."""
         header: dict[str, Any] = {
@@ -156,6 +158,10 @@ class Sandbox:
             if frame[0]["type"] == "ask":
                 self._spawn(self._answer(frame[0], relay))
                 continue
+            while self._strays:
+                yield self._strays.pop(0), b""
+            if frame[0]["type"] == "phase":
+                self._phase = frame[0].get("phase")
             yield frame
             if frame[0]["type"] in ("done", "fault"):
                 return
@@ -177,10 +183,17 @@ class Sandbox:
             await self._link.close()
         await _remove(self._container)
 
-    async def _answer(self, ask: dict[str, Any], relay: Relay | None) -> None:
-        status, headers, body = (404, {}, b"") if relay is None else await relay(str(ask.get("path", "")))
+    async def _answer(self, ask: dict[str, Any], relay: Reads | None) -> None:
+        path = str(ask.get("path", ""))
+        answer = Answer(404) if relay is None else await relay(path)
+        if answer.stray:
+            self._strays.append({"type": "event", "kind": "mirror_stray", "path": path[:2000], "phase": self._phase})
+        body, number = answer.body, ask.get("id")
         with contextlib.suppress(EngineError):
-            await self._link.send("answer", body, id=ask.get("id"), status=status, headers=headers, last=True)
+            first = {"status": answer.status, "headers": dict(answer.headers), "length": len(body)}
+            await self._link.send("answer", body[:CHUNK], id=number, last=len(body) <= CHUNK, **first)
+            for start in range(CHUNK, len(body), CHUNK):
+                await self._link.send("answer", body[start : start + CHUNK], id=number, last=start + CHUNK >= len(body))
 
     async def _beat(self) -> None:
         with contextlib.suppress(EngineError):
