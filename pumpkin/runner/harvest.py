@@ -34,14 +34,11 @@ def gather(paths: Iterable[str], limit: int = FILE_LIMIT) -> tuple[list[tuple[di
 
 def look(path: str) -> tuple[dict[str, Any], bytes] | None:
     """One file's size, mode, SHA-256 and beginning; None when it is gone or no regular file."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (OSError, ValueError):
+    descriptor = _open(path)
+    if descriptor is None:
         return None
     with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123
         about = os.fstat(descriptor)
-        if not stat.S_ISREG(about.st_mode):
-            return None
         digest = hashlib.sha256()
         content, seen = b"", 0
         while seen < HASH_LIMIT and (chunk := file.read(1 << 20)):
@@ -76,14 +73,23 @@ def _sort(content: bytes) -> str:
 
 def read(path: str, limit: int) -> bytes:
     """The beginning of a regular file, empty when there is none; a link is not followed."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (OSError, ValueError):
+    descriptor = _open(path)
+    if descriptor is None:
         return b""
     with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return b""
         content = b""
         while len(content) < limit and (chunk := file.read(limit - len(content))):
             content += chunk
         return content
+
+
+def _open(path: str) -> int | None:
+    """A descriptor of a regular file, None for anything else."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError):
+        return None
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    return None

@@ -10,6 +10,7 @@ from pumpkin.runner import harvest
 from pumpkin.runner.phases import NotRun, Step
 
 APP = "/work/app"
+_NPM = "/opt/node/lib/node_modules/npm/bin/npm-cli.js"
 _EXERCISE = "/opt/exercise/node_exercise.js"
 _NAME = re.compile(r"(?:@[a-z0-9~_-][a-z0-9._~-]*/)?[A-Za-z0-9~_-][A-Za-z0-9._~-]*")
 _QUIET = {
@@ -50,7 +51,7 @@ class Steps:
         if not target or target.startswith("-"):
             raise NotRun("neither an archive nor a name to install")
         more = {"npm_config_registry": self._index} if self._index else {"npm_config_offline": "true"}
-        argv = ["/usr/local/bin/npm", "install", "--foreground-scripts", "--", target]
+        argv = ["/usr/local/bin/node", _NPM, "install", "--foreground-scripts", "--", target]
         return Step(argv, _QUIET | more, cwd=APP, installer=True)
 
     def _exercise(self, phase: str, name: str, way: str) -> Step:
