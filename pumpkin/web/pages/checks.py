@@ -12,7 +12,7 @@ from uuid import UUID
 
 from aiohttp import web
 
-from pumpkin.errors import InvalidRequest, NotFound, PumpkinError
+from pumpkin.errors import InvalidRequest, NotFound, NotSealed, PumpkinError
 from pumpkin.evidence import merkle
 from pumpkin.model.checks import STATUSES, Check
 from pumpkin.model.proofs import Stamp
@@ -122,6 +122,7 @@ async def show(request: web.Request) -> web.Response:
         "not_before": story.after,
         "checkpoint": checkpoint,
         "path": story.path,
+        "broken": "broken" in evidence,
         "picture": pictures.proof(story),
         "neighbours": await _neighbours(request, check),
     }
@@ -140,11 +141,13 @@ async def _found(request: web.Request) -> Check:
 
 
 async def _evidence(request: web.Request, check: Check) -> Mapping[str, Any]:
-    """The proof's data; empty while there is none, or where it cannot be built: the page then says what it knows."""
+    """The proof's data; empty while there is none; {"broken": True} where the log does not yield one."""
     try:
         found: Mapping[str, Any] = await request.app[SERVICES].proof(check.id)
-    except PumpkinError:
+    except NotSealed:
         return {}
+    except (PumpkinError, ValueError, LookupError):
+        return {"broken": True}  # the log on disk does not hold together: the page says so
     return found
 
 

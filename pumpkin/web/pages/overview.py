@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from aiohttp import web
@@ -17,6 +17,11 @@ from pumpkin.web.pages.pictures import bars
 from pumpkin.web.pages.render import page, read
 from pumpkin.web.pages.text import moment
 from pumpkin.web.services import SERVICES, Services
+
+if TYPE_CHECKING:
+    from pumpkin.store.database import Database
+
+    Ask = Callable[[Database, Sequence[int]], Awaitable[list[int]]]
 
 MINUTES = 60
 DOTS = 240
@@ -35,8 +40,29 @@ class Trouble:
     since: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """What the log held at the ends of minutes gone by: it does not change any more, so it is asked for once."""
+
+    sizes: dict[int, int] = field(default_factory=dict)
+    stamped: dict[int, int] = field(default_factory=dict)
+
+
+async def _remembered(known: dict[int, int], ask: Ask, db: Database, times: Sequence[int], now: int) -> list[int]:
+    missing = [at for at in times if at not in known]
+    found = dict(zip(missing, await ask(db, missing), strict=True))
+    known.update({at: size for at, size in found.items() if at < now - _MINUTE})
+    for old in [at for at in known if at < times[0]]:
+        del known[old]
+    return [known[at] if at in known else found[at] for at in times]
+
+
+_PAST = web.AppKey("past", _Past)
+
+
 def setup(app: web.Application) -> None:
     """Register `/`."""
+    app[_PAST] = _Past()
     app.router.add_get("/", show)
 
 
@@ -48,7 +74,7 @@ async def show(request: web.Request) -> web.Response:
     heads = await overview.heads(db)
     agents = await overview.agent_outline(db)
     failing = await overview.failing(db)
-    stamps = await overview.newest_stamps(db, 200)
+    stamps = await overview.newest_stamps(db, 60)
     board = services.board()
     marks = [_mark(agent, board) for agent in agents]
     troubles = [
@@ -72,7 +98,7 @@ async def show(request: web.Request) -> web.Response:
         "only_local": only_local(services, heads),
         "checks": await overview.newest_checks(db, 12),
         "failing_total": len(failing),
-        **await _rates(services, now),
+        **await _rates(services, request.app[_PAST], now),
         "median_proof_s": _median([(stamp["gen_time"] - stamp["sealed"]) / 1e6 for stamp in stamps]),
     }
     return page(request, "overview.html", values)
@@ -162,13 +188,13 @@ def only_local(services: Services, heads: overview.Heads) -> bool:
     return bool(rows) and all(row["local"] for row in rows)
 
 
-async def _rates(services: Services, now: int) -> dict[str, Any]:
+async def _rates(services: Services, past: _Past, now: int) -> dict[str, Any]:
     """Checks and proofs a minute over the last hour, as pictures and as the last whole minute's number."""
     edge = now - now % _MINUTE + _MINUTE
     times = [edge - _MINUTE * back for back in range(MINUTES, -1, -1)]
-    sizes = await overview.sizes_at(services.db, times)
+    sizes = await _remembered(past.sizes, overview.sizes_at, services.db, times, now)
     came = [later - earlier for earlier, later in itertools.pairwise(sizes)]
-    stamped = await overview.stamped_at(services.db, times)
+    stamped = await _remembered(past.stamped, overview.stamped_at, services.db, times, now)
     proven = [max(0, later - earlier) for earlier, later in itertools.pairwise(stamped)]
     clock = [moment(start).strftime("%H:%M UTC") for start in times]
     return {

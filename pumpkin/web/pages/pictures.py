@@ -33,24 +33,16 @@ def bars(counts: Sequence[int], *, title: str, labels: Sequence[str] = (), secon
 
 
 def strip(days: Sequence[tuple[str, float | None]], *, title: str) -> Markup:
-    """The up-time strip: one mark a day, oldest first; None is "not known yet"."""
-    width, height = 8 * max(len(days), 1), 22
-    drawn = []
-    for place, (day, up) in enumerate(days):
-        kind, words = _uptime(up)
-        top = 0 if up is None or up >= 0.5 else 6  # a bad day is lower, not only redder
-        drawn.append(
-            f'<rect class="{kind}" x="{place * 8}" y="{top}" width="6" height="{height - top}" rx="2">'
-            f"<title>{escape(day)}: {words}</title></rect>"
-        )
-    return _svg("strip", width, height, title, "".join(drawn), stretch=True)
-
-
-def _uptime(up: float | None) -> tuple[str, str]:
-    if up is None:
-        return "none", "nothing known"
-    words = f"available {up * 100:.1f} % of the day"
-    return ("up" if up >= 0.99 else "half" if up >= 0.5 else "down"), words
+    """The up-time strip: one mark a day, oldest first; None is "not known yet". Marks of a kind are one path, so that
+    a page of fifty strips stays small; a bad day is also lower, not only redder."""
+    drawn: dict[str, str] = {}
+    for place, (_, up) in enumerate(days):
+        kind = "none" if up is None else "up" if up >= 0.99 else "half" if up >= 0.5 else "down"
+        drawn[kind] = drawn.get(kind, "") + f"M{place * 8} {6 if kind == 'down' else 0}h6V22h-6z"
+    worst = min(((up, day) for day, up in days if up is not None), default=None)
+    said = f"{title}; worst {worst[0] * 100:.0f} % on {worst[1]}" if worst and worst[0] < 0.99 else title
+    paths = "".join(f'<path class="{kind}" d="{path}"/>' for kind, path in drawn.items())
+    return _svg("strip", 8 * max(len(days), 1), 22, said, f"<title>{escape(said)}</title>{paths}", stretch=True)
 
 
 @dataclass(frozen=True, slots=True)

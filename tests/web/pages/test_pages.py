@@ -212,6 +212,14 @@ async def test_a_check_shows_its_way_from_stored_to_stamped(site: Site, viewer: 
     assert f'href="/api/v1/checks/{one.id}/bundle"' in html
 
 
+async def test_a_log_that_does_not_hold_together_is_said(site: Site, viewer: TestClient):
+    await site.receive_many([one := observation(), observation()])
+    await site.seal()
+    async with site.db.writer() as connection:
+        await connection.execute("update checks set leaf_hash = '\\x00'")
+    assert "does not yield a proof" in await text(viewer, f"/checks/{one.id}")
+
+
 async def test_the_links_of_a_check_lead_somewhere(site: Site, viewer: TestClient):
     one = observation()
     await site.receive(one)

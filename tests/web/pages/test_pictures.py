@@ -57,7 +57,11 @@ def test_a_proof_without_lower_bound_says_so():
 
 
 def test_a_day_nobody_knows_of_is_no_outage():
-    assert "nothing known" in strip([("2026-11-21", None)], title="")
+    assert 'class="down"' not in strip([("2026-11-21", None)], title="")
+
+
+def test_the_strip_says_its_worst_day():
+    assert "worst 20 % on 2026-11-22" in strip([("2026-11-21", 1.0), ("2026-11-22", 0.2)], title="")
 
 
 def test_a_name_with_markup_stays_a_name():
