@@ -14,7 +14,6 @@ from pydantic.json_schema import models_json_schema
 
 from pumpkin.web.operations import DETAILS, MODELS, Detail
 
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
 TAGS = {
     "checks": "Checks in, out again, and their proofs.",
     "log": "The append-only log: checkpoints, tiles (C2SP), inclusion and consistency.",
@@ -50,7 +49,6 @@ def build(routes: Sequence[RouteLike], version: str) -> dict[str, Any]:
         paths.setdefault(path, {})[route.method.lower()] = _operation(route, path)
     return {
         "openapi": "3.1.0",
-        "jsonSchemaDialect": DIALECT,
         "info": {
             "title": "Pumpkin",
             "version": version,

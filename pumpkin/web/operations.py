@@ -173,7 +173,7 @@ DETAILS: dict[str, Detail] = {
     ),
     "GET /pubsub": Detail(
         statuses={"101": "The websocket of fastapi_websocket_pubsub's clients."},
-        note="Topics `scan` and `tst`, and those of `/api/v1/events`. Who may not read is closed with 1008.",
+        note="Topics `scan` and `tst`, and those of `/api/v1/events`.",
     ),
     "POST /items": Detail(
         body=_of(ScandaleCheck, _ITEM),
@@ -184,7 +184,10 @@ DETAILS: dict[str, Detail] = {
     "GET /items": Detail(
         query=(*_PAGED, _query("q", "Equals payload.raw.")), example=[{"scan_data": _ITEM}], refusals=("422",)
     ),
-    "GET /items/{id}": Detail(example={"scan_data": _ITEM}, refusals=("422",), note="Also by its place in the log."),
+    "GET /items/{id}": Detail(
+        example={"scan_data": _ITEM},
+        refusals=("422",),
+    ),
     "POST /TimeStampTokens": Detail(
         query=(_query("scan_uuid", "The check, where the body is a raw reply or token.", format="uuid"),),
         body={
@@ -233,7 +236,6 @@ DETAILS: dict[str, Detail] = {
         body={"application/timestamp-query": {"schema": {"type": "string", "format": "binary"}}},
         media="application/timestamp-reply",
         refusals=("404", "415"),
-        note="RFC 3161 over HTTP; refusals are replies with a failure.",
     ),
     "GET /tsa/root.pem": Detail(media="application/x-pem-file", refusals=("404",)),
     "GET /health": Detail(example={"status": "ok"}),

@@ -195,7 +195,10 @@ def _bounded(data: Any) -> str:
 
 
 async def endpoint(request: web.Request) -> web.WebSocketResponse:
-    """`GET /pubsub`. A stranger is taken and closed with 1008: the real client hot-loops on 401 and 403."""
+    """`GET /pubsub`: topics for clients of fastapi_websocket_pubsub.
+
+    A stranger is taken and closed with 1008: the real client hot-loops on 401 and 403.
+    """
     socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, max_msg_size=FRAME_LIMIT)
     await socket.prepare(request)
     try:

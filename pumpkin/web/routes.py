@@ -85,7 +85,6 @@ def setup(
     """Put everything on `app`: the edge, these routes, and with `templates` and `static` given the pages."""
     app[SERVICES] = services
     edge.setup(app)
-    system.setup(app)
     for path in dict.fromkeys(route.path for route in ROUTES):
         for resource in (app.router.add_resource(path), app.router.add_resource(path + "/")):
             for route in ROUTES:

@@ -134,7 +134,7 @@ async def index(request: web.Request) -> web.Response:
 
 
 async def show(request: web.Request) -> web.Response:
-    """`GET /TimeStampTokens/<uuid>`."""
+    """`GET /TimeStampTokens/<uuid>`: the token that proves a check, in JSON."""
     check, held = await _asked(request)
     return plain(_shape(held.response, check.id))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -60,3 +61,19 @@ async def test_the_page_loads_nothing_from_elsewhere_and_has_no_inline_script(we
     assert not re.search(r"(?:src|href)=\"(?!/static/|/openapi)", text)
     assert not re.search(r"<script(?![^>]*src=)", text)
     assert "style=" not in text
+
+
+def test_every_route_is_documented_with_what_it_needs() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
+    for route in routes.ROUTES:
+        path = re.sub(r":[^}]*", "", route.path)
+        needs = {"": "anyone", "reading": "reading"}.get(route.needs, f"`{route.needs}`")
+        assert f"| `{route.method} {path}` | {needs} |" in text
+
+
+async def test_every_figure_is_documented(web: Web) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
+    async with web.client.get("/metrics", headers=await web.key("metrics")) as answer:
+        names = set(re.findall(r"^# TYPE (pumpkin_\w+)", await answer.text(), re.M))
+    assert {"pumpkin_checks_stored", "pumpkin_http_responses_total", "pumpkin_database_up"} <= names
+    assert [name for name in names if f"| `{name}` |" not in text] == []

@@ -20,13 +20,13 @@ CHECKS_MOST = 1_000
 
 
 async def of_one(request: web.Request) -> web.Response:
-    """`GET /api/v1/checks/<id>/bundle`."""
+    """`GET /api/v1/checks/<id>/bundle`: the portable proof of one check."""
     require(request, "checks:read")
     return await _bundle(request, [check_id(request)])
 
 
 async def of_many(request: web.Request) -> web.Response:
-    """`GET /api/v1/bundle?ids=a,b` or `?since=&until=`: they share tokens and chains in one bundle."""
+    """`GET /api/v1/bundle`: the portable proof of several, by `ids` or by `since` and `until`."""
     require(request, "checks:read")
     query = request.query
     if "ids" in query:
