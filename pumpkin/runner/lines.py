@@ -20,7 +20,7 @@ _LINE = re.compile(
 )
 _END = re.compile(r"(?P<pid>\d+) +(?P<time>\d+\.\d+) \+\+\+ (?:exited with (?P<code>\d+)|killed by (?P<signal>\w+))")
 _BEGUN = " <unfinished ...>"
-_FORK = re.compile(r"^\d+ +\d+\.\d+ (?:v?fork|clone3?)\((?!.*CLONE_THREAD)")
+_FORK = re.compile(r"^\d+ +\d+\.\d+ (?:v?fork|clone3?)\(")
 _RESUMED = re.compile(r"(\d+) +(\d+\.\d+) <\.\.\. (\w+) resumed>")
 _INNER = rf'[^{{}}"<]++|{_STRING}|{_DECORATION}'
 _GROUP = (
@@ -61,9 +61,10 @@ class Reader:
         self._begun: dict[int, str] = {}
         self.unread = 0
 
-    def forking(self) -> int | None:
-        """The process that began to fork last and has not returned, None when there is none."""
-        return next((pid for pid, line in reversed(self._begun.items()) if _FORK.search(line)), None)
+    def forking(self) -> tuple[int, bool] | None:
+        """(process, whether for a thread) that began to fork last and has not returned, None when there is none."""
+        begun = ((pid, line) for pid, line in reversed(self._begun.items()) if _FORK.match(line))
+        return next(((pid, "CLONE_THREAD" in line) for pid, line in begun), None)
 
     def read(self, line: str) -> Call | End | None:
         """The call or end on `line`, None for a first half and for what cannot be read."""

@@ -174,9 +174,13 @@ class Trace:
         known = self.processes.get(pid)
         if known is None:
             first = not self.processes and not self.ended
+            forking = None if first else self._reader.forking()
+            parent = self.processes.get(forking[0]) if forking else None
+            if forking and forking[1] and parent:
+                self.processes[pid] = parent
+                return parent
             known = Process(pid, None, time, cwd=self._cwd, installer=first and self._with_installer, boot=first)
             # a parent in vfork returns only after its child's first exec
-            parent = None if first else self.processes.get(self._reader.forking() or -1)
             if parent is not None:
                 _inherit(known, parent)
             if len(self.processes) + len(self.ended) >= PROCESS_LIMIT:

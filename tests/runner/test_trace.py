@@ -99,6 +99,19 @@ def test_node_asking_for_io_uring_is_no_attempt() -> None:
     assert not [one for one in told if one["kind"] == "tamper"]
 
 
+def test_a_thread_is_its_process_though_clone_returns_late() -> None:
+    told, totals, _ = reduced(
+        '10 2.0 execve("/opt/node/bin/node", ["node"], ["HOME=/home/dev"]) = 0',
+        "10 2.1 clone3({flags=CLONE_VM|CLONE_THREAD, child_tid=0x7f} <unfinished ...>",
+        "11 2.2 io_uring_setup(8, {flags=0}) = -1 ENOSYS (Function not implemented) (INJECTED)",
+        "10 2.3 <... clone3 resumed> => {parent_tid=[11]}, 88) = 11",
+        "11 2.4 +++ exited with 0 +++",
+    )
+    assert not [one for one in told if one["kind"] == "tamper"]
+    assert len(totals["processes"]) == 1
+    assert totals["processes"][0]["end"] is None
+
+
 def test_a_decoy_that_is_read_is_told_though_the_installer_may() -> None:
     line = '10 2.0 openat(AT_FDCWD</work>, "/home/dev/.ssh/id_rsa", O_RDONLY) = 3</home/dev/.ssh/id_rsa>'
     watched = ("/home/dev/.ssh/id_rsa",)
