@@ -45,48 +45,58 @@ async def store_batch(db: Database, rows: Sequence[Row]) -> list[Receipt | Check
     `rows`. Unavailable when PostgreSQL went away: then it is unknown whether the batch was stored, and sending it again
     is right.
     """
-    first: dict[UUID, int] = {}
+    answers: list[Receipt | CheckConflict | None] = [None] * len(rows)
+    waiting: dict[UUID, list[int]] = {}  # places in rows, by id
     for place, (observation, _, _) in enumerate(rows):
-        first.setdefault(observation.id, place)
-    columns = _columns([rows[place] for place in first.values()])
+        waiting.setdefault(observation.id, []).append(place)
     async with db.writer() as connection:
-        found = await connection.fetch(db.queries.checks_store.sql, *columns)
-    stored = {row["id"]: row for row in found}
-    answers: list[Receipt | CheckConflict] = []
-    for place, (observation, _, sealed) in enumerate(rows):
-        there = stored[observation.id]
-        if there["content"] != sealed.content:
-            answers.append(CheckConflict())
-        else:
-            known = there["known"] or first[observation.id] != place
-            answers.append(Receipt(observation.id, there["seq"], known, there["received"]))
-    return answers
+        while waiting:
+            batch = [rows[places[0]] for places in waiting.values()]
+            (_, head, _, _), *there = await connection.fetch(db.queries.checks_store.sql, *_columns(batch))
+            for check_id, seq, received, content in there:
+                for place in waiting.pop(check_id):
+                    same = rows[place][2].content == content
+                    answers[place] = Receipt(check_id, seq, True, received) if same else CheckConflict()
+            if there:
+                continue  # nothing was stored: once more without them
+            for seq, (check_id, (place, *repeats)) in enumerate(waiting.items(), head):
+                _, received, sealed = rows[place]
+                answers[place] = Receipt(check_id, seq, False, received)
+                for repeat in repeats:
+                    same = rows[repeat][2].content == sealed.content
+                    answers[repeat] = Receipt(check_id, seq, True, received) if same else CheckConflict()
+            break
+    return answers  # type: ignore[return-value]
 
 
-def _columns(rows: Sequence[Row]) -> tuple[list[Any], ...]:
-    """The arrays of store_checks, in its order."""
+def _columns(rows: Sequence[Row]) -> tuple[list[Any] | None, ...]:
+    """The arrays of store_checks, in its order; None for one whose checks all leave it at its default."""
     seen = [row[0] for row in rows]
     sealed = [row[2] for row in rows]
     return (
         [one.id for one in seen],
-        [one.kind for one in seen],
+        _unless("check", [one.kind for one in seen]),
         [one.type for one in seen],
         [one.format for one in seen],
         [one.agent for one in seen],
-        [one.key_id for one in seen],
+        _unless(None, [one.key_id for one in seen]),
         [one.observed for one in seen],
         [row[1] for row in rows],
-        [one.after for one in seen],
-        [one.signature for one in seen],
-        [one.detail for one in seen],
-        [one.wire for one in seen],
+        _unless(None, [one.after for one in seen]),
+        _unless(None, [one.signature for one in seen]),
+        _unless(None, [one.detail or None for one in seen]),
+        _unless(None, [one.wire for one in seen]),
         [one.payload for one in seen],
         [one.media for one in seen],
-        [one.direct for one in seen],
-        [one.encrypted for one in seen],
+        _unless(False, [one.direct for one in seen]),
+        _unless(False, [one.encrypted for one in seen]),
         [one.record for one in sealed],
         [b"".join((s.payload_salt, s.payload_hash, s.content, s.leaf_hash, s.group_hash)) for s in sealed],
     )
+
+
+def _unless(default: Any, column: list[Any]) -> list[Any] | None:
+    return None if column.count(default) == len(column) else column
 
 
 async def get(db: Database, check_id: UUID) -> Check | None:

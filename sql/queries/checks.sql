@@ -1,6 +1,6 @@
 -- name: checks_store
 -- A batch in one round trip and one transaction; see store_checks in the migrations for what it answers.
-select id, seq, received, known, content from store_checks(
+select id, seq, received, content from store_checks(
     :ids::uuid[], :kinds::text[], :types::text[], :formats::text[], :agents::text[], :key_ids::text[],
     :observeds::bigint[], :receiveds::bigint[], :afters::text[], :signatures::text[], :details::jsonb[],
     :wires::jsonb[], :payloads::bytea[], :medias::text[], :directs::boolean[], :encrypteds::boolean[],
