@@ -6,7 +6,7 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, cast
 
 import structlog
 
@@ -99,17 +99,16 @@ class Connection(asyncio.Protocol):
     # What asyncio calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        peer = transport.get_extra_info("peername") or ("",)
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one by its methods only
+        peer = self._transport.get_extra_info("peername") or ("",)
         self.address = str(peer[0])
-        transport.set_write_buffer_limits(high=self._limits.high_water, low=0)
+        self._transport.set_write_buffer_limits(high=self._limits.high_water, low=0)
         self._parser = self._fresh()
         if not self._gate.enter(self.address):
             log.warning("xmpp connection refused, too many", address=self.address)
             if not self._direct:
-                transport.write(self._farewell(StreamFault("resource-constraint", "Too many connections.")))
-            transport.close()
+                self._transport.write(self._farewell(StreamFault("resource-constraint", "Too many connections.")))
+            self._transport.close()
             return
         self._counted = True
         self._everyone.add(self)
