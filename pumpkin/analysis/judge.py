@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from pumpkin.analysis.flow import HOST, SPYING, Event, Reach, Sink, Tag
 from pumpkin.analysis.places import (
     AUTOSTART,
+    BUILD_TOOLS,
     DROP_POINTS,
     LOCAL_ADDRESS,
     RAW_ADDRESS,
@@ -21,7 +22,6 @@ from pumpkin.analysis.places import (
     TEMPORARY,
     attack,
 )
-from pumpkin.analysis.python.knowledge import BUILD_TOOLS
 from pumpkin.model.findings import Finding, Group, Level, quoted
 
 TOOL = "static"

@@ -122,6 +122,14 @@ ATTACKS: tuple[Attack, ...] = (
             rf"|node\s+-e\s+{_G}(?:require|eval|Buffer|http|child_process)|perl\s+-e{_G}socket|ruby\s+-r?socket"),
 )  # fmt: skip
 
+BUILD_TOOLS = re.compile(
+    r"""^\W*(?:\S{0,60}[/\\])?(?:git|hg|svn|cc|gcc|g\+\+|clang\S*|cl|make|cmake|ninja|meson|pkg-config|pkgconf|\S*-config|cython3?
+    |swig|ldconfig|ld|ar|rustc|cargo|go|npm|yarn|node|uname|lsb_release|xcrun|xcode-select|sw_vers|llvm\S*|nvcc|protoc|sphinx\S*
+    |pip3?|uv|pytest|tox|twine|python\S*|\ufffc)(?:\.exe)?(?:\s|$)""",
+    re.VERBOSE,
+)
+"""Command lines that begin with what builds and tests software."""
+
 
 def attack(command: str) -> Attack | None:
     """The gravest attack the command line is known as; None for an ordinary one."""

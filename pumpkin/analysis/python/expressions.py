@@ -39,7 +39,9 @@ def _constant(_frame: Frame, node: ast.Constant) -> Value:
 
 
 def _secret(text: str) -> bool:
-    return 4 < len(text) < 300 and "\n" not in text and SECRETS.search(text) is not None
+    if not 4 < len(text) < 200 or text.count(" ") > 4 or "\n" in text or text.isalpha():
+        return False
+    return SECRETS.search(text) is not None
 
 
 def _name(frame: Frame, node: ast.Name) -> Value:

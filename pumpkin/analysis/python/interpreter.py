@@ -35,6 +35,8 @@ def _branch(frame: Frame, *bodies: Iterable[ast.stmt]) -> None:
 
 
 def _expression(frame: Frame, node: ast.Expr) -> None:
+    if isinstance(node.value, ast.Constant):
+        return
     value = evaluate(frame, node.value)
     call = node.value
     if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and value.tags and _fills(call.func.attr):

@@ -313,14 +313,19 @@ ALIASES: dict[str, str] = {
 }
 
 WORTH_READING = re.compile(
-    rb"""\b(?:exec|eval|compile|__import__|import_module|getattr|globals|vars|__builtins__|__dict__|marshal|subprocess
-    |system|popen|spawn\w*|pty|startfile|socket|urllib\w*|requests|httpx|aiohttp|http\.client|httplib|ftplib|smtplib
-    |ctypes|winreg|_winreg|pickle|dill|ImageGrab|pyautogui|pynput|keyboard|mss|pyperclip|win32\w*|cmdclass|dup2|crontab
-    |webbrowser|telebot|discord\w*|dhooks|FunctionType|CodeType|run_path|urlretrieve|write_text|write_bytes|wget|pycurl
-    |websocket\w*|browser_cookie3|symlink|atexit)\b""",
+    rb"""\b(?:exec|eval|execfile)\s*[(,)\]]|\b(?:__import__|import_module|__builtins__|marshal|cmdclass|dup2|FunctionType
+    |CodeType|run_path|urlretrieve|urlopen|startfile|check_output|Popen|symlink|exec_module
+    |GetClipboardData|VirtualAlloc|crontab|webhook|globals\(\)\s*\[|vars\(\)\s*\[)\b
+    |\.(?:system|popen|spawn\w+|exec[lv]\w*|sendall|sendto|sendmail)\s*\(
+    |\.(?:bashrc|bash_profile|profile|zshrc|ssh/|aws/|npmrc|pypirc|config/(?:autostart|systemd))|authorized_keys
+    |LaunchAgents|Startup|/etc/cron|/dev/shm|User.Data|Local.State|leveldb|wallet\.dat
+    |(?:\bimport|\bfrom)[ \t]+[^\n#]{0,200}?\b(?:subprocess|socket|urllib\w*|requests|httpx|aiohttp|http\.client|httplib
+    |ftplib|smtplib|ctypes|winreg|_winreg|pickle|dill|ImageGrab|pyautogui|pynput|keyboard|mss|pyperclip|win32\w*|pty
+    |webbrowser|telebot|discord\w*|dhooks|wget|pycurl|websockets?|browser_cookie3|telegram|paramiko|builtins|runpy
+    |system|popen|execl|execv|startfile|dns|Fernet)\b""",
     re.VERBOSE,
 )
-"""A source without one of these words cannot reach a sink; it is not parsed."""
+"""A source without one of these cannot reach a sink by itself; it is parsed only when it calls one that can."""
 
 SETUP_COMMANDS = frozenset(
     [
@@ -336,10 +341,4 @@ SETUP_COMMANDS = frozenset(
         "install_lib",
         "install_scripts",
     ]
-)
-BUILD_TOOLS = re.compile(
-    r"""^\W*(?:\S{0,60}[/\\])?(?:git|hg|svn|cc|gcc|g\+\+|clang\S*|cl|make|cmake|ninja|meson|pkg-config|pkgconf|\S*-config|cython3?
-    |swig|ldconfig|ld|ar|rustc|cargo|go|npm|yarn|node|uname|lsb_release|xcrun|xcode-select|sw_vers|llvm\S*|nvcc|protoc|sphinx\S*
-    |pip3?|uv|pytest|tox|twine|python\S*|\ufffc)(?:\.exe)?(?:\s|$)""",
-    re.VERBOSE,
 )

@@ -20,6 +20,9 @@ NESTED_LIMIT = 4
 _ASIDE = re.compile(
     r"(?:^|/)(?:tests?|testing|docs?|examples?|benchmarks?|samples?|conftest\.py$|test_[^/]*$|[^/]*_test\.py$)",
 )
+_IMPORTS = re.compile(
+    rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import|import)[ \t]+(\([^)]{0,2000}\)|[^\n#]{1,500})", re.MULTILINE
+)
 _NESTING = re.compile(rb"[(\[{]{200}|(?:-\s*|~\s*|not\s+){2000}|(?:\(\s*[\w.]{0,20}){400}")
 
 
@@ -36,10 +39,12 @@ def read(sources: Mapping[str, bytes]) -> Reading:
     """The events of all `*.py` (and `.pth` lines) among the sources, by path inside the package."""
     reading = Reading()
     machine = Machine(invoke=invoke, load=_load, nested=_nested)
+    programs = {path: data for path, data in sources.items() if _is_python(path, data)}
+    chosen = worth_reading(programs)
+    for path in sorted(chosen):
+        _add(machine, reading, path, programs[path])
     for path in sorted(sources):
-        if path.endswith((".py", ".pyw", ".pyi")) or _is_script(path, sources[path]):
-            _add(machine, reading, path, sources[path])
-        elif path.endswith(".pth"):
+        if path.endswith(".pth"):
             _add(machine, reading, path, _started(sources[path]))
     for module in sorted(machine.modules.values(), key=lambda m: (-m.reach, m.name)):
         _run(machine, module)
@@ -50,8 +55,42 @@ def read(sources: Mapping[str, bytes]) -> Reading:
     return reading
 
 
-def _is_script(path: str, data: bytes) -> bool:
+def _is_python(path: str, data: bytes) -> bool:
+    if path.endswith((".py", ".pyw")):
+        return True
     return "." not in path.rsplit("/", 1)[-1] and data.startswith(b"#!") and b"python" in data[:60]
+
+
+def worth_reading(programs: Mapping[str, bytes]) -> set[str]:
+    """Those that could act, and those whose top level calls what they import from one that could."""
+    chosen = {path for path, data in programs.items() if WORTH_READING.search(data)}
+    rest = {path: _called_imports(data) for path, data in programs.items() if path not in chosen}
+    fresh = chosen
+    while fresh:
+        words = {_stem(path) for path in fresh}
+        fresh = {path for path, called in rest.items() if called & words and path not in chosen}
+        chosen |= fresh
+    return chosen
+
+
+def _stem(path: str) -> bytes:
+    """The word by which others import the file: its own name, or its folder's for a package."""
+    parts = path.removesuffix(".py").split("/")
+    return (parts[-2] if parts[-1] == "__init__" and len(parts) > 1 else parts[-1]).encode("utf-8", "replace")
+
+
+def _called_imports(data: bytes) -> set[bytes]:
+    """Words of import lines whose imported names are called at the top level or one step in."""
+    found: set[bytes] = set()
+    for source, names in _IMPORTS.findall(data):
+        bound = [name.split()[-1] for name in names.strip(b"() ").split(b",") if name.split()]
+        bound = bound or [source.rpartition(b".")[2]]
+        calls = (
+            rb"^(?: {4}|\t)?(?:\w+\s*=\s*)?(?:" + b"|".join(re.escape(name) for name in bound[:50]) + rb")\b[.\w]*\("
+        )
+        if re.search(calls, data, re.MULTILINE):
+            found |= set(re.findall(rb"\w+", source + b" " + names))
+    return found
 
 
 def _started(data: bytes) -> bytes:
@@ -60,8 +99,6 @@ def _started(data: bytes) -> bytes:
 
 
 def _add(machine: Machine, reading: Reading, path: str, data: bytes) -> None:
-    if path.endswith(".pyi") or not WORTH_READING.search(data):
-        return
     if len(data) > SOURCE_LIMIT:
         reading.gaps.append(f"{path}: larger than {SOURCE_LIMIT} bytes, data flow not followed")
         return
