@@ -16,6 +16,8 @@ COMMANDS = {
     "verify": "verify",
     "tsa": "verify",
     "audit": "audit",
+    "scan": "scan",
+    "explain": "scan",
     "openapi": "about",
     "version": "about",
 }

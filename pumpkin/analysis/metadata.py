@@ -1,0 +1,231 @@
+"""What a package's own papers and plain files say: names, versions, dependencies, binaries, characters no eye sees."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import io
+import json
+import math
+import pickletools
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from email.parser import BytesHeaderParser
+from email.policy import compat32
+
+from pumpkin.analysis.paths import BIDI, INVISIBLE
+from pumpkin.model.findings import Finding, Group, Level, quoted
+
+TOOL = "static"
+_MAGICS = (
+    (b"MZ", "a Windows program"),
+    (b"\x7fELF", "a Linux program"),
+    (b"\xcf\xfa\xed\xfe", "a macOS program"),
+    (b"\xca\xfe\xba\xbe", "a macOS program or Java class"),
+)
+_LIBRARIES = (".so", ".pyd", ".dll", ".dylib", ".exe", ".node", ".class", ".o", ".a", ".lib", ".bin", ".elf")
+_TEXT = (".py", ".pyw", ".js", ".cjs", ".mjs", ".ts", ".sh", ".json", ".toml", ".cfg", ".txt", ".md", ".rst", ".html")
+_DANGEROUS_PICKLE = re.compile(
+    r"^(?:os|posix|nt|subprocess|builtins|__builtin__|sys|socket|pty|shutil|runpy|importlib|webbrowser|ctypes) "
+    r"(?:system|popen|Popen|call|run|check_output|exec|eval|compile|__import__|getattr|spawn|open|import_module|execfile)$"
+)
+_BIDI_BYTES = re.compile("|".join(map(re.escape, sorted(BIDI))).encode())
+_HIDDEN_RUN = re.compile("(?:" + "|".join(map(re.escape, sorted(INVISIBLE - {"\ufeff", "\u00ad"}))) + "){8}")
+_TAGS = re.compile("[\U000e0000-\U000e007f\U000e0100-\U000e01ef]{8}")
+_SPACES = re.compile(rb"\S[ \t]{180,}\S")
+_DIRECT = re.compile(r"@\s*(?:https?|git\+\w+|ftp|file)://|^(?:git\+|https?:|file:)", re.IGNORECASE)
+
+
+def examine(files: Mapping[str, bytes]) -> list[Finding]:
+    """Findings of metadata over all files of one artifact."""
+    found: list[Finding] = []
+    for path, data in files.items():
+        found += _binary(path, data)
+        found += _characters(path, data)
+        if path.endswith((".pkl", ".pickle", ".joblib", ".dill")):
+            found += _pickle(path, data)
+        if path.endswith((".dist-info/METADATA", "PKG-INFO")):
+            found += _papers(path, data)
+        if path.endswith(".dist-info/RECORD"):
+            found += _record(path, data, files)
+        if path.endswith(".pth"):
+            found += _startup(path, data)
+    return found
+
+
+def _found(rule: str, level: Level, path: str, reason: str, tactic: str = "", quote: str | bytes = "") -> Finding:
+    return Finding(TOOL, rule, level, Group.METADATA, reason, tactic, quoted(path, 300), 0, quoted(quote))
+
+
+def _binary(path: str, data: bytes) -> Iterator[Finding]:
+    """A program under another name hides; a program as such is only said."""
+    for magic, what in _MAGICS:
+        if not data.startswith(magic) or (magic == b"MZ" and (len(data) < 256 or b"PE\0\0" not in data[:4096])):
+            continue
+        if path.endswith(_TEXT) or path.endswith(
+            (".png", ".jpg", ".gif", ".ico", ".svg", ".dat", ".log", ".tmp", ".css")
+        ):
+            yield _found(
+                "meta-disguised-binary", Level.HIGH, path, f"{what} under the name of another kind of file", "T1036.008"
+            )
+        elif path.lower().endswith((".exe", ".scr", ".com")):
+            yield _found("meta-program", Level.LOW, path, f"carries {what}", "T1204.002")
+        elif not path.endswith(_LIBRARIES) and ".so." not in path:
+            yield _found("meta-binary", Level.INFO, path, f"carries {what}")
+        return
+
+
+def _characters(path: str, data: bytes) -> Iterator[Finding]:
+    """Text that shows its reader something else than it does."""
+    if not path.endswith((".py", ".pyw", ".js", ".cjs", ".mjs", ".ts", ".sh")) or len(data) > 4_000_000:
+        return
+    if b"\xe2\x80" in data or b"\xe2\x81" in data:
+        hit = _BIDI_BYTES.search(data)
+        if hit is not None and not _aside(path):
+            quote = data[max(0, hit.start() - 40) : hit.end() + 40]
+            reason = "bidirectional controls make source read otherwise than it runs"
+            yield _found("meta-bidi", Level.MEDIUM, path, reason, "T1027.014", quote)
+    if not data.isascii() and not _aside(path):
+        text = data.decode("utf-8", "replace")
+        if _HIDDEN_RUN.search(text) or _TAGS.search(text):
+            yield _found("meta-invisible", Level.HIGH, path, "invisible characters carry something", "T1027.018")
+    hit = _SPACES.search(data) if path.endswith((".py", ".js")) and not path.endswith(".min.js") else None
+    if hit is not None and re.search(
+        rb"(?:exec|eval|import|require|subprocess|;)", data[hit.end() - 1 : hit.end() + 200]
+    ):
+        yield _found("meta-pushed-aside", Level.HIGH, path, "code is pushed out of sight by blanks", "T1027",
+                     data[hit.end() - 1 : hit.end() + 100])  # fmt: skip
+
+
+def _aside(path: str) -> bool:
+    return re.search(r"(?:^|/)(?:tests?|testdata|fixtures)/", path) is not None
+
+
+def _pickle(path: str, data: bytes) -> Iterator[Finding]:
+    """Names a pickle would import, read by its opcodes; nothing is loaded."""
+    strings: list[str] = []
+    try:
+        for place, (opcode, argument, _at) in enumerate(pickletools.genops(data[:8_000_000])):
+            if place > 500_000:
+                return
+            name = ""
+            if opcode.name == "GLOBAL":
+                name = str(argument)
+            elif opcode.name == "STACK_GLOBAL" and len(strings) >= 2:
+                name = " ".join(strings[-2:])
+            elif isinstance(argument, str):
+                strings = [*strings[-8:], argument]
+            if name and _DANGEROUS_PICKLE.match(name):
+                yield _found(
+                    "meta-pickle", Level.CRITICAL, path, "a pickle that runs a command when loaded", "T1059", name
+                )
+                return
+    except (ValueError, IndexError, KeyError, AttributeError, EOFError, UnicodeDecodeError):
+        return
+
+
+def _papers(path: str, data: bytes) -> Iterator[Finding]:
+    """Dependencies taken from an address instead of the index, and versions that win every comparison."""
+    headers = BytesHeaderParser(policy=compat32).parsebytes(data[:1_000_000])
+    for line in headers.get_all("Requires-Dist", []):
+        if _DIRECT.search(str(line)):
+            reason = "depends on a file at an address, not in the index"
+            yield _found("meta-direct-dependency", Level.MEDIUM, path, reason, "T1195.001", str(line))
+    yield from odd_version(path, str(headers.get("Version", "")))
+
+
+def odd_version(path: str, version: str) -> Iterator[Finding]:
+    """9999.0.0 and its like: what dependency confusion needs."""
+    first = re.match(r"v?(\d+)", version)
+    if (
+        first
+        and (re.match(r"(\d)\1{2,}$", first[1]) or int(first[1][:9]) >= 90)
+        and not 1990 <= int(first[1][:9]) <= 2100
+    ):
+        level = Level.MEDIUM if re.match(r"9{2,}|(\d)\1{2,}$", first[1]) else Level.LOW
+        yield _found("meta-odd-version", level, path, "a version number made to be the highest", "T1195.002", version)
+
+
+def _record(path: str, data: bytes, files: Mapping[str, bytes]) -> Iterator[Finding]:
+    """Files of a wheel that its RECORD does not know, or knows otherwise."""
+    root = path.rsplit(".dist-info/", 1)[0].rpartition("/")[0]
+    prefix = f"{root}/" if root else ""
+    lines = {row[0]: row for row in csv.reader(io.StringIO(data.decode("utf-8", "replace"))) if len(row) >= 2}
+    changed, unknown = [], []
+    for name, content in files.items():
+        inner = name.removeprefix(prefix)
+        if "!" in inner or inner.endswith(
+            (".dist-info/RECORD", "RECORD.jws", "RECORD.p7s", ".pyc", "INSTALLER", "REQUESTED")
+        ):
+            continue
+        row = lines.get(inner)
+        if row is None:
+            if name.startswith(prefix) and "direct_url.json" not in inner:
+                unknown.append(inner)
+        elif row[1].startswith("sha256=") and row[1][7:] != _digest(content):
+            changed.append(inner)
+    if changed:
+        yield _found(
+            "meta-record-differs",
+            Level.MEDIUM,
+            path,
+            "files differ from the wheel's RECORD",
+            "T1565.001",
+            ", ".join(changed[:5]),
+        )
+    if unknown and any(name.endswith((".py", ".pth", ".so", ".pyd", ".dll", ".exe")) for name in unknown):
+        yield _found("meta-record-misses", Level.MEDIUM, path, "code that the wheel's RECORD does not list", "T1036",
+                     ", ".join(unknown[:5]))  # fmt: skip
+
+
+def _digest(content: bytes) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+
+
+def _startup(path: str, data: bytes) -> Iterator[Finding]:
+    """.pth lines that run at each start of Python; a few well-known ones are ordinary."""
+    for line in data.splitlines():
+        if line.startswith((b"import ", b"import\t")) and not _ORDINARY_PTH.match(line):
+            level = (
+                Level.HIGH if re.search(rb"exec|eval|urlopen|subprocess|os\.system|b64|socket", line) else Level.MEDIUM
+            )
+            yield _found("meta-pth-code", level, path, "runs code at each start of Python", "T1546.018", line)
+            return
+
+
+_ORDINARY_PTH = re.compile(
+    rb"""import\ (?:os;\ var\ =\ 'SETUPTOOLS_USE_DISTUTILS'|__editable__|_virtualenv|coverage|matplotlib|distutils
+    |hunter|sys,\ ?types,\ ?os;\s*(?:has_mfs|p\ =\ os\.path|importlib)|pywin32_bootstrap|pytest_cov|protobuf|site\b
+    |zope|\w*_editable)""",
+    re.VERBOSE,
+)
+
+
+def npm(path: str, package: Mapping[str, object]) -> Iterator[Finding]:
+    """The same of a package.json: direct dependencies, odd versions."""
+    yield from odd_version(path, str(package.get("version", "")))
+    for key in ("dependencies", "optionalDependencies"):
+        wanted = package.get(key)
+        for name, source in wanted.items() if isinstance(wanted, dict) else ():
+            if re.match(r"https?://(?!github\.com|codeload)", str(source)):
+                reason, quote = "depends on a file at an address, not in the index", f"{name}: {source}"
+                yield _found("meta-direct-dependency", Level.MEDIUM, path, reason, "T1195.001", quote)
+
+
+def entropy(data: bytes) -> float:
+    """Shannon's, in bits a byte."""
+    if not data:
+        return 0.0
+    total = len(data)
+    return -sum(n / total * math.log2(n / total) for n in Counter(data).values())
+
+
+def package_json(data: bytes) -> dict[str, object]:
+    """A package.json's object, empty when it is none (deep nesting and all)."""
+    try:
+        value = json.loads(data[:2_000_000])
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}

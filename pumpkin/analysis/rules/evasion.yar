@@ -1,0 +1,118 @@
+rule sandbox_check {
+    meta: level = "medium" tactic = "T1497.001" reason = "looks whether it runs in a virtual machine or under watch"
+    strings:
+        $a = /\b(vboxservice|vmtoolsd|vmwaretray|VBoxTray|xenservice|qemu-ga|prl_tools|wireshark|procmon|x64dbg|ollydbg|processhacker|fiddler)(\.exe)?\b/ nocase
+        $b = /(sys\.exit|os\._exit|process\.exit|taskkill|\.kill\()/
+        $c = /(HTTPDebugger|SbieDll|WDAGUtilityAccount|DESKTOP-[A-Z0-9]{7})/
+    condition: (lang == "python" or lang == "javascript") and (#a > 2 or $c) and $b
+}
+rule debugger_check {
+    meta: level = "medium" tactic = "T1622" reason = "ends or hides when a debugger is there"
+    strings:
+        $a = "IsDebuggerPresent"
+        $b = "CheckRemoteDebuggerPresent"
+        $c = /sys\.gettrace\s*\(\s*\)\s*(is not None|:|\))[^\n]{0,20}\n?\s*(sys\.exit|os\._exit|raise SystemExit)/
+    condition: (lang == "python" or lang == "javascript") and any of them
+}
+rule defender_off {
+    meta: level = "high" tactic = "T1562.001" reason = "switches Windows Defender off or excludes itself"
+    strings:
+        $a = /(Add|Set)-MpPreference[^\n]{0,80}(Exclusion|Disable)/ nocase
+        $b = /DisableAntiSpyware|DisableRealtimeMonitoring/ nocase
+        $c = /netsh[^\n]{0,20}(advfirewall|firewall)[^\n]{0,40}(state off|disable)/ nocase
+    condition: lang != "text" and any of them
+}
+rule self_deletion {
+    meta: level = "medium" tactic = "T1070.004" reason = "deletes or rewrites its own file after it ran"
+    strings:
+        $a = /os\.(remove|unlink)\s*\(\s*(__file__|sys\.argv\[0\])\s*\)/
+        $b = /(unlinkSync|unlink|rmSync)\s*\(\s*__filename/
+        $c = /writeFileSync\s*\(\s*__filename/
+        $d = /(renameSync|copyFileSync)\s*\(\s*['"]package\.(md|json)\.?\w*['"]/
+    condition: any of them
+}
+rule obfuscator_io {
+    meta: level = "high" tactic = "T1027.013" reason = "obfuscated by a tool that makes reading impossible"
+    strings:
+        $a = /var _0x[a-f0-9]{4,6}\s*=\s*\[/
+        $b = /function _0x[a-f0-9]{4,6}\s*\(_0x[a-f0-9]{4,6}\s*,\s*_0x[a-f0-9]{4,6}\)/
+        $c = /const _0x[a-f0-9]{4,6}\s*=\s*_0x[a-f0-9]{4,6}/
+        $d = /_0x[a-f0-9]{4,6}\(0x[a-f0-9]{1,4}\)/
+        $e = /while\s*\(\s*!!\[\]\s*\)/
+    condition: lang == "javascript" and (($d and ($a or $b or $c)) or ($e and $b)) and (#d > 8 or $e)
+}
+rule hex_named_python {
+    meta: level = "high" tactic = "T1027.013" reason = "names that are rows of look-alike letters, as obfuscators make them"
+    strings:
+        $a = /\b(_0x[a-f0-9]{4,8}|[lI1]{10,}|O0[O0]{8,}|[Oo0]{12,}|_{1,3}[lI1]{9,})\s*=\s*\S/
+    condition: lang == "python" and #a > 4
+}
+rule pyarmor_loader {
+    meta: level = "medium" tactic = "T1027.002" reason = "protected by PyArmor: what it does cannot be read"
+    strings:
+        $a = /__pyarmor__\s*\(\s*__name__/
+        $b = /from\s+\.?pyarmor_runtime_\d+\s+import/
+        $c = /from\s+pytransform\s+import\s+pyarmor_runtime/
+    condition: lang == "python" and any of them
+}
+rule packed_python {
+    meta: level = "high" tactic = "T1027.013" reason = "a packer's frame around code that cannot be read"
+    strings:
+        $a = "exec((_)(b'" 
+        $b = /Obfuscated (with|by) (PyObfuscate|pyobfuscate|development-tools|Hyperion|BlankOBF|Kramer|Berserker)/ nocase
+        $c = /class\s+Kramer\s*\(\s*\)\s*:/
+        $d = /'Hyperion'|__obfuscator__\s*=/
+    condition: lang == "python" and any of them
+}
+rule long_base64_literal {
+    meta: level = "low" tactic = "T1027.009" reason = "a very long base64 literal in source"
+    strings: $a = /['"`][A-Za-z0-9+\/]{900}/
+    condition: lang == "python" and $a
+}
+rule hex_escapes {
+    meta: level = "medium" tactic = "T1027.010" reason = "ordinary words written in hex escapes"
+    strings:
+        $a = /['"](\\x[2-7][0-9a-f]){8,200}['"]/ nocase
+        $b = /\b(exec|eval|require|import|Function)\b/
+    condition: (lang == "python" or lang == "javascript") and #a > 5 and $b
+}
+rule char_code_array {
+    meta: level = "medium" tactic = "T1027.010" reason = "text kept as rows of character numbers"
+    strings:
+        $a = /(bytes|bytearray|map\s*\(\s*chr\s*,|String\.fromCharCode(\.apply)?)\s*\(?\s*(null\s*,\s*)?\[\s*(\d{2,3}\s*,\s*){24,400}\d{2,3}\s*\]/
+        $b = /\b(exec|eval|Function|system|Popen|child_process)\b/
+    condition: (lang == "python" or lang == "javascript") and all of them
+}
+rule reversed_address {
+    meta: level = "high" tactic = "T1027" reason = "an address or command written backwards"
+    strings:
+        $a = /['"][^'"\n]{4,120}\/\/:s?ptth['"]/
+        $b = /['"](cexe|lave|metsys|ssecorpbus|llehsrewop|hsab\/nib\/)['"]/
+    condition: (lang == "python" or lang == "javascript") and any of them
+}
+rule hidden_in_picture {
+    meta: level = "high" tactic = "T1027.003" reason = "takes code out of a picture"
+    strings:
+        $a = /lsb\.reveal\s*\(|stegano\b|steganography\.decode|exifread/
+        $b = /(getpixel|getdata)\s*\(/
+        $c = /\b(exec|eval)\s*\(/
+        $d = /\.(png|jpe?g|bmp|gif)['"]/
+        $e = /&\s*1\b/
+    condition: lang == "python" and $c and ($a or ($b and $d and $e))
+}
+rule dead_drop {
+    meta: level = "medium" tactic = "T1102.001" reason = "takes its next step from a public text service"
+    strings:
+        $a = /https?:\/\/(pastebin\.com\/raw|rentry\.co\/[\w-]+\/raw|paste\.ee\/r|hastebin\.com\/raw|dpaste\.com\/\w+\.txt|controlc\.com|ghostbin\.\w+|gist\.githubusercontent\.com\/\S+\/raw|raw\.githubusercontent\.com\/\S+\.(exe|ps1|bat|sh|dll))/
+        $b = /\b(exec|eval|system|Popen|subprocess|child_process|spawn|urlretrieve)\b/
+    condition: (lang == "python" or lang == "javascript") and all of them
+}
+rule dead_drop_in_chain {
+    meta: level = "high" tactic = "T1102.001" reason = "takes its next step from a block chain or calendar"
+    strings:
+        $a = /getSignaturesForAddress|getTransaction\b/
+        $b = /api\.mainnet-beta\.solana\.com/
+        $c = /\b(eval|Function|child_process|exec)\b/
+        $d = /calendar\.app\.google\//
+    condition: lang == "javascript" and $c and (($a and $b) or $d)
+}

@@ -1,0 +1,116 @@
+"""`pumpkin scan`, `names`, `source`, `rules` and `explain`: look into packages with no server and no network."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pumpkin.analysis import static
+from pumpkin.commands.place import answer, json_option
+from pumpkin.model.findings import Level, Outcome
+
+ARTIFACT_LIMIT = 512 * 1024 * 1024
+FOLDER_LIMIT = 20_000
+MEMBER_LIMIT = 32 * 1024 * 1024
+THRESHOLDS = {"malicious": 3, "suspicious": 2, "never": 9}
+_GRAVITY = {Outcome.CLEAN: 0, Outcome.INCOMPLETE: 1, Outcome.SUSPICIOUS: 2, Outcome.MALICIOUS: 3}
+_SKIPPED = {".git", "__pycache__", ".hg", ".svn"}
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--fail-on", type=click.Choice(sorted(THRESHOLDS)), default="malicious", show_default=True,
+              help="Ends 1 from this outcome on.")  # fmt: skip
+@json_option
+def scan(path: Path, fail_on: str, as_json: bool) -> None:
+    """Say what the package at PATH (an archive or a folder) does, without running any of it.
+
+    \b
+    Ends with 0  below the threshold of --fail-on
+              1  at or above it
+              3  incomplete: something could not be looked at
+              4  unreadable
+    """
+    try:
+        report = _scanned(path)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        answer({"outcome": None, "error": reason}, as_json, f"{path}: cannot be read: {reason}")
+        sys.exit(4)
+    answer(report.as_json(), as_json, _told(report))
+    if _GRAVITY.get(report.verdict.outcome, 1) >= THRESHOLDS[fail_on]:
+        sys.exit(1)
+    sys.exit(3 if report.verdict.outcome is Outcome.INCOMPLETE else 0)
+
+
+def _scanned(path: Path) -> static.Report:
+    if path.is_dir():
+        files, gaps = folder(path)
+        return static.scan_files(files, path.name, gaps=gaps)
+    size = path.stat().st_size
+    if size > ARTIFACT_LIMIT:
+        raise ValueError(f"larger than {ARTIFACT_LIMIT} bytes")
+    data = path.read_bytes()
+    from pumpkin.analysis.archive import is_archive
+
+    if not is_archive(data[:512]) and path.suffix in (".py", ".js", ".mjs", ".cjs", ".pth", ".sh", ".json"):
+        return static.scan_files({path.name: data}, path.name)
+    return static.scan_archive(data, path.name)
+
+
+def folder(path: Path) -> tuple[dict[str, bytes], list[str]]:
+    """The regular files below a folder by relative path, links not followed; what was left out."""
+    files: dict[str, bytes] = {}
+    gaps: list[str] = []
+    total = 0
+    for root, folders, names in os.walk(path, followlinks=False):
+        folders[:] = sorted(name for name in folders if name not in _SKIPPED)
+        for name in sorted(names):
+            place = Path(root) / name
+            if place.is_symlink() or not place.is_file():
+                continue
+            size = place.stat().st_size
+            total += size
+            if len(files) >= FOLDER_LIMIT or total > ARTIFACT_LIMIT:
+                return files, [*gaps, "more files than are looked at"]
+            if size > MEMBER_LIMIT:
+                if place.suffix in (".py", ".js", ".json", ".sh"):
+                    gaps.append(f"{place.relative_to(path)}: larger than {MEMBER_LIMIT} bytes")
+                continue
+            files[place.relative_to(path).as_posix()] = place.read_bytes()
+    return files, gaps
+
+
+def _told(report: static.Report) -> str:
+    lines = [f"{report.artifact['name']}: {report.verdict.outcome} (score {report.verdict.score} of 100)"]
+    shown = [f for f in report.findings if f.level.rank >= Level.LOW.rank][:20]
+    lines += [f"  {f.level:<8} {f.reason}  [{f.rule}] {f.file}:{f.line}\n           {f.quote}" for f in shown]
+    lines += [f"  not looked at: {what}" for what in report.not_checked[:10]]
+    return "\n".join(lines)
+
+
+@click.command()
+@click.argument("report", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def explain(report: Path) -> None:
+    """Say in words how the verdict of a REPORT (the JSON of `scan` or `analyze`) came about."""
+    try:
+        value: dict[str, Any] = json.loads(report.read_bytes())
+        findings = value["findings"]
+    except (ValueError, KeyError, TypeError):
+        raise click.ClickException("This file is no report: JSON with `findings` is expected.") from None
+    click.echo(
+        f"{value.get('artifact', {}).get('name', report.name)}: {value['outcome']}, score {value['score']} of 100"
+    )
+    click.echo("The strongest finding of each group counts; groups combine as 1 - prod(1 - weight):")
+    for group, weight in value.get("groups", {}).items():
+        best = next((f for f in findings if f["group"] == group), None)
+        click.echo(f"  {group:<12} {weight:.2f}  {best['reason'] if best else ''}")
+    for line in value.get("why", []):
+        click.echo(f"  - {line}")
+    for line in value.get("not_checked", []):
+        click.echo(f"  not looked at: {line}")
