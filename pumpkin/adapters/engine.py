@@ -15,7 +15,7 @@ from pumpkin.adapters.engines import discovery
 from pumpkin.adapters.engines.faults import EngineError, NoEngine, NoImage, translated
 from pumpkin.adapters.engines.image import Progress, Recipe, build, present
 from pumpkin.adapters.engines.relay import Registries
-from pumpkin.adapters.engines.sandbox import Bounds, Job, Sandbox, sweep
+from pumpkin.adapters.engines.sandbox import Bounds, Job, Owner, Sandbox, sweep
 
 __all__ = [
     "Bounds",
@@ -67,7 +67,7 @@ class Engine:
     """One engine, opened by `async with`. `instance` marks its sandboxes, so that a sweep takes only our own."""
 
     def __init__(self, settings: EngineSettings, instance: str = "pumpkin") -> None:
-        self.settings, self.instance = settings, instance
+        self.settings, self.owner = settings, Owner(instance)
         self.health = Health(settings.address, problem="not asked yet")
         self._docker: Docker | None = None
 
@@ -128,11 +128,11 @@ class Engine:
 
     async def sandbox(self) -> Sandbox:
         """A fresh sandbox, ready for one job. Raises EngineError."""
-        return await Sandbox.start(self.docker, self.tag, self.instance, self.settings.bounds, self.settings.runtime)
+        return await Sandbox.start(self.docker, self.tag, self.owner, self.settings.bounds, self.settings.runtime)
 
     async def sweep(self) -> int:
         """Remove what an earlier life left; how many."""
-        return await sweep(self.docker, instance=self.instance)
+        return await sweep(self.docker, self.owner)
 
 
 async def find(instance: str = "pumpkin", recipe: Recipe | None = None) -> Engine:

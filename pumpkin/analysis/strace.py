@@ -50,9 +50,11 @@ class Folding:
         self._duration = 0.0
         self._fault = ""
         self.ended = False
+        self.told = 0  # frames taken
 
     def add(self, header: Mapping[str, Any], body: bytes = b"") -> None:
         """One frame."""
+        self.told += 1
         try:
             self._take(header, body)
         except (KeyError, TypeError, ValueError, AttributeError):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import secrets
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,21 +39,29 @@ class Bounds:
     folder: int = 256 * _MB
 
 
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose a sandbox is: an installation, and one life of its process."""
+
+    instance: str
+    life: str = field(default_factory=lambda: secrets.token_hex(8))
+
+
 @dataclass(frozen=True)
 class Job:
     """One analysis. `spec` names a package for the ecosystem's installer, or `archive` is (file name, bytes);
-    `index` the mirror's address inside, empty without a registry; times in seconds."""
+    `index` the mirror's address inside, empty for no registry, None for the supervisor's choice; times in seconds."""
 
     ecosystem: str
     spec: str = ""
     archive: tuple[str, bytes] | None = field(default=None, repr=False)
-    index: str = ""
+    index: str | None = None
     phases: tuple[str, ...] = ("install", "import", "execute")
     limits: dict[str, float] = field(default_factory=dict)
     total_s: float = 1800.0
 
 
-def configuration(image: str, instance: str, bounds: Bounds, runtime: str = "") -> dict[str, Any]:
+def configuration(image: str, owner: Owner, bounds: Bounds, runtime: str = "") -> dict[str, Any]:
     """The engine's description of a sandbox: no network, no mount, no privilege, nothing that outlives it."""
     folder = f"rw,exec,nosuid,nodev,size={bounds.folder}"
     host: dict[str, Any] = {
@@ -87,7 +96,7 @@ def configuration(image: str, instance: str, bounds: Bounds, runtime: str = "") 
         host["Runtime"] = runtime
     return {
         "Image": image,
-        "Labels": {LABEL: "1", f"{LABEL}.instance": instance},
+        "Labels": {LABEL: "1", f"{LABEL}.instance": owner.instance, f"{LABEL}.life": owner.life},
         "Hostname": "build",
         "User": "0",
         "Env": [],
@@ -111,12 +120,13 @@ class Sandbox:
         self.about: dict[str, Any] = {}
         self._strays: list[dict[str, Any]] = []
         self._phase: str | None = None
+        self.alive = True  # until a beat could not be sent
 
     @classmethod
-    async def start(cls, docker: Docker, image: str, instance: str, bounds: Bounds, runtime: str = "") -> Sandbox:
+    async def start(cls, docker: Docker, image: str, owner: Owner, bounds: Bounds, runtime: str = "") -> Sandbox:
         """Create, attach, start, and wait until the runner is ready. Raises EngineError; leaves nothing behind."""
         async with translated("creating a sandbox", missing=NoImage):
-            container = await docker.containers.create(configuration(image, instance, bounds, runtime))
+            container = await docker.containers.create(configuration(image, owner, bounds, runtime))
         sandbox = None
         try:
             async with asyncio.timeout(READY_S), translated("starting a sandbox"):
@@ -144,11 +154,11 @@ class Sandbox:
             raise SandboxLost(f"the runner did not start: {why}")
         self.about = {key: value for key, value in frame[0].items() if key != "type"}
 
-    async def run(self, job: Job, relay: Reads | None = None) -> AsyncIterator[Frame]:
+    async def run(self, job: Job, relay: Reads | None = None) -> AsyncGenerator[Frame, None]:
         """The frames of `job`, as they come, up to `done` or `fault`. `relay` answers the mirror's reads (path to
         status, headers, body); without one each is 404. Raises SandboxLost when it ended without a last word."""
         header: dict[str, Any] = {
-            "ecosystem": job.ecosystem, "spec": job.spec, "index": job.index, "phases": list(job.phases),
+            "ecosystem": job.ecosystem, "spec": job.spec, "index": job.index or "", "phases": list(job.phases),
             "limits": job.limits, "total_s": job.total_s, "files": 1 if job.archive else 0,
         }  # fmt: skip
         await self._link.send("job", **header)
@@ -196,10 +206,12 @@ class Sandbox:
                 await self._link.send("answer", body[start : start + CHUNK], id=number, last=start + CHUNK >= len(body))
 
     async def _beat(self) -> None:
-        with contextlib.suppress(EngineError):
+        try:
             while True:
                 await asyncio.sleep(BEAT_S)
                 await self._link.send("beat")
+        except EngineError:
+            self.alive = False
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -224,13 +236,14 @@ async def _remove(container: DockerContainer) -> None:
         return
 
 
-async def sweep(docker: Docker, keep: Sequence[str] = (), *, instance: str = "") -> int:
-    """Remove sandboxes that an earlier life of this instance left; how many."""
-    wanted = [f"{LABEL}.instance={instance}"] if instance else [LABEL]
+async def sweep(docker: Docker, owner: Owner) -> int:
+    """Remove sandboxes that an earlier life of this installation left; how many."""
     removed = 0
     async with translated("sweeping"):
-        for container in await docker.containers.list(all=True, filters={"label": wanted}):
-            if container.id not in keep:
+        for container in await docker.containers.list(
+            all=True, filters={"label": [f"{LABEL}.instance={owner.instance}"]}
+        ):
+            if container["Labels"].get(f"{LABEL}.life") != owner.life:
                 await _remove(container)
                 removed += 1
     return removed
