@@ -18,6 +18,7 @@ COMMANDS = {
     "audit": "audit",
     "scan": "scan",
     "explain": "scan",
+    "purl": "purl",
     "openapi": "about",
     "version": "about",
 }

@@ -3,14 +3,20 @@
 PumpkinError
 ├── InvalidRequest 400 invalid_request      ├── InvalidCheck 400 invalid_check
 │                                            ├── BadSignature 400 bad_signature
-│                                            └── InvalidJson 400 invalid_json
+│                                            ├── InvalidJson 400 invalid_json
+│                                            ├── InvalidPurl 400 invalid_purl
+│                                            └── UnsupportedEcosystem 400 unsupported_ecosystem
 ├── Unauthenticated 401 api_key_required ── InvalidKey 401 invalid_api_key
 ├── Forbidden 403 forbidden ── UnknownAgent 403 unknown_agent
-├── NotFound 404 not_found ── NotSealed 404 not_sealed
+├── NotFound 404 not_found ┬── NotSealed 404 not_sealed
+│                           └── PackageNotFound 404 package_not_found
 ├── Conflict 409 conflict ── CheckConflict 409 check_conflict
 ├── PayloadTooLarge 413 payload_too_large
 ├── RateLimited 429 rate_limited
 ├── Backpressure 503 backpressure
+├── RegistryError 502 registry_error ┬── RegistryUnavailable 502 registry_unavailable
+│                                     ├── RegistryRefused 502 registry_refused
+│                                     └── RegistryTooLarge 502 registry_too_large
 ├── Unavailable 503 unavailable ── TsaError 503 http ┬── TsaTimeout 503 timeout
 │                                                    └── TsaTooLarge 503 too_large
 └── StartError (never on the wire: one sentence that ends the start)
@@ -61,6 +67,18 @@ class BadSignature(InvalidRequest):
     code = "bad_signature"
 
 
+class InvalidPurl(InvalidRequest):
+    """PURL must be a valid package URL starting with pkg:"""
+
+    code = "invalid_purl"
+
+
+class UnsupportedEcosystem(InvalidRequest):
+    """Packages of this type cannot be asked for; known are pypi, npm, gem, maven, composer, cargo and apk (Wolfi)."""
+
+    code = "unsupported_ecosystem"
+
+
 class Unauthenticated(PumpkinError):
     """Please provide API key in Authorization header (Bearer <key>) or X-API-Key header"""
 
@@ -98,6 +116,12 @@ class NotSealed(NotFound):
     """The check is stored but not yet in a checkpoint; ask again in a second."""
 
     code = "not_sealed"
+
+
+class PackageNotFound(NotFound):
+    """The registry knows no such package, or not in this version."""
+
+    code = "package_not_found"
 
 
 class Conflict(PumpkinError):
@@ -167,6 +191,32 @@ class TsaTooLarge(TsaError):
     """The time-stamping authority's answer is larger than any token."""
 
     code = "too_large"
+
+
+class RegistryError(PumpkinError):
+    """The package registry's answer is not what its format says; nothing was taken from it."""
+
+    status = 502
+    code = "registry_error"
+
+
+class RegistryUnavailable(RegistryError):
+    """The package registry does not answer, or says it cannot at the moment; try again."""
+
+    code = "registry_unavailable"
+    retry_after = 30
+
+
+class RegistryRefused(RegistryError):
+    """The package registry points to an address outside the configured ones; it was not followed."""
+
+    code = "registry_refused"
+
+
+class RegistryTooLarge(RegistryError):
+    """The package registry sends more than it announced, or more than this server takes."""
+
+    code = "registry_too_large"
 
 
 class StartError(PumpkinError):
