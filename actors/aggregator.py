@@ -69,7 +69,8 @@ class Aggregator(LoopActor):
 
     `known_agent(agent)` says whether that bare JID (or `key:` name) may deliver; `stored(first_seq, hashes)` is told of
     every commit, with (leaf hash, group hash) a row in log order, and is a hint only: the sealer reads what it missed;
-    so is `wants_token()`, told when a stored check asked for a token of its own.
+    so is `wants_token()`, told when a stored check asked for a token of its own. `checkpoint()` is the hash of the
+    newest checkpoint: an observation not signed that names none is given it, which bounds its record from below.
     """
 
     def __init__(
@@ -80,12 +81,14 @@ class Aggregator(LoopActor):
         known_agent: Callable[[str], bool] = lambda agent: True,
         stored: Callable[[int, Hashes], None] = lambda first, hashes: None,
         wants_token: Callable[[], None] = lambda: None,
+        checkpoint: Callable[[], str | None] = lambda: None,
         bounds: Bounds = Bounds(),
         now: Callable[[], int] = lambda: time.time_ns() // 1_000,
     ) -> None:
         super().__init__()
         self._db, self._bus, self._known_agent, self._stored = db, bus, known_agent, stored
         self._wants_token, self._bounds, self._now = wants_token, bounds, now
+        self._checkpoint = checkpoint
         self._loop = asyncio.get_running_loop()
         self._queue: deque[_Row] = deque()
         self._batch: list[_Row] = []
@@ -138,6 +141,8 @@ class Aggregator(LoopActor):
             self.refused += 1
             log.warning("check refused", agent=observation.agent, id=str(observation.id), code=error.code)
             raise
+        if observation.after is None and observation.signature is None:
+            observation = replace(observation, after=self._checkpoint())
         weight = size + ROW_BYTES
         self._hold(1, weight)
         try:

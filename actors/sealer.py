@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import structlog
@@ -100,7 +100,9 @@ class Sealer(LoopActor):
     """Seals what is stored. `stored` and `wake` are called on the loop, not told: hints that never wait.
 
     `busy()` says whether a token request is out; `sealed(checkpoint)` is told of each new one. `batch_age_s` and
-    `batch_size` bound a batch that waits for `busy` to end.
+    `batch_size` bound a batch that waits for `busy` to end. `tokens()` gives the lines that name the authorities'
+    newest tokens: they go into each checkpoint, so that a record that names it is provably later than they are.
+    `last_hash` is what a record says to name the newest checkpoint (hex).
     """
 
     def __init__(
@@ -111,13 +113,14 @@ class Sealer(LoopActor):
         *,
         busy: Callable[[], bool] = lambda: False,
         sealed: Callable[[Checkpoint], None] = lambda checkpoint: None,
+        tokens: Callable[[], Sequence[str]] = lambda: (),
         batch_age_s: float = 1.0,
         batch_size: int = 1_000,
         now: Callable[[], int] = lambda: time.time_ns() // 1_000,
     ) -> None:
         super().__init__()
         self._db, self._bus, self._key = db, bus, key
-        self._busy, self._sealed, self._now = busy, sealed, now
+        self._busy, self._sealed, self._tokens, self._now = busy, sealed, tokens, now
         self._batch_age_s, self._batch_size = batch_age_s, batch_size
         self._edge = Edge(Frontier(), {})
         self._pending: Hashes = []
@@ -127,6 +130,7 @@ class Sealer(LoopActor):
         self._changed = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
         self.last: Checkpoint | None = None
+        self.last_hash: str | None = None
         self.last_error: str | None = None
 
     # -- hints
@@ -190,7 +194,7 @@ class Sealer(LoopActor):
             self.last_error = describe(error)
 
     async def _load(self) -> None:
-        self.last = await proofs.latest_checkpoint(self._db)
+        self._keep(await proofs.latest_checkpoint(self._db))
         self._edge = await Edge.load(self._db, self.last)
         self._pending = []
         self._stored_size = await checks.size(self._db)
@@ -240,24 +244,32 @@ class Sealer(LoopActor):
             batch = await checks.leaves(self._db, start, min(start + CHUNK, self._stored_size))
         if not batch:
             raise LogBroken(f"Record {start} is counted but not there.")
+        named = self._tokens()
         if len(batch) > THREAD_RECORDS:
-            edge, changed, head = await asyncio.to_thread(self._head, batch)
+            edge, changed, head = await asyncio.to_thread(self._head, batch, named)
         else:
-            edge, changed, head = self._head(batch)
+            edge, changed, head = self._head(batch, named)
         if not await sealing.add(self._db, head, changed):
             log.warning("another process seals this log", size=start)
             raise Overtaken
-        self._edge, self.last = edge, head
+        self._edge = edge
+        self._keep(head)
         self._pending = self._pending[len(batch) :]
         self._oldest_s = asyncio.get_running_loop().time()
         self._bus.publish("check.sealed", {"first": start, "last": head.size - 1, "checkpoint": head.size})
         with contextlib.suppress(Unavailable):  # a stamper is being restarted: it will look itself
             self._sealed(head)
 
-    def _head(self, batch: Iterable[tuple[bytes, bytes]]) -> tuple[Edge, dict[tuple[int, int], bytes], Checkpoint]:
+    def _keep(self, head: Checkpoint | None) -> None:
+        self.last = head
+        self.last_hash = groups.body_hash(head.note).hex() if head else None
+
+    def _head(
+        self, batch: Iterable[tuple[bytes, bytes]], named: Sequence[str]
+    ) -> tuple[Edge, dict[tuple[int, int], bytes], Checkpoint]:
         leaves, hashes = (list(row) for row in zip(*batch, strict=True))
         edge, changed = self._edge.extended(leaves)
         root = edge.frontier.root()
-        note = checkpoint.sign(self._key.origin, edge.size, root, self._key)
+        note = checkpoint.sign(self._key.origin, edge.size, root, self._key, extensions=named)
         head = Checkpoint(edge.size, self._edge.size, root, groups.group_root(hashes), note, self._now())
         return edge, changed, head

@@ -22,7 +22,7 @@ from actors.base import LoopActor, describe
 from actors.exchange import Ask, Exchange, NoToken, Series
 from pumpkin.bus import Bus
 from pumpkin.errors import Unavailable
-from pumpkin.evidence import groups, tsp
+from pumpkin.evidence import checkpoint, groups, tsp
 from pumpkin.model import wire
 from pumpkin.model.proofs import Checkpoint, Stamp
 from pumpkin.store import proofs, sealing
@@ -63,6 +63,7 @@ class Stamper(LoopActor):
         self._head: Checkpoint | None = None
         self._stamped = 0  # size of the tree under the last stamp
         self._last: Stamp | None = None
+        self.token: str | None = None  # the line that names the newest token in a checkpoint
         self._changed = asyncio.Event()
         self.busy = False
 
@@ -103,12 +104,21 @@ class Stamper(LoopActor):
             self._returned()
 
     async def _load(self) -> None:
-        self._last = await proofs.latest_stamp(self._db, self._series.name)
-        self._stamped = self._last.size if self._last else 0
+        """Go on from the store. A stamp found there may not have been told of (this actor ended, or the database went,
+        after its commit), so it is told now: once too often rather than never."""
+        stamp = await proofs.latest_stamp(self._db, self._series.name)
+        told = self._last is not None and stamp is not None and stamp.size <= self._last.size
+        self._keep(stamp)
+        if stamp is not None and not told:
+            self._announce(stamp)
         self._heads = [one for one in self._heads if one.size > self._stamped]
         head = await proofs.latest_checkpoint(self._db)
         if head is not None and (self._head is None or head.size > self._head.size):
             self._head = head
+
+    def _keep(self, stamp: Stamp | None) -> None:
+        self._last, self._stamped = stamp, stamp.size if stamp else 0
+        self.token = checkpoint.newest_token(tsp.token_of(stamp.response)) if stamp else None
 
     async def _run(self) -> None:
         while True:
@@ -177,7 +187,7 @@ class Stamper(LoopActor):
             self_asserted=self._series.self_asserted,
         )
         await proofs.add_stamp(self._db, stamp)
-        self._last, self._stamped = stamp, size
+        self._keep(stamp)
         self._heads = [one for one in self._heads if one.size > size]
         self._announce(stamp)
 

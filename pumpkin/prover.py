@@ -11,17 +11,18 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pumpkin.errors import NotFound, NotSealed
-from pumpkin.evidence import bundle, merkle, tiles
-from pumpkin.evidence.bundle import Direct, Proof, Stamped
+from pumpkin.evidence import bundle, checkpoint, merkle, tiles, tsp
+from pumpkin.evidence.bundle import After, Direct, Proof, Stamped
 from pumpkin.evidence.checkpoint import LogKey
 from pumpkin.evidence.proof import evidence_record
 from pumpkin.model.checks import Check
-from pumpkin.model.proofs import Stamp
+from pumpkin.model.proofs import Checkpoint, Stamp
 from pumpkin.store import checks, proofs
 from pumpkin.store.database import Database
 
 T = TypeVar("T")
 MOST_CHECKS = 1_000
+SIZE_MOST = 2**62
 
 
 class Prover:
@@ -38,6 +39,7 @@ class Prover:
             raise NotSealed
         path = await self.path(check.seq, head.size)
         stamps = [await self._stamped(check, stamp) for stamp in await proofs.stamps_for(self._db, check.seq)]
+        first = min((one.stamp.gen_time + one.stamp.accuracy for one in stamps), default=None)
         return {
             "record": check.record.decode(),
             "leaf_hash": check.leaf_hash.hex(),
@@ -46,6 +48,8 @@ class Prover:
             "size": head.size,
             "path": [one.hex() for one in path],
             "stamps": [_stamp_json(one) for one in stamps],
+            "not_before": _moment(await not_before(self._db, check.after)),
+            "not_after": _moment(first),
             "verdict": "stamped" if stamps else "sealed",
         }
 
@@ -63,7 +67,28 @@ class Prover:
         check = await self._check(check_id)
         stamps = [await self._stamped(check, stamp) for stamp in await proofs.stamps_for(self._db, check.seq)]
         token = await proofs.token(self._db, check.id)
-        return Proof(check, stamps, direct=Direct(token.token) if token else None)
+        return Proof(
+            check,
+            stamps,
+            direct=Direct(token.token, await self._chain(token.token)) if token else None,
+            after=await self._after(check),
+        )
+
+    async def _after(self, check: Check) -> After | None:
+        """What bounds the check's time from below: the checkpoint its record names and the token named in that."""
+        head, stamp = await named(self._db, check.after)
+        if head is None:
+            return None
+        return After(head.note, stamp.response, stamp.chain) if stamp else After(head.note)
+
+    async def _chain(self, token: bytes) -> tuple[bytes, ...]:
+        """The certificates of a token of a check's own, leaf first, up to the root of one of our authorities; only
+        those it carries where it leads to none of ours (somebody else's token, brought by TimeStampTokens)."""
+        carried = tuple(tsp.certificates_of(token))
+        for stamp in await proofs.stamps_below(self._db, SIZE_MOST, most=1):
+            if stamp.chain and stamp.chain[0] in carried:
+                return stamp.chain
+        return carried
 
     async def _check(self, check_id: UUID) -> Check:
         check = await checks.get(self._db, check_id)
@@ -119,18 +144,42 @@ class Prover:
         return await proofs.tile(self._db, level, n) or b""
 
 
+async def named(db: Database, after: str | None) -> tuple[Checkpoint | None, Stamp | None]:
+    """The checkpoint that a record's `after` names and the stamp whose token that checkpoint names: a third party's
+    before a self-asserted one, the newest first. None where the log has no such checkpoint, or it names no token."""
+    head = await proofs.checkpoint_named(db, bytes.fromhex(after)) if after else None
+    if head is None:
+        return None, None
+    lines = set(checkpoint.parse_note(head.note).extensions)
+    found = [
+        stamp
+        for stamp in await proofs.stamps_below(db, head.size)
+        if checkpoint.newest_token(tsp.token_of(stamp.response)) in lines
+    ]
+    return head, max(found, key=lambda stamp: (not stamp.self_asserted, stamp.gen_time), default=None)
+
+
+async def not_before(db: Database, after: str | None) -> int | None:
+    """The time (microseconds) after which a record that says `after` was made; None where nothing bounds it."""
+    _, stamp = await named(db, after)
+    return stamp.gen_time - stamp.accuracy if stamp else None
+
+
 class _Missing(Exception):
     def __init__(self, level: int, n: int) -> None:
         self.level, self.n = level, n
 
 
+def _moment(micros: int | None) -> str | None:
+    return None if micros is None else datetime.fromtimestamp(micros / 1e6, UTC).isoformat().replace("+00:00", "Z")
+
+
 def _stamp_json(one: Stamped) -> dict[str, Any]:
     stamp = one.stamp
-    when = datetime.fromtimestamp(stamp.gen_time / 1e6, UTC)
     chain = [x509.load_der_x509_certificate(der).public_bytes(Encoding.PEM).decode() for der in stamp.chain]
     return {
         "authority": stamp.authority,
-        "gen_time": when.isoformat().replace("+00:00", "Z"),
+        "gen_time": _moment(stamp.gen_time),
         "accuracy_s": stamp.accuracy / 1e6,
         "self_asserted": stamp.self_asserted,
         "checkpoint": one.note,

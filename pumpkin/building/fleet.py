@@ -18,7 +18,6 @@ from pumpkin.adapters.xmppd.server import XmppServer
 from pumpkin.building.line import Line
 from pumpkin.bus import Bus
 from pumpkin.errors import StartError
-from pumpkin.evidence import groups
 from pumpkin.settings import Settings
 from pumpkin.store.accounts import Accounts
 from pumpkin.store.database import Database
@@ -89,10 +88,6 @@ async def build_fleet(
                 program="Pumpkin",
             )
 
-    def checkpoint() -> str:
-        head = line.sealer.actor.last if line.sealer.state == "running" else None
-        return groups.body_hash(head.note).hex() if head else ""
-
     gateway = await system.start(
         "gateway",
         lambda: Gateway.start(
@@ -101,7 +96,7 @@ async def build_fleet(
             open_session=session,
             receive=lambda observation: line.aggregator.actor.receive(observation),
             approved=line.approved,
-            checkpoint=checkpoint,
+            checkpoint=lambda: line.checkpoint or "",
         ),
     )
     return Fleet(gateway, host, port, tls_port, xmpp.domain, ca, account)

@@ -32,6 +32,11 @@ class Line:
     stampers: tuple[Child[Stamper], ...]
     approved: set[str]
 
+    @property
+    def checkpoint(self) -> str | None:
+        """The hash of the newest checkpoint, by which a record names it; None where there is none (yet)."""
+        return self.sealer.actor.last_hash if self.sealer.state == "running" else None
+
     def statuses(self) -> list[dict[str, Any]]:
         return [child.actor.status() for child in self.stampers if child.state == "running"]
 
@@ -60,6 +65,9 @@ async def build_line(
     def stamping() -> bool:
         return any(one.state == "running" and one.actor.busy for one in stampers)
 
+    def tokens() -> list[str]:
+        return [one.actor.token for one in stampers if one.state == "running" and one.actor.token]
+
     def sealed(head: Checkpoint) -> None:
         for one in stampers:
             if one.state == "running":
@@ -81,6 +89,7 @@ async def build_line(
                 key,
                 busy=stamping,
                 sealed=sealed,
+                tokens=tokens,
                 batch_age_s=settings.log.batch_age,
                 batch_size=settings.log.batch_size,
             ),
@@ -100,6 +109,7 @@ async def build_line(
             known_agent=lambda name: name.startswith(("key:", "user:")) or name in approved,
             stored=stored,
             wants_token=wants_token,
+            checkpoint=lambda: sealers[0].actor.last_hash if sealers[0].state == "running" else None,
         ),
     )
     return Line(aggregator, sealers[0], tuple(stampers), approved)

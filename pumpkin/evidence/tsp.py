@@ -42,7 +42,17 @@ from pumpkin.evidence.tsp_token import (
 )
 from pumpkin.model.proofs import Verdict
 
-__all__ = ["Refused", "check_response", "gen_time", "make_query", "parse_query", "parse_response", "token_of", "verify"]
+__all__ = [
+    "Refused",
+    "certificates_of",
+    "check_response",
+    "gen_time",
+    "make_query",
+    "parse_query",
+    "parse_response",
+    "token_of",
+    "verify",
+]
 
 CLOCK_SLACK_US = 300 * 1_000_000
 """A token may be this much later than the clock it is judged by, besides its own accuracy."""
@@ -115,6 +125,15 @@ def token_of(response: bytes) -> bytes:
     """DER of the TimeStampToken (ContentInfo) in a response; a bare token is given back. Raises NotDer, a ValueError,
     when there is none."""
     return token_bytes(response)
+
+
+def certificates_of(response: bytes) -> tuple[bytes, ...]:
+    """DER of the certificates a response or token carries, in its order, nothing verified. Raises NotDer when there is
+    no token."""
+    token = parse_response(response).token
+    if token is None:
+        raise NotDer("the response holds no token")
+    return token.certificates
 
 
 def gen_time(response: bytes) -> int:

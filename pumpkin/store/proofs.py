@@ -72,6 +72,12 @@ async def checkpoint_covering(db: Database, seq: int) -> Checkpoint | None:
         return _checkpoint(await db.queries.proofs_checkpoint_covering(connection, seq=seq))
 
 
+async def checkpoint_named(db: Database, digest: bytes) -> Checkpoint | None:
+    """The checkpoint whose note's text has this SHA-256 (32 bytes): what a record's `after` names."""
+    async with db.reader() as connection:
+        return _checkpoint(await db.queries.proofs_checkpoint_named(connection, hash=digest))
+
+
 async def checkpoints(db: Database, start: int, stop: int) -> list[Checkpoint]:
     """The checkpoints with `start < size <= stop`, in order: those that added the records `start` up to `stop`."""
     async with db.reader() as connection:
@@ -116,6 +122,12 @@ async def stamps_for(db: Database, seq: int) -> list[Stamp]:
     """The stamp of each authority that covers the place `seq`, by the authority's name."""
     async with db.reader() as connection:
         return [stamp_of(row) async for row in db.queries.proofs_stamps_for(connection, seq=seq)]
+
+
+async def stamps_below(db: Database, size: int, most: int = 16) -> list[Stamp]:
+    """Each authority's newest stamps over trees of fewer than `size` records, at most `most` of each."""
+    async with db.reader() as connection:
+        return [stamp_of(row) async for row in db.queries.proofs_stamps_below(connection, size=size, most=most)]
 
 
 async def stamped(db: Database) -> int:

@@ -25,6 +25,10 @@ select size, start, root, group_root, note, sealed from checkpoints where size =
 -- The first tree head that contains this place of the log.
 select size, start, root, group_root, note, sealed from checkpoints where size > :seq order by size limit 1;
 
+-- name: proofs_checkpoint_named^
+-- The tree head whose text has this SHA-256 (what a record's `after` holds).
+select size, start, root, group_root, note, sealed from checkpoints where note_hash(note) = :hash;
+
 -- name: proofs_checkpoints
 -- The tree heads that added the records :start up to :stop, in order.
 select size, start, root, group_root, note, sealed from checkpoints
@@ -64,6 +68,22 @@ cross join lateral (
 ) s
 where names.authority is not null
 order by s.authority;
+
+-- name: proofs_stamps_below
+-- Each authority's newest stamps over trees smaller than :size, at most :most of each.
+with recursive names (authority) as (
+    (select s.authority from stamps s order by s.authority limit 1)
+    union all
+    select (select s.authority from stamps s where s.authority > names.authority order by s.authority limit 1)
+    from names where names.authority is not null
+)
+select s.id, s.authority, s.start, s.size, s.anchor, s.query, s.response, s.chain, s.gen_time, s.accuracy,
+    s.self_asserted, s.revocation
+from names
+cross join lateral (
+    select * from stamps t where t.authority = names.authority and t.size < :size order by t.size desc limit :most
+) s
+where names.authority is not null;
 
 -- name: proofs_stamped$
 -- How many checks at least one authority has stamped: everything below the newest stamp.

@@ -10,6 +10,7 @@ import subprocess
 import time
 import uuid
 import zipfile
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,22 @@ def test_the_demonstration_probe_is_stored_stamped_and_visible(product: Product)
     assert check["stamps"][0]["self_asserted"] is True
     jids = {one["jid"]: one for one in product.json("/api/v1/agents", key=key)["data"]["items"]}
     assert jids[check["agent"]]["presence"]["show"] == "available"
+
+
+def test_a_checks_time_is_bound_from_both_sides(product: Product, tmp_path: Path) -> None:
+    key = product.key("checks:write", "checks:read")
+    first = product.until_stamped(post_check(product, key), key)
+    before = first["stamps"][0]["gen_time"]
+    product.until_stamped(post_check(product, key, "its checkpoint names the first one's token"), key)
+    check = product.until_stamped(post_check(product, key, "so this is later"), key)
+    assert check["not_before"] < check["not_after"]
+    proof = product.json(f"/api/v1/checks/{check['id']}/proof", key=key)["data"]
+    assert (proof["not_before"], proof["not_after"]) == (check["not_before"], check["not_after"])
+    bundle = bundle_of(product, check["id"], key, tmp_path / "two-sided.zip")
+    answer = json.loads(verify(str(bundle), *trust(product), "--json").stdout)
+    assert answer["ok"], answer
+    assert datetime.fromisoformat(answer["not_before"]) == datetime.fromisoformat(check["not_before"])
+    assert datetime.fromisoformat(answer["not_before"]) >= datetime.fromisoformat(before) - timedelta(seconds=1)
 
 
 def test_a_posted_check_is_proven_with_pumpkin_gone(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from aiohttp import web
 
+from pumpkin import prover
 from pumpkin.errors import InvalidRequest, NotFound, PayloadTooLarge, PumpkinError
 from pumpkin.model import wire
 from pumpkin.model.checks import STATUSES, Check, Observation, Receipt
@@ -202,10 +203,11 @@ async def provenness(services: Services, check: Check) -> dict[str, Any]:
         for stamp in stamps
     ]
     first = min((stamp.gen_time + stamp.accuracy for stamp in stamps), default=None)
+    lower = await prover.not_before(services.db, check.after)
     return {
         "state": "stamped" if stamps else "sealed" if sealed else "stored",
         "stamps": shown,
-        "not_before": None,
+        "not_before": None if lower is None else wire.rfc3339(lower),
         "not_after": None if first is None else wire.rfc3339(first),
     }
 
