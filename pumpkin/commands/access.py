@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,18 +11,9 @@ from typing import Any
 import click
 
 from pumpkin.commands.place import answer, config_option, data_option, database, json_option, load, work
+from pumpkin.model.access import SCOPES
 from pumpkin.store import keys, people
-
-SCOPES = (
-    "checks:read",
-    "checks:write",
-    "packages:read",
-    "packages:write",
-    "agents:read",
-    "agents:write",
-    "metrics",
-    "admin",
-)
+from pumpkin.store.keys import Key
 
 
 @click.group()
@@ -53,13 +45,17 @@ def key_add(
     settings = load(data, config)
     wanted = list(scopes) or ["checks:read", "checks:write", "packages:read", "packages:write"]
 
-    async def job() -> dict[str, Any]:
+    async def job() -> tuple[Key, str]:
         async with database(settings) as db:
-            return await keys.add(db, name=name, scopes=wanted, rate=rate, expires=_moment(expires))
+            return await keys.create(db, name=name, scopes=wanted, rate=rate, expires=_moment(expires))
 
-    made = work(job)
-    shown = {"key": made["key"], "id": str(made["id"]), "prefix": made["prefix"]}
-    answer(shown, as_json, f"{shown['key']}\nKeep it now: it is stored hashed and never shown again.")
+    made, text = work(job)
+    _show_once(made, text, as_json)
+
+
+def _show_once(made: Key, text: str, as_json: bool) -> None:
+    shown = {"key": text, "id": str(made.id), "prefix": made.prefix}
+    answer(shown, as_json, f"{text}\nKeep it now: it is stored hashed and never shown again.")
 
 
 def _moment(text: str | None) -> int | None:
@@ -88,14 +84,34 @@ def key_list(data: Path | None, config: Path | None, as_json: bool) -> None:
 
     async def job() -> list[dict[str, Any]]:
         async with database(settings) as db:
-            return [dict(row) for row in await keys.all_keys(db)]
+            return [asdict(one) for one in await keys.listed(db)]
 
     rows = work(job)
     lines = [
         f"{row['prefix']}  {'revoked' if row['revoked'] else 'active '}  {row['name']}  {' '.join(row['scopes'])}"
         for row in rows
     ]
-    answer([{k: v for k, v in row.items() if k != "hash"} for row in rows], as_json, "\n".join(lines) or "No keys yet.")
+    answer(rows, as_json, "\n".join(lines) or "No keys yet.")
+
+
+@key.command("rotate")
+@click.argument("prefix")
+@click.option("--grace", default="0", show_default=True, help="How long the old key still works, in minutes.")
+@data_option
+@config_option
+@json_option
+def key_rotate(prefix: str, grace: str, data: Path | None, config: Path | None, as_json: bool) -> None:
+    """Replace the key with this PREFIX by a new one with the same scopes, limit, tasks and reports."""
+    settings = load(data, config)
+    if not grace.isascii() or not grace.isdigit():
+        raise click.BadParameter("a whole number of minutes", param_hint="--grace")
+
+    async def job() -> tuple[Key, str]:
+        async with database(settings) as db:
+            return await keys.rotate(db, prefix, grace_s=60.0 * int(grace))
+
+    made, text = work(job)
+    _show_once(made, text, as_json)
 
 
 @key.command("revoke")

@@ -9,25 +9,16 @@ import secrets
 import string
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from pumpkin.errors import InvalidRequest
+from pumpkin.errors import InvalidRequest, NotFound
+from pumpkin.model.access import RATE
 
 if TYPE_CHECKING:
     from pumpkin.store.database import Database
 
-SCOPES = (
-    "checks:read",
-    "checks:write",
-    "packages:read",
-    "packages:write",
-    "agents:read",
-    "agents:write",
-    "metrics",
-    "admin",
-)
 USED_S = 60.0
 _KEY = re.compile(r"pk_([a-z0-9]{8})_[A-Za-z0-9_-]{43}\Z")
 _ALPHABET = string.ascii_lowercase + string.digits
@@ -46,12 +37,28 @@ class Key:
     expires: int | None = None
     revoked: int | None = None
     last_used: int | None = None
+    lineage: str = ""
+
+    def living(self) -> bool:
+        """Whether it opens anything now."""
+        return self.revoked is None and (self.expires is None or self.expires > _now())
+
+    @property
+    def owner(self) -> str:
+        """To whom limits, idempotency and tasks belong; it stays the same when the key is rotated."""
+        return self.lineage or f"key:{self.prefix}"
 
 
 async def create(
-    db: Database, *, name: str, scopes: Iterable[str], rate: int = 100, expires: int | None = None
+    db: Database, *, name: str, scopes: Iterable[str], rate: int = RATE, expires: int | None = None
 ) -> tuple[Key, str]:
     """Make a key; (the key, its text, which is shown this once). InvalidRequest for what will not do."""
+    return await _make(db, name, scopes, rate, expires, "")
+
+
+async def _make(
+    db: Database, name: str, scopes: Iterable[str], rate: int, expires: int | None, lineage: str
+) -> tuple[Key, str]:
     wanted = tuple(dict.fromkeys(scopes))
     if not 0 < len(name) <= 200 or not name.isprintable():
         raise InvalidRequest("A key's name is 1 to 200 printable characters.", fields={"name": "not a name"})
@@ -59,7 +66,7 @@ async def create(
         raise InvalidRequest("A scope reads like checks:write.", fields={"scopes": "not scopes"})
     prefix = "".join(secrets.choice(_ALPHABET) for _ in range(8))
     text = f"pk_{prefix}_{secrets.token_urlsafe(32)}"
-    key = Key(uuid4(), name, prefix, wanted, rate, _now(), expires)
+    key = Key(uuid4(), name, prefix, wanted, rate, _now(), expires, lineage=lineage)
     async with db.writer() as connection:
         await db.queries.keys_add(
             connection,
@@ -71,16 +78,24 @@ async def create(
             rate=rate,
             created=key.created,
             expires=expires,
+            lineage=lineage,
         )
     return key, text
 
 
-async def add(
-    db: Database, *, name: str, scopes: Iterable[str], rate: int = 100, expires: int | None = None
-) -> dict[str, Any]:
-    """The same as the command line answers it: `{"key", "id", "prefix"}`."""
-    key, text = await create(db, name=name, scopes=scopes, rate=rate, expires=expires)
-    return {"key": text, "id": key.id, "prefix": key.prefix}
+async def rotate(db: Database, which: UUID | str, *, grace_s: float = 0.0) -> tuple[Key, str]:
+    """A successor with the same name, scopes, rate, expiry and owner; the old key ends after `grace_s` seconds.
+
+    NotFound when there is no living key of this id or prefix.
+    """
+    old = next((key for key in await listed(db) if which in (key.id, key.prefix) and key.living()), None)
+    if old is None:
+        raise NotFound("There is no active key of this name.")
+    made = await _make(db, old.name, old.scopes, old.rate, old.expires, old.owner)
+    ends = _now() + int(grace_s * 1e6)
+    async with db.writer() as connection:
+        await db.queries.keys_end(connection, id=old.id, at=ends)
+    return made
 
 
 async def find(db: Database, text: str) -> Key | None:
@@ -103,11 +118,6 @@ async def listed(db: Database) -> list[Key]:
     """Every key, newest first, ended ones too."""
     async with db.reader() as connection:
         return [_key(row) async for row in db.queries.keys_all(connection)]
-
-
-async def all_keys(db: Database) -> list[dict[str, Any]]:
-    """The same as rows."""
-    return [asdict(key) for key in await listed(db)]
 
 
 async def revoke(db: Database, which: UUID | str) -> bool:

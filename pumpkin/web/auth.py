@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from pumpkin.errors import InvalidKey, RateLimited
+from pumpkin.model.access import ROLES
 from pumpkin.store import keys, people
-from pumpkin.web.guard import ANONYMOUS, ROLES, SESSION_COOKIE, Identity
+from pumpkin.web.guard import ANONYMOUS, SESSION_COOKIE, Identity
 from pumpkin.web.limits import Gcra, address
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class Authenticator:
         key = await keys.find(self._db, text)
         if key is None:
             raise InvalidKey
-        return Identity("key", f"key:{key.prefix}", scopes=frozenset(key.scopes))
+        return Identity("key", f"key:{key.prefix}", scopes=frozenset(key.scopes), owner=key.owner, rate=key.rate)
 
     async def _person(self, name: str, password: str) -> Identity:
         async with self._hashing:
@@ -102,7 +103,8 @@ class Authenticator:
         if person is None:
             raise WrongPassword
         scopes = frozenset[str]() if person.must_change else ROLES[person.role]
-        return Identity("basic", person.name, person.role, scopes, must_change=person.must_change)
+        owner = f"user:{person.name}"
+        return Identity("basic", person.name, person.role, scopes, must_change=person.must_change, owner=owner)
 
     async def _session(self, request: web.Request) -> Identity:
         token = request.cookies.get(SESSION_COOKIE, "")
@@ -110,7 +112,8 @@ class Authenticator:
         if session is None:
             return ANONYMOUS
         scopes = frozenset[str]() if session.must_change else ROLES[session.role]
-        return Identity("person", session.name, session.role, scopes, session.csrf, session.must_change)
+        owner = f"user:{session.name}"
+        return Identity("person", session.name, session.role, scopes, session.csrf, session.must_change, owner)
 
     def _digest(self, presented: str) -> bytes:
         return hashlib.blake2b(presented.encode("utf-8", "surrogateescape"), digest_size=32, key=self._pepper).digest()

@@ -18,33 +18,20 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from pumpkin.errors import Forbidden, PumpkinError, Unauthenticated
+from pumpkin.model.access import RATE
 from pumpkin.web.services import Access
 
 SESSION_COOKIE = "pumpkin_session"
 CSRF_FIELD = "csrf"
 CSRF_HEADER = "X-CSRF-Token"
 
-SCOPES = (
-    "checks:read",
-    "checks:write",
-    "packages:read",
-    "packages:write",
-    "agents:read",
-    "agents:write",
-    "metrics",
-    "admin",
-)
-ROLES: dict[str, frozenset[str]] = {
-    "viewer": frozenset({"checks:read", "packages:read", "agents:read"}),
-    "writer": frozenset({"checks:read", "checks:write", "packages:read", "packages:write", "agents:read"}),
-    "operator": frozenset(SCOPES) - {"admin"},
-    "admin": frozenset(SCOPES),
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who asks. `name` is "key:<prefix>", a person's name or ""; `csrf` is the session's token for its forms."""
+    """Who asks. `name` is "key:<prefix>", a person's name or ""; `csrf` is the session's token for its forms.
+
+    `owner` is to whom limits, tasks and reports belong, `rate` how many metered requests an hour it has.
+    """
 
     kind: Literal["key", "person", "basic", "anonymous"] = "anonymous"
     name: str = ""
@@ -52,6 +39,8 @@ class Identity:
     scopes: frozenset[str] = frozenset()
     csrf: str = ""
     must_change: bool = False
+    owner: str = ""
+    rate: int = RATE
 
     def may(self, scope: str) -> bool:
         """Whether `scope` is held; `admin` holds every one, `agents:*` every one of its family."""

@@ -8,9 +8,10 @@ from uuid import UUID
 from aiohttp import web
 
 from pumpkin.errors import NotFound
+from pumpkin.model.access import SCOPES
 from pumpkin.store import audit, keys
 from pumpkin.web.edge import AUTHENTICATOR
-from pumpkin.web.guard import SCOPES, identity
+from pumpkin.web.guard import identity
 from pumpkin.web.pages.render import act, page, read
 from pumpkin.web.services import SERVICES
 
