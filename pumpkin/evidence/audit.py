@@ -11,8 +11,12 @@ Rows are fed in order; what is wrong is told as `{"index", "kind"}`, where index
     root         the leaves do not give a checkpoint's root: rows were edited, removed or reordered with their hashes
     checkpoint   a checkpoint is not signed by the log key, or says another size or root than its columns
     groups       the group hashes do not give a checkpoint's group root
-    truncated    fewer rows than the newest checkpoint counts
+    truncated    fewer rows than the newest checkpoint, or a checkpoint kept elsewhere, counts
     anchor       a stamp's anchor is not that of its checkpoint and groups
+    fork         a checkpoint kept elsewhere has another root than the log had at that size
+    tile         a tile served to monitors is not that of the leaves (`audit_tiles`)
+
+A stretch of the log is audited from an edge (`Frontier`) that a signed checkpoint vouches for.
 """
 
 from __future__ import annotations
@@ -56,29 +60,46 @@ class Fault:
 class Audit:
     """One pass over the log. Feed rows and checkpoints in order, then ask `finish`; at most `limit` faults are kept."""
 
-    def __init__(self, checkpoints: Iterable[Checkpoint], key: VerifierKey | None, *, limit: int = 10_000) -> None:
-        """`checkpoints` ascending by size; `key` the log's, None to leave signatures unchecked."""
+    def __init__(
+        self,
+        checkpoints: Iterable[Checkpoint],
+        key: VerifierKey | None,
+        *,
+        limit: int = 10_000,
+        edge: Frontier | None = None,
+        kept: Iterable[tuple[int, bytes]] = (),
+    ) -> None:
+        """`checkpoints` ascending by size; `key` the log's, None to leave signatures unchecked. `edge` is that of the
+        tree before the first row, at a checkpoint's size; `kept` are (size, root) of checkpoints held elsewhere."""
         self._heads: Iterator[Checkpoint] = iter(checkpoints)
         self._key, self._limit = key, limit
-        self._frontier = Frontier()
+        self._frontier = edge.copy() if edge else Frontier()
+        self._from = self._frontier.size
+        self._kept = sorted((size, root) for size, root in kept if size >= self._from)
         self._group_hashes: list[bytes] = []
-        self._group_roots: dict[int, bytes] = {0: b""}
+        self._group_roots: dict[int, bytes] = {}
         self._notes: dict[int, str] = {}
         self._order: list[int] = []
         self._broken = False
         self.faults: list[Fault] = []
         self._head = next(self._heads, None)
-        self._start = 0
+        self._start = self._from
+        self._compare_kept()
+
+    @property
+    def next(self) -> int:
+        """The place of the row that is awaited next."""
+        return self._frontier.size
 
     @property
     def records(self) -> int:
         """How many rows were seen."""
-        return self._frontier.size
+        return self._frontier.size - self._from
 
     def feed(self, rows: Iterable[Row | tuple[int, bytes, bytes, bytes]]) -> None:
         """The next rows, ascending by seq; plain tuples (seq, record, leaf_hash, group_hash) are the fastest."""
         append, frontier, hashes = self._frontier.append, self._frontier, self._group_hashes
-        due = self._head.size if self._head else -1
+        due = self._due()
         for row in rows:
             seq, raw, leaf = row[0], row[1], row[2]
             if seq != frontier.size:
@@ -99,18 +120,38 @@ class Audit:
             if frontier.size == due:
                 due = self._compare()
 
-    def finish(self, stamps: Sequence[Stamp] = ()) -> list[Fault]:
-        """All faults, ascending by index."""
-        if self._head is not None:
+    def report(self, index: int, kind: str) -> None:
+        """A fault that somebody else found in record `index`."""
+        self._fault(index, kind)
+
+    def finish(self, stamps: Sequence[Stamp] = (), *, whole: bool = True) -> list[Fault]:
+        """All faults, ascending by index. Without `whole`, stamps beyond the rows that were fed are left out."""
+        if self._head is not None or self._kept:
             self._fault(self._frontier.size, "truncated")
         for stamp in stamps:
-            self._stamp(stamp)
+            if stamp.start >= self._from and (whole or stamp.size <= self._frontier.size):
+                self._stamp(stamp)
         return sorted(self.faults, key=lambda fault: (fault.index, fault.kind))
 
+    def _due(self) -> int:
+        """The size at which something is to be compared next; -1 for none."""
+        sizes = [self._head.size] if self._head else []
+        return min([*sizes, *(size for size, _ in self._kept[:1])], default=-1)
+
     def _compare(self) -> int:
-        """Check the checkpoint that is due now; the size of the next one (-1 for none)."""
-        head = self._head
-        assert head is not None
+        """Check what is due now; the size at which something is due next (-1 for none)."""
+        self._compare_kept()
+        if self._head is not None and self._head.size == self._frontier.size:
+            self._compare_head(self._head)
+        return self._due()
+
+    def _compare_kept(self) -> None:
+        while self._kept and self._kept[0][0] == self._frontier.size:
+            size, root = self._kept.pop(0)
+            if root != self._frontier.root():
+                self._fault(size, "fork")
+
+    def _compare_head(self, head: Checkpoint) -> None:
         if self._frontier.root() != head.root and not self._broken:
             self._broken = True  # every later root is wrong for the same reason
             self._fault(self._start, "root")
@@ -123,7 +164,6 @@ class Audit:
         self._group_hashes.clear()
         self._start = head.size
         self._head = next(self._heads, None)
-        return self._head.size if self._head else -1
 
     def _signed(self, head: Checkpoint) -> bool:
         if self._key is None:

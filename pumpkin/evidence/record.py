@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from json.encoder import encode_basestring
-from typing import Any
+from typing import Any, Protocol
+from uuid import UUID
 
 from pumpkin.errors import InvalidCheck
 from pumpkin.model.checks import Observation
@@ -74,9 +75,10 @@ def make(
     payload_hash = sha256(observation.payload).digest()
     try:
         detail = canonical_detail(observation.detail) if observation.detail else b""
-        record = _record(
+        record = _template(
             observation,
             received,
+            len(observation.payload),
             commit=commitment(payload_salt, observation.payload).hex(),
             detail=commitment(payload_salt, detail).hex() if detail else None,
             salt=salt.hex(),
@@ -95,14 +97,50 @@ def make(
     )
 
 
-def _record(observation: Observation, received: int, *, commit: str, detail: str | None, salt: str) -> bytes:
+class Columns(Protocol):
+    """What a record says besides its digests, as the store keeps it."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def format(self) -> str: ...
+    @property
+    def agent(self) -> str: ...
+    @property
+    def key_id(self) -> str | None: ...
+    @property
+    def observed(self) -> int: ...
+    @property
+    def received(self) -> int: ...
+    @property
+    def after(self) -> str | None: ...
+    @property
+    def signature(self) -> str | None: ...
+    @property
+    def media(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+
+
+def written(row: Columns, *, commit: str, detail: str | None, salt: str) -> bytes:
+    """The record of a stored row, whose digests (lower-case hex) are given. As `make` writes it, byte for byte."""
+    return _template(row, row.received, row.size, commit=commit, detail=detail, salt=salt)
+
+
+def _template(
+    seen: Observation | Columns, received: int, size: int, *, commit: str, detail: str | None, salt: str
+) -> bytes:
     """The canonical bytes, written in key order: a template takes a third of what an encoder takes, and this is done
     for every check. A lone surrogate raises UnicodeEncodeError."""
-    seen, text = observation, encode_basestring
+    text = encode_basestring
     return (
         f'{{"after":{_or_null(seen.after)},"detail":{_or_null(detail)},"format":{text(seen.format)},"id":"{seen.id}",'
         f'"kind":{text(seen.kind)},"observed":{seen.observed:d},"payload":{{"commit":"{commit}",'
-        f'"media":{text(seen.media)},"size":{len(seen.payload)}}},"received":{received:d},"salt":"{salt}",'
+        f'"media":{text(seen.media)},"size":{size:d}}},"received":{received:d},"salt":"{salt}",'
         f'"sig":{_or_null(seen.signature)},"source":{{"agent":{text(seen.agent)},"key_id":{_or_null(seen.key_id)}}},'
         f'"type":{text(seen.type)},"v":"{VERSION}"}}'
     ).encode()

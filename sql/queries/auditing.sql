@@ -1,7 +1,8 @@
 -- name: auditing_rows
 -- The records at places :start up to (not with) :stop with all that the audit compares them with, in order.
-select c.seq, c.record, c.leaf_hash, c.group_hash, c.payload, c.payload_salt, c.id, c.kind, c.type, c.format, c.agent,
-    c.key_id, c.observed, c.received, c.after, c.media, c.size, c.detail
+select c.seq, c.record, c.leaf_hash, c.group_hash, c.payload, c.payload_salt, c.payload_hash, c.id, c.kind, c.type,
+    c.format, c.agent, c.key_id, c.observed, c.received, c.after, c.signature, c.media, c.size, c.detail, c.target,
+    c.status
 from checks c
 where c.seq >= :start and c.seq < :stop
 order by c.seq;
@@ -12,3 +13,8 @@ select s.id, s.authority, s.start, s.size, s.anchor, s.query, s.response, s.chai
     s.self_asserted, s.revocation
 from stamps s
 order by s.size, s.id;
+
+-- name: auditing_tiles
+-- The tiles of these places, two arrays of one length.
+select t.level, t.n, t.hashes
+from unnest(:levels::int[], :ns::bigint[]) as w (level, n) join tiles t on t.level = w.level and t.n = w.n;
