@@ -1,0 +1,179 @@
+"""Tasks: submitted, claimed, kept alive, ended, read. Every change of state is one statement under the queue's lock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from pumpkin.model.tasks import ATTEMPTS, LEASE_S, Capacity, Decided, Decision, Ending, Submission, Task
+
+if TYPE_CHECKING:
+    from pumpkin.store.database import Database
+
+_LEASE = int(LEASE_S * 1e6)
+
+
+async def submit(db: Database, wanted: Sequence[Submission], *, node: str = "", slots: int = 0) -> list[Decided]:
+    """Decide each submission, in order, all in one statement. With `slots` free and nothing queued, as many new tasks
+    are handed to `node` at once, as running."""
+    requests = [_request(one) for one in wanted]
+    async with db.writer() as connection:
+        rows = await connection.fetch(db.queries.tasks_submit.sql, requests, node, slots, _LEASE)
+    return [Decided(Decision(row[1]), *row[2:]) for row in rows]
+
+
+def _request(one: Submission) -> dict[str, Any]:
+    values = asdict(one)
+    for name in ("upload", "body"):
+        values[name] = values[name].hex() if values[name] is not None else None
+    return values
+
+
+async def claim(db: Database, node: str, most: int = 1) -> list[Task]:
+    """The tasks that are next, now this node's, for LEASE_S seconds from now."""
+    async with db.writer() as connection:
+        return [_task(row) async for row in db.queries.tasks_claim(connection, node=node, most=most, lease=_LEASE)]
+
+
+async def beat(db: Database, node: str, ids: Sequence[int]) -> dict[int, int]:
+    """Keep the leases of these tasks; the attempt by id of those that are this node's still."""
+    async with db.writer() as connection:
+        rows = db.queries.tasks_beat(connection, node=node, ids=list(ids), lease=_LEASE)
+        return {row["id"]: row["attempt"] async for row in rows}
+
+
+async def note_phase(db: Database, task: Task, phase: str, container: str | None = None) -> None:
+    """What a running task is doing, for its page."""
+    async with db.writer() as connection:
+        await db.queries.tasks_phase(
+            connection, id=task.id, node=task.node, attempt=task.attempt, phase=phase, container=container
+        )
+
+
+async def end(db: Database, task: Task, ending: Ending, connection: Any = None) -> bool:
+    """End a task; False when it was not this attempt's any more. With `connection` inside its transaction."""
+    if connection is None:
+        async with db.writer() as own:
+            return await end(db, task, ending, own)
+    return bool(
+        await db.queries.tasks_end(
+            connection, id=task.id, node=task.node, attempt=task.attempt, state=ending.state, outcome=ending.outcome,
+            verdict=ending.verdict, category=ending.category, message=ending.message, details=ending.details,
+            phases=ending.phases, report=ending.report, tools=ending.tools,
+        )
+    )  # fmt: skip
+
+
+async def release(db: Database, task: Task, category: str, cause: str, attempts: int = ATTEMPTS) -> str | None:
+    """Give a task back to the queue, or fail it after its last attempt; its state, None when it was not ours."""
+    async with db.writer() as connection:
+        state: str | None = await db.queries.tasks_release(
+            connection,
+            id=task.id,
+            node=task.node,
+            attempt=task.attempt,
+            attempts=attempts,
+            category=category,
+            cause=cause,
+        )
+    return state
+
+
+async def sweep(db: Database, node: str | None = None, attempts: int = ATTEMPTS) -> list[Task]:
+    """Free what the dead held and end what is over its time; the tasks moved. `node`: all it held, at its start."""
+    async with db.writer() as connection:
+        return [_task(row) async for row in db.queries.tasks_sweep(connection, node=node, attempts=attempts)]
+
+
+async def cancel(db: Database, task_id: int) -> str | None:
+    """End a task that waits or runs; its state before, None when it had ended."""
+    async with db.writer() as connection:
+        state: str | None = await db.queries.tasks_cancel(connection, id=task_id)
+    return state
+
+
+async def get(db: Database, which: int | UUID) -> Task | None:
+    """The task, with its place."""
+    async with db.reader() as connection:
+        if isinstance(which, UUID):
+            row = await db.queries.tasks_get_uuid(connection, uuid=which)
+        elif 0 < which < 2**63:
+            row = await db.queries.tasks_get(connection, id=which)
+        else:
+            return None
+    return _task(row) if row else None
+
+
+async def page(
+    db: Database,
+    *,
+    owner: str | None,
+    state: str | None = None,
+    outcome: str | None = None,
+    ecosystem: str | None = None,
+    q: str | None = None,
+    skip: int = 0,
+    limit: int = 20,
+) -> tuple[list[Task], int]:
+    """An owner's tasks (anyone's without), newest first, and how many there are in all."""
+    filters = {"owner": owner, "state": state, "outcome": outcome, "ecosystem": ecosystem, "q": q}
+    async with db.reader() as connection:
+        rows = db.queries.tasks_page(connection, **filters, skip=min(skip, 2**62), most=limit)
+        found = [_task(row) async for row in rows]
+        return found, int(await db.queries.tasks_count(connection, **filters))
+
+
+async def running(db: Database) -> list[Task]:
+    """What runs now, the oldest first."""
+    async with db.reader() as connection:
+        return [_task(row) async for row in db.queries.tasks_running(connection)]
+
+
+async def waiting(db: Database, limit: int) -> list[Task]:
+    """What waits, in the order in which it will run."""
+    async with db.reader() as connection:
+        return [_task(row) async for row in db.queries.tasks_waiting(connection, most=limit)]
+
+
+async def length(db: Database) -> int:
+    """How many wait."""
+    async with db.reader() as connection:
+        return int(await db.queries.tasks_length(connection))
+
+
+async def announce(db: Database, node: str, slots: int, tools: str) -> None:
+    """Say that this node is alive."""
+    async with db.writer() as connection:
+        await db.queries.tasks_node(connection, node=node, slots=slots, tools=tools)
+
+
+async def capacity(db: Database) -> Capacity:
+    """How much runs at once, and how long one takes."""
+    async with db.reader() as connection:
+        row = await db.queries.tasks_capacity(connection)
+    return Capacity(row["slots"], row["mean_s"])
+
+
+async def tidy(db: Database) -> None:
+    """Forget what is of no use any more; for once in a while."""
+    async with db.writer() as connection:
+        await db.queries.tasks_tidy(connection)
+
+
+async def keep_upload(db: Database, digest: bytes, name: str, content: bytes) -> None:
+    """Keep an uploaded archive by its SHA-256."""
+    async with db.writer() as connection:
+        await db.queries.tasks_upload(connection, digest=digest, name=name, size=len(content), content=content)
+
+
+async def upload(db: Database, digest: bytes) -> tuple[str, bytes] | None:
+    """The file name and bytes of an uploaded archive."""
+    async with db.reader() as connection:
+        row = await db.queries.tasks_uploaded(connection, digest=digest)
+    return (row["name"], bytes(row["content"])) if row else None
+
+
+def _task(row: Mapping[str, Any]) -> Task:
+    return Task(**row)
