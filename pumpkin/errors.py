@@ -5,12 +5,18 @@ PumpkinError
 │                                            ├── BadSignature 400 bad_signature
 │                                            ├── InvalidJson 400 invalid_json
 │                                            ├── InvalidPurl 400 invalid_purl
-│                                            └── UnsupportedEcosystem 400 unsupported_ecosystem
+│                                            ├── UnsupportedEcosystem 400 unsupported_ecosystem
+│                                            ├── MissingPurl 400 missing_purl
+│                                            ├── InvalidPriority 400 invalid_priority
+│                                            └── InvalidPagination 400 invalid_pagination
 ├── Unauthenticated 401 api_key_required ── InvalidKey 401 invalid_api_key
 ├── Forbidden 403 forbidden ── UnknownAgent 403 unknown_agent
 ├── NotFound 404 not_found ┬── NotSealed 404 not_sealed
-│                           └── PackageNotFound 404 package_not_found
-├── Conflict 409 conflict ── CheckConflict 409 check_conflict
+│                           ├── PackageNotFound 404 package_not_found
+│                           ├── TaskNotFound 404 task_not_found
+│                           └── ReportNotFound 404 report_not_found
+├── Conflict 409 conflict ┬── CheckConflict 409 check_conflict
+│                          └── KeyReused 409 idempotency_key_reused
 ├── PayloadTooLarge 413 payload_too_large
 ├── RateLimited 429 rate_limited
 ├── Backpressure 503 backpressure
@@ -79,6 +85,24 @@ class UnsupportedEcosystem(InvalidRequest):
     code = "unsupported_ecosystem"
 
 
+class MissingPurl(InvalidRequest):
+    """PURL parameter is required"""
+
+    code = "missing_purl"
+
+
+class InvalidPriority(InvalidRequest):
+    """priority is a whole number from 0 to 9"""
+
+    code = "invalid_priority"
+
+
+class InvalidPagination(InvalidRequest):
+    """page is a whole number from 1, page_size one from 1 to 100"""
+
+    code = "invalid_pagination"
+
+
 class Unauthenticated(PumpkinError):
     """Please provide API key in Authorization header (Bearer <key>) or X-API-Key header"""
 
@@ -124,6 +148,18 @@ class PackageNotFound(NotFound):
     code = "package_not_found"
 
 
+class TaskNotFound(NotFound):
+    """Analysis task not found or access denied"""
+
+    code = "task_not_found"
+
+
+class ReportNotFound(NotFound):
+    """There is no report of this package version"""
+
+    code = "report_not_found"
+
+
 class Conflict(PumpkinError):
     """The state of the thing does not allow that."""
 
@@ -135,6 +171,12 @@ class CheckConflict(Conflict):
     """A check with this id is already stored with other content."""
 
     code = "check_conflict"
+
+
+class KeyReused(Conflict):
+    """This idempotency key was used with another request; take a new one."""
+
+    code = "idempotency_key_reused"
 
 
 class PayloadTooLarge(PumpkinError):

@@ -16,7 +16,7 @@ from aiohttp.typedefs import Middleware
 
 from pumpkin.errors import Forbidden, InvalidRequest, NotFound, PayloadTooLarge, PumpkinError, RateLimited, Unavailable
 from pumpkin.web.auth import Authenticator
-from pumpkin.web.envelope import HEADERS, REQUEST_ID, dialect, failure, new_request_id
+from pumpkin.web.envelope import HEADERS, MORE_HEADERS, REQUEST_ID, dialect, failure, new_request_id
 from pumpkin.web.guard import ANONYMOUS, IDENTITY, REFUSED, Identity, is_local, require_csrf, require_same_site
 from pumpkin.web.limits import Gcra, address
 from pumpkin.web.services import SERVICES
@@ -86,6 +86,7 @@ def _edge(authenticator: Authenticator, strangers: Gcra) -> Middleware:
                 headers.setdefault("Cache-Control", "public, max-age=3600")
             for name, value in HEADERS[kind].items():
                 headers.setdefault(name, value)
+            headers.update(request.get(MORE_HEADERS, {}))
             headers["X-Request-ID"] = request_id
         return response
 

@@ -20,6 +20,8 @@ from pumpkin.errors import InvalidRequest, PumpkinError
 Dialect = Literal["api", "scandale", "page"]
 
 REQUEST_ID = web.RequestKey("request_id", str)
+MORE_HEADERS = web.RequestKey("more_headers", dict[str, str])
+"""Headers that this request's answer carries whatever becomes of it: what is left of a limit."""
 _GIVEN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}\Z")
 _OWN_ID = secrets.token_hex(6)
 _count = itertools.count(1)
@@ -27,6 +29,7 @@ _count = itertools.count(1)
 _SPOKEN: dict[str, Dialect] = {
     **dict.fromkeys(("items", "TimeStampTokens", "system"), "scandale"),
     **dict.fromkeys(("api", "log", "tsa", "health", "ready", "metrics", "openapi.json", "pubsub"), "api"),
+    **dict.fromkeys(("media", "reports", "get_report", "get_all_report", "upload_sample"), "api"),
 }
 
 _COMMON = {
@@ -58,6 +61,8 @@ _SHORT = {
     "invalid_api_key": "Invalid API key",
     "invalid_json": "Invalid JSON",
     "rate_limited": "Rate limit exceeded",
+    "missing_purl": "Missing PURL",
+    "invalid_purl": "Invalid PURL format",
 }
 
 
