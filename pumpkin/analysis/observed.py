@@ -15,6 +15,7 @@ from pumpkin.model.findings import Finding, Group, Level, quoted
 from pumpkin.model.reports import Phase, Report
 
 TOOL = "dynamic"
+FINDINGS_A_RULE = 20
 _HOME = "/home/dev"
 _AUTOSTART = re.compile(
     rf"{_HOME}/\.(?:bashrc|profile|bash_profile|bash_login|zshrc|zprofile|config/autostart/|config/systemd/user/"
@@ -31,14 +32,20 @@ Event = Mapping[str, Any]
 
 
 def findings(report: Report, baseline: Collection[str] = ()) -> list[Finding]:
-    """One finding for each thing seen, said once over all phases (in the gravest form)."""
+    """One finding for each thing seen, said once over all phases (in the gravest form), at most twenty a rule."""
     strongest: dict[tuple[str, str], Finding] = {}
     for phase in report.phases:
         for one in _phase(report, phase, frozenset(baseline)):
             key = (one.rule, one.quote)
             if key not in strongest or one.level.rank > strongest[key].level.rank:
                 strongest[key] = one
-    return sorted(strongest.values(), key=lambda one: (-one.level.rank, one.rule, one.quote))
+    kept: dict[str, int] = {}
+    found = []
+    for one in sorted(strongest.values(), key=lambda one: (-one.level.rank, one.rule, one.quote)):
+        kept[one.rule] = kept.get(one.rule, 0) + 1
+        if kept[one.rule] <= FINDINGS_A_RULE:
+            found.append(one)
+    return found
 
 
 def baseline(report: Report) -> frozenset[str]:
@@ -178,6 +185,12 @@ def _ran_what_it_wrote(report: Report, phase: Phase, events: list[Event]) -> Ite
             yield _finding("dynamic-dropper", Level.HIGH, f"it ran {path}, which it had written itself", path, "T1105")
 
 
+def _exhausted(event: Event, phase: str, unasked: bool) -> Iterable[Finding]:
+    what = str(event.get("what", ""))
+    level = Level.MEDIUM if unasked else Level.LOW
+    yield _finding("dynamic-exhaustion", level, f"it used up its {what} in the {phase} phase", what, "T1499")
+
+
 def _finding(rule: str, level: Level, reason: str, quote: str, tactic: str) -> Finding:
     return Finding(TOOL, rule, level, Group.DYNAMIC, quoted(reason, 400), tactic, quote=quoted(quote))
 
@@ -198,6 +211,7 @@ _RULES: dict[str, Callable[[Event, str, bool], Iterable[Finding]]] = {
     "exec": _executed,
     "file": _file,
     "tamper": _tampered,
+    "limit": _exhausted,
     "mirror_refused": _refused,
     "mirror_stray": _strayed,
 }

@@ -83,6 +83,16 @@ def read(path: str, limit: int) -> bytes:
         return content
 
 
+def memory_kills() -> int:
+    """How often the kernel ended a process of this container for want of memory, 0 where that cannot be read."""
+    for path in ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"):
+        for line in read(path, 4096).decode("ascii", "replace").splitlines():
+            name, _, count = line.partition(" ")
+            if name == "oom_kill" and count.isdigit():
+                return int(count)
+    return 0
+
+
 def _open(path: str) -> int | None:
     """A descriptor of a regular file, None for anything else."""
     try:

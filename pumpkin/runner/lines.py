@@ -19,6 +19,7 @@ _LINE = re.compile(
     re.S,
 )
 _END = re.compile(r"(?P<pid>\d+) +(?P<time>\d+\.\d+) \+\+\+ (?:exited with (?P<code>\d+)|killed by (?P<signal>\w+))")
+_SIGNAL = re.compile(r"\d+ +\d+\.\d+ --- (?:SIG\w+ \{|stopped by )")
 _BEGUN = " <unfinished ...>"
 _FORK = re.compile(r"^\d+ +\d+\.\d+ (?:v?fork|clone3?)\(")
 _RESUMED = re.compile(r"(\d+) +(\d+\.\d+) <\.\.\. (\w+) resumed>")
@@ -89,7 +90,8 @@ class Reader:
             self._begun.pop(int(match["pid"]), None)
             code = match["code"]
             return End(int(match["pid"]), float(match["time"]), int(code) if code else None, match["signal"])
-        self.unread += 1
+        if not _SIGNAL.match(line):
+            self.unread += 1
         return None
 
 

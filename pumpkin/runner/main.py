@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pumpkin.runner import harvest, network, phases, privileges, steps, trace
+from pumpkin.runner import harvest, network, phases, privileges, steps, telling, trace
 from pumpkin.runner.capture import Capture
 from pumpkin.runner.decoys import Decoys
 from pumpkin.runner.mirror import Mirror
@@ -151,7 +151,7 @@ class Runner:
     def _tell(self, event: dict[str, Any]) -> None:
         kind = str(event["kind"])
         told = self._counted[kind] = self._counted.get(kind, 0) + 1
-        if told > trace.EVENTS_A_KIND * len(phases.PHASES):
+        if told > telling.EVENTS_A_KIND * len(phases.PHASES):
             self._cut[kind] = self._cut.get(kind, 0) + 1
             return
         self._sink.send("event", phase=self._phase, time=round(time.time(), 6), **event)
@@ -240,8 +240,10 @@ class Runner:
                 self._tell, cwd=step.cwd, environment=env, installer=step.installer,
                 own=(1, os.getpid(), os.getppid()), watched=tuple(self._decoys.files),
             )  # fmt: skip
-            raw = steps.Raw()
+            raw, killed = steps.Raw(), harvest.memory_kills()
             ended = steps.run(step, env, until, watch, raw, self._stop)
+            if harvest.memory_kills() > killed:
+                self._tell({"kind": "limit", "what": "memory"})
             self._report(phase, watch, ended, raw)
             more = ecosystem.again(phase, ended.results) if step.results and ended.status == "failed" else None
             if more is None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import signal
 import time
 from collections.abc import Mapping
+from typing import NoReturn
 
 UID = 10001
 HOME = "/home/dev"
 WORK = "/work"
 OPEN_FILES = 4096
-PROCESSES = 240
 _DROP = (
+    *("/usr/bin/choom", "-n", "1000", "--"),  # when memory runs out, the package goes and the runner stays
     "/usr/bin/setpriv",
     f"--reuid={UID}",
     f"--regid={UID}",
@@ -45,29 +47,58 @@ def limit() -> None:
             continue
 
 
-def kill_all(patience_s: float = 2.0) -> int:
-    """End every process of the package's user, whatever it is doing; how many there were.
+class Reaper:
+    """Ends every process of the package's user, whatever it is doing.
 
-    Done from a child with that uid by `kill(-1)`, which no fork storm outruns; repeated until none is left.
+    A child that waits, made while there is room for one more process: after a fork storm there is none. When called it
+    takes the package's uid and sends `kill(-1)`, which no storm outruns.
     """
-    found = count()
-    deadline = time.monotonic() + patience_s
-    while count() and time.monotonic() < deadline:
-        child = os.fork()
-        if child == 0:
-            try:
-                os.setgroups([])
-                os.setresgid(UID, UID, UID)
-                os.setresuid(UID, UID, UID)
-                os.kill(-1, signal.SIGKILL)
-            finally:
-                os._exit(0)
-        try:
-            os.waitpid(child, 0)
-        except ChildProcessError:
-            pass
-        time.sleep(0.005)
-    return found
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe()
+        self._pid = os.fork()
+        if self._pid == 0:
+            _reap(self._read, self._write)
+
+    def __call__(self, patience_s: float = 2.0) -> int:
+        """Do it, once; how many processes there were."""
+        found = count()
+        os.close(self._read)
+        if found:
+            os.write(self._write, b"!")
+        os.close(self._write)
+        _wait(self._pid)
+        deadline = time.monotonic() + patience_s
+        while count() and time.monotonic() < deadline:  # it was killed itself, in the moment that it could be
+            time.sleep(0.005)
+            with contextlib.suppress(OSError):
+                if (child := os.fork()) == 0:
+                    _kill()
+                _wait(child)
+        return found
+
+
+def _reap(read: int, write: int) -> NoReturn:
+    os.close(write)
+    if os.read(read, 1):
+        _kill()
+    os._exit(0)
+
+
+def _kill() -> NoReturn:
+    try:
+        os.setgroups([])
+        os.setresgid(UID, UID, UID)
+        os.setresuid(UID, UID, UID)
+        for _ in range(3):
+            os.kill(-1, signal.SIGKILL)
+    finally:
+        os._exit(0)
+
+
+def _wait(pid: int) -> None:
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, 0)
 
 
 def count() -> int:

@@ -142,6 +142,7 @@ def run(step: Step, env: dict[str, str], deadline: float, watch: trace.Trace, ra
     """Run `step` until it ends, the monotonic `deadline` passes or `stop` is set; nothing of it is left after."""
     begun = time.monotonic()
     tracing = Tracing(watch, raw)
+    reaper = privileges.Reaper()
     results_in, results_out = os.pipe()
     argv = [str(results_out) if one == "{results}" else one for one in step.argv]
     process = subprocess.Popen(
@@ -159,13 +160,14 @@ def run(step: Step, env: dict[str, str], deadline: float, watch: trace.Trace, ra
         if not late:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(min(GRACE_S, max(0.05, deadline - time.monotonic())))
-        left = privileges.kill_all()
+        left = reaper()
         try:
             process.wait(3)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-    privileges.kill_all()
+    else:
+        reaper()
     tracing.close()
     out.close()
     err.close()

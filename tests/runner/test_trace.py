@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pumpkin.runner.trace import EVENTS_A_KIND, Trace
+from pumpkin.runner.telling import EVENTS_A_KIND
+from pumpkin.runner.trace import Trace
 
 BOOT = [
+    '10 0.9 execve("/usr/bin/choom", ["/usr/bin/choom", "-n", "1000", "--", "x"], ["HOME=/home/dev"]) = 0',
     '10 1.0 execve("/usr/bin/setpriv", ["/usr/bin/setpriv", "--", "x"], ["HOME=/home/dev"]) = 0',
     '10 1.1 execve("/usr/bin/python3", ["/usr/bin/python3", "-m", "pip"], ["HOME=/home/dev"]) = 0',
 ]

@@ -44,7 +44,7 @@ class Recipe:
 
     base: str = ""
     packages: tuple[str, ...] = ()
-    ca: bytes = field(default=b"", repr=False)
+    ca: bytes = field(default_factory=authorities, repr=False)
     network: str = "host"
 
     def tag(self) -> str:

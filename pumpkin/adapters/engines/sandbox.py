@@ -31,12 +31,16 @@ Reads = Callable[[str], Awaitable[Answer]]
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What one sandbox may use: bytes of memory (swap counts), processes, CPUs, bytes of each writable folder."""
+    """What one sandbox may use: bytes of memory (swap counts, and what lies in its folders), processes, CPUs."""
 
     memory: int = 512 * _MB
     pids: int = 256
     cpus: float = 1.0
-    folder: int = 256 * _MB
+
+    def folder(self, share: float) -> str:
+        """The options of a writable folder. All together leave the runner and the package memory to run in: what fills
+        them must not end the runner."""
+        return f"rw,exec,nosuid,nodev,size={int(self.memory * share)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,6 @@ class Job:
 
 def configuration(image: str, owner: Owner, bounds: Bounds, runtime: str = "") -> dict[str, Any]:
     """The engine's description of a sandbox: no network, no mount, no privilege, nothing that outlives it."""
-    folder = f"rw,exec,nosuid,nodev,size={bounds.folder}"
     host: dict[str, Any] = {
         "NetworkMode": "none",
         "Dns": ["198.18.0.2"],  # or the host's own would stand in resolv.conf
@@ -78,14 +81,15 @@ def configuration(image: str, owner: Owner, bounds: Bounds, runtime: str = "") -
         "CapDrop": ["ALL"],
         "CapAdd": list(CAPABILITIES),
         "Tmpfs": {
-            "/tmp": f"{folder},mode=1777",  # noqa: S108
-            "/work": f"{folder},mode=755",
-            "/home/dev": f"{folder},mode=755",
+            "/tmp": f"{bounds.folder(0.25)},mode=1777",  # noqa: S108
+            "/work": f"{bounds.folder(0.2)},mode=755",
+            "/home/dev": f"{bounds.folder(0.35)},mode=755",
             "/run": f"rw,nosuid,nodev,size={16 * _MB},mode=755",
         },
         "Ulimits": [
             {"Name": "nofile", "Soft": 4096, "Hard": 4096},
-            {"Name": "nproc", "Soft": bounds.pids, "Hard": bounds.pids},
+            # counted by uid over all sandboxes; what bounds one of them is its PidsLimit
+            {"Name": "nproc", "Soft": 4096, "Hard": 4096},
         ],
         "LogConfig": {"Type": "none"},
         "IpcMode": "private",
