@@ -6,6 +6,7 @@ in the source. Tags only ever add up, so an analysis that is unsure says more, n
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
@@ -137,3 +138,27 @@ def merged(one: Value, other: Value) -> Value:
     const = one.const if one.const == other.const else None
     hint = (other.text or one.text)[:HINT_LIMIT]
     return Value(one.tags | other.tags, const, hint, other.name or one.name, other.items or one.items)
+
+
+LITERAL_FROM = 32
+
+
+def literal(const: str | bytes | int | None) -> Value:
+    """A constant of the source; a long one is tagged, since hidden code is always one."""
+    long = isinstance(const, str | bytes) and len(const) >= LITERAL_FROM
+    return Value(frozenset({Tag.LITERAL}) if long else NOTHING, const)
+
+
+def approximate(parts: Iterable[Value], glue: str = "") -> str:
+    """A text of which some parts are known, the others UNKNOWN."""
+    return glue.join(part.text or UNKNOWN for part in parts)[:HINT_LIMIT]
+
+
+def element_of(value: Value) -> Value:
+    """Any one element of an iterable."""
+    if value.items:
+        result = value.items[0]
+        for item in value.items[1:32]:
+            result = merged(result, item)
+        return Value(result.tags | value.tags, None if len(value.items) > 1 else result.const, result.text, result.name)
+    return Value(value.tags)

@@ -88,7 +88,7 @@ def _spawn(event: Event) -> list[Rule]:
         found.append((f"flow-{known.rule}", _by_reach(event, known.level), known.tactic, f"a command {known.reason}"))
     if Tag.DROPPED in tags:
         found.append(
-            ("flow-dropper", _by_reach(event, Level.CRITICAL), "T1105", "runs a file it just fetched or unpacked")
+            ("flow-dropper", _by_reach(event, Level.CRITICAL, 2), "T1105", "runs a file it just fetched or unpacked")
         )
     elif Tag.LITERAL in tags and tags & _HIDING and Tag.NET not in tags:
         level = _by_reach(event, Level.CRITICAL)
@@ -199,7 +199,7 @@ def _registry(event: Event) -> list[Rule]:
 def _connect(event: Event) -> list[Rule]:
     raw = RAW_ADDRESS.search(event.text.strip()) is not None and LOCAL_ADDRESS.search(event.text) is None
     if event.reach >= _EAGER:
-        level = Level.HIGH if raw else Level.MEDIUM
+        level = Level.HIGH if raw else Level.LOW if "WebSocket" in event.name else Level.MEDIUM
         return [("flow-connect", level, "T1095", "opens a connection")]
     return []
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from pumpkin.analysis.flow import Tag, Value
 from pumpkin.model.findings import Level
 
 _I = re.IGNORECASE
@@ -136,3 +137,14 @@ def attack(command: str) -> Attack | None:
     text = command[:20_000]
     found = [known for known in ATTACKS if known.pattern.search(text)]
     return max(found, key=lambda known: known.level.rank, default=None)
+
+
+def environment(name: object) -> Value:
+    """One variable of the environment: a secret by its name, or just a variable."""
+    name = name if isinstance(name, str) else ""
+    tag = Tag.ENV_SECRET if name and ENV_SECRETS.match(name) else Tag.ENV
+    if name in ("USER", "USERNAME", "LOGNAME"):
+        return Value(frozenset({Tag.ENV, Tag.HOST_USER}), hint="$USER")
+    if name in ("COMPUTERNAME", "HOSTNAME"):
+        return Value(frozenset({Tag.ENV, Tag.HOST_NAME}), hint="$HOSTNAME")
+    return Value(frozenset({tag}), hint=f"${name}" if name else "")

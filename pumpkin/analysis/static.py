@@ -1,60 +1,117 @@
-"""All static tools over one artifact: files in, weighed findings, verdict and what was not looked at out.
+"""All static tools over one artifact: bytes in; findings, gaps, the files' hashes and the rule set's hash out.
 
-The answer depends on the bytes and the rules alone, whose hash (`ruleset`) is part of it: the same evidence gives the
-same verdict on any machine and day.
+The answer depends on the bytes and the rules alone: the same evidence gives the same verdict on any machine and day.
+Untrusted bytes are best handed to `pumpkin.adapters.scanner`, which runs `scan` in a confined process of its own.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 from pumpkin.analysis import archive, javascript, metadata, python, text, verdict
 from pumpkin.analysis.archive import Gap, Limits, Member
 from pumpkin.model.findings import Finding, Verdict
 
-VERSION = 1
+VERSION = 2
 """Counted up whenever code of the analysis changes what it finds; part of the rule set's hash."""
+
+_log = logging.getLogger(__name__)
+Tool = Callable[[Mapping[str, bytes]], tuple[list[Finding], list[str], list[str]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What the static tools say of one artifact (rulings.md 30)."""
+class FileFact:
+    """One member of the artifact: bytes, SHA-256 and git blob id, both in hex."""
 
-    verdict: Verdict
+    size: int
+    sha256: str
+    blob: str
+
+    @classmethod
+    def of(cls, data: bytes) -> FileFact:
+        blob = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+        return cls(len(data), hashlib.sha256(data).hexdigest(), blob)
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What the static tools saw in one artifact (contracts/tools.md sections 0 to 2).
+
+    `findings` are weighed, strongest first. `gaps` name what should have been looked at and was not (the verdict over
+    them is never clean), `skipped` what was left out on purpose. `artifact` has name, ecosystem, size (bytes), sha256
+    (hex) and the number of files; `rules` is the rule set's SHA-256 in hex; `files` the members by path.
+    """
+
     findings: tuple[Finding, ...]
-    not_checked: tuple[str, ...]
+    gaps: tuple[str, ...]
+    skipped: tuple[str, ...]
     artifact: dict[str, Any]
     rules: str
+    files: dict[str, FileFact] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """The verdict over the static findings alone; join those of other tools and call `verdict.judge` for all."""
+        return verdict.judge(self.findings, not_checked=self.skipped, failed=self.gaps)
 
     def as_json(self) -> dict[str, Any]:
+        """The answer of `pumpkin scan --json` (rulings.md 30), without the list of files."""
+        judged = self.verdict
         return {
-            "outcome": self.verdict.outcome.value,
-            "score": self.verdict.score,
-            "why": list(self.verdict.why),
-            "groups": self.verdict.groups,
+            "outcome": judged.outcome.value,
+            "score": judged.score,
+            "why": list(judged.why),
+            "groups": judged.groups,
             "findings": [finding.as_json() for finding in self.findings],
-            "not_checked": list(self.not_checked),
+            "not_checked": list(judged.not_checked),
             "artifact": self.artifact,
             "rules": self.rules,
         }
 
+    def pack(self) -> dict[str, Any]:
+        """All of it for a pipe; `unpack` gives it back."""
+        return {
+            "findings": [finding.as_json() for finding in self.findings],
+            "gaps": self.gaps,
+            "skipped": self.skipped,
+            "artifact": self.artifact,
+            "rules": self.rules,
+            "files": {path: asdict(fact) for path, fact in self.files.items()},
+        }
+
+    @classmethod
+    def unpack(cls, value: dict[str, Any]) -> Scan:
+        """The scan back from `pack`; KeyError, TypeError or ValueError when it is none."""
+        files = {path: FileFact(**fact) for path, fact in value["files"].items()}
+        findings = tuple(Finding.of(one) for one in value["findings"])
+        return cls(findings, tuple(value["gaps"]), tuple(value["skipped"]), value["artifact"], value["rules"], files)
+
 
 @dataclass(slots=True)
-class Looked:
+class _Looked:
     """What was read and found before it is weighed."""
 
     files: dict[str, bytes] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     gaps: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
 
 
-def scan_archive(data: bytes, name: str, *, packs: Sequence[text.Rules] = (), limits: Limits | None = None) -> Report:
-    """The report over an archive's bytes; what is wrong with the archive itself is part of it."""
-    looked = Looked()
+def scan(
+    data: bytes, name: str, ecosystem: str = "", *, packs: Sequence[text.Rules] = (), limits: Limits | None = None
+) -> Scan:
+    """Everything the static tools say of an archive (wheel, sdist, npm tarball, gem, crate, ...) of this file name.
+
+    `ecosystem` is a purl type (`pypi`, `npm`, ...); empty, it is told by the archive's papers. Never raises for what
+    the bytes hold: broken archives and failed tools are gaps.
+    """
+    looked = _Looked()
     for part in archive.read(data, name, limits):
         if isinstance(part, Member):
             looked.files[part.path] = part.data
@@ -62,34 +119,74 @@ def scan_archive(data: bytes, name: str, *, packs: Sequence[text.Rules] = (), li
             looked.gaps.append(part.what)
         else:
             looked.findings.append(part)
-    artifact = {"name": name, "size": len(data), "sha256": hashlib.sha256(data).hexdigest(), "files": len(looked.files)}
-    return _report(looked, artifact, packs)
+    artifact = {"name": name, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    return _scanned(looked, artifact, ecosystem, packs)
 
 
 def scan_files(
-    files: Mapping[str, bytes], name: str, *, packs: Sequence[text.Rules] = (), gaps: Iterable[str] = ()
-) -> Report:
-    """The report over files that lie unpacked, by their paths; the digest is over sorted paths and contents."""
-    looked = Looked(dict(files), [], list(gaps))
+    files: Mapping[str, bytes],
+    name: str,
+    ecosystem: str = "",
+    *,
+    packs: Sequence[text.Rules] = (),
+    gaps: Iterable[str] = (),
+) -> Scan:
+    """The same of files that lie unpacked, by their paths; the digest is over sorted paths and contents."""
+    looked = _Looked(dict(files), [], list(gaps))
     digest = hashlib.sha256()
     for path in sorted(files):
         digest.update(f"{path}\0{hashlib.sha256(files[path]).hexdigest()}\n".encode("utf-8", "surrogateescape"))
-    size = sum(map(len, files.values()))
-    return _report(looked, {"name": name, "size": size, "sha256": digest.hexdigest(), "files": len(files)}, packs)
+    artifact = {"name": name, "size": sum(map(len, files.values())), "sha256": digest.hexdigest()}
+    return _scanned(looked, artifact, ecosystem, packs)
 
 
-def _report(looked: Looked, artifact: dict[str, Any], packs: Sequence[text.Rules]) -> Report:
-    rules = (text.own(), *packs)
-    looked.findings += metadata.examine(looked.files)
-    for tool in (python.analyse, javascript.analyse):
-        found, gaps = tool(looked.files)
-        looked.findings += found
-        looked.gaps += gaps
-    found, failed = text.scan(looked.files, rules)
-    looked.findings += found
+def _scanned(looked: _Looked, artifact: dict[str, Any], ecosystem: str, packs: Sequence[text.Rules]) -> Scan:
+    ecosystem = ecosystem or ecosystem_of(looked.files)
+    tools: list[tuple[str, Tool]] = [("papers", lambda files: (metadata.examine(files), [], []))]
+    tools.append(("Python data flow", python.analyse))
+    if ecosystem == "pypi" and any(path.endswith(javascript.SUFFIXES) for path in looked.files):
+        looked.skipped.append("JavaScript data flow: nothing runs it in a Python package")
+    else:
+        tools.append(("JavaScript data flow", javascript.analyse))
+    tools.append(("text rules", lambda files: (*text.scan(files, (text.own(), *packs)), [])))
+    for name, tool in tools:
+        _run(looked, name, tool)
+    artifact |= {"ecosystem": ecosystem, "files": len(looked.files)}
     findings = verdict.weigh(_once(looked.findings))
-    judged = verdict.judge(findings, failed=[*looked.gaps, *failed])
-    return Report(judged, tuple(findings), judged.not_checked, artifact, ruleset(packs))
+    facts = {path: FileFact.of(data) for path, data in looked.files.items()}
+    gaps, skipped = tuple(dict.fromkeys(looked.gaps)), tuple(dict.fromkeys(looked.skipped))
+    return Scan(tuple(findings), gaps, skipped, artifact, ruleset(packs), facts)
+
+
+def _run(looked: _Looked, name: str, tool: Tool) -> None:
+    """One tool over all files; one that breaks leaves a gap, so that the others are heard all the same."""
+    try:
+        findings, gaps, skipped = tool(looked.files)
+    except (MemoryError, RecursionError, ValueError, TypeError, LookupError, AttributeError, RuntimeError) as error:
+        _log.exception("static tool failed tool=%s", name)
+        looked.gaps.append(f"{name}: failed ({type(error).__name__})")
+        return
+    looked.findings += findings
+    looked.gaps += gaps
+    looked.skipped += skipped
+
+
+def ecosystem_of(files: Iterable[str]) -> str:
+    """The purl type by the papers at the top of the artifact; empty when none tells."""
+    tops = {path.split("/", 1)[-1] if path.count("/") == 1 else path for path in files if path.count("/") <= 1}
+    if any(path.endswith((".dist-info/METADATA", ".dist-info/RECORD")) for path in files):
+        return "pypi"
+    for paper, ecosystem in _PAPERS.items():
+        if paper in tops:
+            return ecosystem
+    return ""
+
+
+_PAPERS = {
+    "package.json": "npm", "PKG-INFO": "pypi", "setup.py": "pypi", "METADATA": "pypi", "pyproject.toml": "pypi",
+    "metadata.gz": "gem", "composer.json": "composer", "Cargo.toml": "cargo", ".PKGINFO": "apk",
+    "META-INF/MANIFEST.MF": "maven",
+}  # fmt: skip
 
 
 def _once(findings: list[Finding]) -> list[Finding]:

@@ -48,7 +48,7 @@ def scan(path: Path, fail_on: str, as_json: bool) -> None:
     sys.exit(3 if report.verdict.outcome is Outcome.INCOMPLETE else 0)
 
 
-def _scanned(path: Path) -> static.Report:
+def _scanned(path: Path) -> static.Scan:
     if path.is_dir():
         files, gaps = folder(path)
         return static.scan_files(files, path.name, gaps=gaps)
@@ -60,7 +60,7 @@ def _scanned(path: Path) -> static.Report:
 
     if not is_archive(data[:512]) and path.suffix in (".py", ".js", ".mjs", ".cjs", ".pth", ".sh", ".json"):
         return static.scan_files({path.name: data}, path.name)
-    return static.scan_archive(data, path.name)
+    return static.scan(data, path.name)
 
 
 def folder(path: Path) -> tuple[dict[str, bytes], list[str]]:
@@ -86,11 +86,11 @@ def folder(path: Path) -> tuple[dict[str, bytes], list[str]]:
     return files, gaps
 
 
-def _told(report: static.Report) -> str:
+def _told(report: static.Scan) -> str:
     lines = [f"{report.artifact['name']}: {report.verdict.outcome} (score {report.verdict.score} of 100)"]
     shown = [f for f in report.findings if f.level.rank >= Level.LOW.rank][:20]
     lines += [f"  {f.level:<8} {f.reason}  [{f.rule}] {f.file}:{f.line}\n           {f.quote}" for f in shown]
-    lines += [f"  not looked at: {what}" for what in report.not_checked[:10]]
+    lines += [f"  not looked at: {what}" for what in report.verdict.not_checked[:10]]
     return "\n".join(lines)
 
 

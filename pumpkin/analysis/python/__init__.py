@@ -9,12 +9,12 @@ from pumpkin.analysis.python.package import read
 from pumpkin.model.findings import Finding, Group, Level, quoted
 
 
-def analyse(sources: Mapping[str, bytes]) -> tuple[list[Finding], list[str]]:
-    """Findings over all Python files together, and what was not followed."""
+def analyse(sources: Mapping[str, bytes]) -> tuple[list[Finding], list[str], list[str]]:
+    """Findings over all Python files together; what was not followed though it runs unasked, and what else was not."""
     reading = read(sources)
     broken = [
         Finding("static", "python-broken", Level.LOW, Group.METADATA, "a Python file does not parse", file=path,
                 line=line, quote=quoted(reason))
         for path, line, reason in reading.broken
     ]  # fmt: skip
-    return [*judge(reading.events), *broken], reading.gaps
+    return [*judge(reading.events), *broken], reading.gaps, reading.skipped

@@ -9,16 +9,6 @@ from pumpkin.analysis.flow import EMPTY, Value, merged, union
 from pumpkin.analysis.python.state import Frame
 
 
-def element_of(value: Value) -> Value:
-    """Any one element of an iterable."""
-    if value.items:
-        result = value.items[0]
-        for item in value.items[1:32]:
-            result = merged(result, item)
-        return Value(result.tags | value.tags, None if len(value.items) > 1 else result.const, result.text, result.name)
-    return Value(value.tags)
-
-
 def assign(
     frame: Frame, target: ast.expr, value: Value, evaluate: Callable[[Frame, ast.AST], Value] | None = None
 ) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from pumpkin.analysis.flow import EMPTY, HOST, SPYING, UNKNOWN, Sink, Tag, Value, union
-from pumpkin.analysis.places import AUTOSTART, SECRETS
+from pumpkin.analysis.flow import EMPTY, HOST, SPYING, UNKNOWN, Sink, Tag, Value, approximate, literal, union
+from pumpkin.analysis.places import AUTOSTART, SECRETS, environment
 from pumpkin.analysis.python import folding
 from pumpkin.analysis.python.knowledge import RECEIVERS, SETUP_COMMANDS, SINKS, SOURCES
 from pumpkin.analysis.python.state import Frame
@@ -60,11 +60,11 @@ def _result(callee: Value, receiver: Value, attr: str, arguments: list[Value], t
     if const is None and attr:
         const = folding.method(receiver, attr, arguments)
     if const is not None:
-        return Value(tags | folding.literal(const).tags, const)
+        return Value(tags | literal(const).tags, const)
     hint = ""
     if name in _PATHS or (attr == "joinpath" and receiver.text):
         parts = [receiver, *arguments] if attr == "joinpath" else arguments
-        hint = folding.approximate(parts, "/") if parts else ""
+        hint = approximate(parts, "/") if parts else ""
         name = "pathlib.Path" if name != "os.path.join" else ""
     elif (
         name in ("os.path.expanduser", "os.path.abspath", "builtins.str", "os.fspath", "os.path.realpath") and arguments
@@ -97,7 +97,7 @@ def _result(callee: Value, receiver: Value, attr: str, arguments: list[Value], t
 
 def _text_method(receiver: Value, attr: str, arguments: list[Value]) -> str:
     if attr == "join" and arguments and arguments[0].items is not None:
-        return folding.approximate(list(arguments[0].items), receiver.text)
+        return approximate(list(arguments[0].items), receiver.text)
     if attr == "format":
         text = receiver.text
         for argument in arguments:
@@ -116,7 +116,7 @@ def _special(
     keywords: dict[str, Value],
 ) -> Value | None:
     """The calls that are more than a function: imports by name, getattr, partial, the environment, files, setup."""
-    from pumpkin.analysis.python.expressions import attribute, canonical, environment
+    from pumpkin.analysis.python.expressions import attribute, canonical
 
     name = callee.name
     first = arguments[0] if arguments else EMPTY
@@ -133,7 +133,7 @@ def _special(
     if name in ("functools.partial", "builtins.staticmethod", "builtins.classmethod") and arguments:
         return Value(union(*arguments), name=first.name)
     if name in ("os.getenv", "os.environ.get", "os.environ.pop", "os.environ.setdefault") and arguments:
-        return environment(first)
+        return environment(first.const)
     if name in ("builtins.globals", "builtins.locals", "builtins.vars") and not arguments:
         return Value(name=frame.module.name)
     if name == "builtins.vars":
@@ -189,7 +189,7 @@ def _collected(name: str, first: Value) -> Value:
     if name in ("builtins.bytes", "builtins.bytearray") and items:
         numbers = [item.const for item in items]
         if all(isinstance(n, int) and 0 <= n < 256 for n in numbers):
-            return folding.literal(bytes(n for n in numbers if isinstance(n, int))).with_tags(Tag.CHARS, *first.tags)
+            return literal(bytes(n for n in numbers if isinstance(n, int))).with_tags(Tag.CHARS, *first.tags)
     if name in ("builtins.bytes", "builtins.bytearray") and isinstance(first.const, str | bytes):
         return Value(
             first.tags, first.const if isinstance(first.const, bytes) else first.const.encode("utf-8", "replace")

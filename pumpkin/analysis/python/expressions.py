@@ -7,10 +7,10 @@ import builtins
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from pumpkin.analysis.flow import EMPTY, HINT_LIMIT, Tag, Value, merged, union
-from pumpkin.analysis.places import ENV_SECRETS, SECRETS
+from pumpkin.analysis.flow import EMPTY, HINT_LIMIT, Tag, Value, approximate, element_of, literal, merged, union
+from pumpkin.analysis.places import SECRETS, environment
 from pumpkin.analysis.python import calls, folding
-from pumpkin.analysis.python.binding import assign, element_of
+from pumpkin.analysis.python.binding import assign
 from pumpkin.analysis.python.knowledge import ALIASES
 from pumpkin.analysis.python.state import Frame, Function, Scope
 
@@ -34,7 +34,7 @@ def _children(frame: Frame, node: ast.AST) -> Value:
 def _constant(_frame: Frame, node: ast.Constant) -> Value:
     if isinstance(node.value, bool) or not isinstance(node.value, str | bytes | int):
         return EMPTY
-    value = folding.literal(node.value)
+    value = literal(node.value)
     return value.with_tags(Tag.SECRET) if isinstance(node.value, str) and _secret(node.value) else value
 
 
@@ -105,7 +105,7 @@ def _looked_up(frame: Frame, base: Value, name: str) -> Value:
 def _subscript(frame: Frame, node: ast.Subscript) -> Value:
     base, key = evaluate(frame, node.value), evaluate(frame, node.slice)
     if base.name == "os.environ":
-        return environment(key)
+        return environment(key.const)
     if isinstance(node.slice, ast.Slice):
         return _slice(frame, base, node.slice)
     if isinstance(key.const, int) and base.items is not None and -len(base.items) <= key.const < len(base.items):
@@ -124,17 +124,6 @@ def _subscript(frame: Frame, node: ast.Subscript) -> Value:
 def _only_name(items: Iterable[Value]) -> str:
     names = {item.name for item in items if item.name}
     return names.pop() if len(names) == 1 else ""
-
-
-def environment(key: Value) -> Value:
-    """One variable of the environment: a secret by its name, or just a variable."""
-    name = key.const if isinstance(key.const, str) else ""
-    tag = Tag.ENV_SECRET if name and ENV_SECRETS.match(name) else Tag.ENV
-    if name in ("USER", "USERNAME", "LOGNAME"):
-        return Value(frozenset({Tag.ENV, Tag.HOST_USER}), hint="$USER")
-    if name in ("COMPUTERNAME", "HOSTNAME"):
-        return Value(frozenset({Tag.ENV, Tag.HOST_NAME}), hint="$HOSTNAME")
-    return Value(frozenset({tag}), hint=f"${name}" if name else "")
 
 
 def _slice(frame: Frame, base: Value, node: ast.Slice) -> Value:
@@ -162,13 +151,13 @@ def _binary(frame: Frame, node: ast.BinOp) -> Value:
         tags |= {Tag.CHARS}
     const = folding.operated(node.op, left, right)
     if const is not None:
-        return Value(tags | folding.literal(const).tags, const)
+        return Value(tags | literal(const).tags, const)
     if isinstance(node.op, ast.Add) and left.items is not None and right.items is not None:
         return Value(tags, items=(left.items + right.items)[:4096])
     if isinstance(node.op, ast.Add):
-        return _textual(tags, folding.approximate([left, right]))
+        return _textual(tags, approximate([left, right]))
     if isinstance(node.op, ast.Div) and left.name in ("pathlib.Path()", "pathlib.Path.home()"):
-        return _textual(tags, folding.approximate([left, right], "/"), "pathlib.Path()")
+        return _textual(tags, approximate([left, right], "/"), "pathlib.Path()")
     if isinstance(node.op, ast.Mod) and isinstance(left.const, str):
         filled = left.const
         for value in right.items if right.items is not None else (right,):
@@ -185,7 +174,7 @@ def _formatted(frame: Frame, node: ast.JoinedStr) -> Value:
     parts = [evaluate(frame, part.value if isinstance(part, ast.FormattedValue) else part) for part in node.values]
     if all(isinstance(part.const, str) for part in parts):
         return Value(union(*parts), "".join(str(part.const) for part in parts))
-    return _textual(union(*parts), folding.approximate(parts))
+    return _textual(union(*parts), approximate(parts))
 
 
 def _sequence(frame: Frame, node: ast.List | ast.Tuple | ast.Set) -> Value:

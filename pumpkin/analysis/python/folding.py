@@ -12,18 +12,11 @@ import lzma
 import zlib
 from collections.abc import Callable
 
-from pumpkin.analysis.flow import UNKNOWN, Tag, Value
+from pumpkin.analysis.flow import Value
 
 SIZE_LIMIT = 1024 * 1024
-LITERAL_FROM = 32
 
 Constant = str | bytes | int | None
-
-
-def literal(const: str | bytes | int | None) -> Value:
-    """A constant of the source; a long one is tagged, since hidden code is always one."""
-    long = isinstance(const, str | bytes) and len(const) >= LITERAL_FROM
-    return Value(frozenset({Tag.LITERAL}) if long else frozenset(), const)
 
 
 def _bytes(const: Constant) -> bytes:
@@ -208,8 +201,3 @@ def _arithmetic(operator: ast.operator, a: int, b: int) -> int | None:
         case ast.RShift() if 0 <= b < 64:
             return a >> b
     return None
-
-
-def approximate(parts: list[Value], glue: str = "") -> str:
-    """A text of which some parts are known, the others UNKNOWN."""
-    return glue.join(part.text or UNKNOWN for part in parts)[:4096]

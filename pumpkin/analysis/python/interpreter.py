@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from pumpkin.analysis.flow import EMPTY, Reach, Value, merged
+from pumpkin.analysis.flow import EMPTY, Reach, Value, element_of, merged
 from pumpkin.analysis.python import binding
 from pumpkin.analysis.python.calls import is_command, run_class
 from pumpkin.analysis.python.expressions import canonical, evaluate
@@ -94,7 +94,7 @@ def _is_main_guard(test: ast.expr) -> bool:
 
 
 def _for(frame: Frame, node: ast.For | ast.AsyncFor) -> None:
-    element = binding.element_of(evaluate(frame, node.iter))
+    element = element_of(evaluate(frame, node.iter))
     binding.assign(frame, node.target, element)
     _branch(frame, node.body, node.orelse)
 

@@ -28,11 +28,13 @@ _NESTING = re.compile(rb"[(\[{]{200}|(?:-\s*|~\s*|not\s+){2000}|(?:\(\s*[\w.]{0,
 
 @dataclass(slots=True)
 class Reading:
-    """What came of it: events, files that are no Python although they say so, and what was not followed."""
+    """What came of it: events, files that are no Python although they say so, what was not followed
+    though it runs unasked (`gaps`), and what else was not."""
 
     events: list[Event] = field(default_factory=list)
     broken: list[tuple[str, int, str]] = field(default_factory=list)
     gaps: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
 
 
 def read(sources: Mapping[str, bytes]) -> Reading:
@@ -48,10 +50,13 @@ def read(sources: Mapping[str, bytes]) -> Reading:
             _add(machine, reading, path, _started(sources[path]))
     for module in sorted(machine.modules.values(), key=lambda m: (-m.reach, m.name)):
         _run(machine, module)
+    if machine.cut:
+        reading.gaps.append("Python data flow: what runs unasked is larger than the budget, part was not followed")
+    machine.steps, machine.cut = 0, False
     _call_the_rest(machine)
     reading.events = list(machine.events)
     if machine.cut:
-        reading.gaps.append("Python data flow: the package is larger than the budget, part of it was not followed")
+        reading.skipped.append("Python data flow: part of what runs only when called was not followed")
     return reading
 
 

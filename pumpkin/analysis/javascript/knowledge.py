@@ -1,0 +1,202 @@
+"""What Node's library and well-known packages do: names that bring data in, and names that act on it."""
+
+from __future__ import annotations
+
+import re
+
+from pumpkin.analysis.flow import Sink, Tag
+
+_CLIENTS = (
+    "axios", "got", "request", "needle", "superagent", "phin", "bent", "ky", "node-fetch", "cross-fetch", "undici",
+    "request-promise", "isomorphic-fetch", "make-fetch-happen", "minipass-fetch", "follow-redirects.https",
+    "follow-redirects.http", "http", "https", "http2",
+)  # fmt: skip
+_VERBS = ("get", "post", "put", "patch", "request", "fetch", "head", "delete", "default", "stream", "connect")
+
+SOURCES: dict[str, Tag] = {
+    "fetch": Tag.NET,
+    **{client: Tag.NET for client in _CLIENTS if client not in ("http", "https", "http2")},
+    **{f"{client}.{verb}": Tag.NET for client in _CLIENTS for verb in _VERBS},
+    "axios.create().get": Tag.NET,
+    "axios.create().post": Tag.NET,
+    "net.connect": Tag.NET,
+    "net.createConnection": Tag.NET,
+    "net.Socket()": Tag.NET,
+    "tls.connect": Tag.NET,
+    "WebSocket()": Tag.NET,
+    "ws()": Tag.NET,
+    "socket.io-client": Tag.NET,
+    "socket.io-client.io": Tag.NET,
+    "XMLHttpRequest()": Tag.NET,
+    "dns.resolveTxt": Tag.NET,
+    "dns.resolve": Tag.NET,
+    "atob": Tag.DECODE,
+    "unescape": Tag.DECODE,
+    "decodeURIComponent": Tag.DECODE,
+    "zlib.inflateSync": Tag.DECODE,
+    "zlib.gunzipSync": Tag.DECODE,
+    "zlib.inflateRawSync": Tag.DECODE,
+    "zlib.unzipSync": Tag.DECODE,
+    "zlib.brotliDecompressSync": Tag.DECODE,
+    "crypto.createDecipheriv().update": Tag.DECODE,
+    "crypto.createDecipher().update": Tag.DECODE,
+    "crypto.privateDecrypt": Tag.DECODE,
+    "crypto-js.AES.decrypt": Tag.DECODE,
+    "String.fromCharCode": Tag.CHARS,
+    "String.fromCodePoint": Tag.CHARS,
+    "os.hostname": Tag.HOST_NAME,
+    "os.userInfo": Tag.HOST_USER,
+    "username.sync": Tag.HOST_USER,
+    "os.networkInterfaces": Tag.HOST_ID,
+    "node-machine-id.machineIdSync": Tag.HOST_ID,
+    "os.platform": Tag.HOST_INFO,
+    "os.type": Tag.HOST_INFO,
+    "os.release": Tag.HOST_INFO,
+    "os.arch": Tag.HOST_INFO,
+    "os.cpus": Tag.HOST_INFO,
+    "os.totalmem": Tag.HOST_INFO,
+    "dns.getServers": Tag.HOST_INFO,
+    "process.cwd": Tag.FOLDER,
+    "child_process.execSync": Tag.COMMAND,
+    "child_process.exec": Tag.COMMAND,
+    "child_process.spawn": Tag.COMMAND,
+    "child_process.spawnSync": Tag.COMMAND,
+    "child_process.execFile": Tag.COMMAND,
+    "child_process.execFileSync": Tag.COMMAND,
+    "execa": Tag.COMMAND,
+    "shelljs.exec": Tag.COMMAND,
+    "fs.readFileSync": Tag.FILE,
+    "fs.readFile": Tag.FILE,
+    "fs.createReadStream": Tag.FILE,
+    "clipboardy.readSync": Tag.CLIPBOARD,
+    "clipboardy.read": Tag.CLIPBOARD,
+    "navigator.clipboard.readText": Tag.CLIPBOARD,
+    "screenshot-desktop": Tag.SCREEN,
+    "navigator.mediaDevices.getUserMedia": Tag.AUDIO,
+    "pngjs.PNG.sync.read": Tag.PIXELS,
+    "jimp.read": Tag.PIXELS,
+}
+
+SINKS: dict[str, Sink] = {
+    "eval": Sink.EXEC,
+    "Function": Sink.EXEC,
+    "Function()": Sink.EXEC,
+    "vm.runInThisContext": Sink.EXEC,
+    "vm.runInNewContext": Sink.EXEC,
+    "vm.runInContext": Sink.EXEC,
+    "vm.Script()": Sink.EXEC,
+    "vm.compileFunction": Sink.EXEC,
+    "module._compile": Sink.EXEC,
+    "module()._compile": Sink.EXEC,
+    "child_process.exec": Sink.SPAWN,
+    "child_process.execSync": Sink.SPAWN,
+    "child_process.spawn": Sink.SPAWN,
+    "child_process.spawnSync": Sink.SPAWN,
+    "child_process.execFile": Sink.SPAWN,
+    "child_process.execFileSync": Sink.SPAWN,
+    "child_process.fork": Sink.SPAWN,
+    "cross-spawn": Sink.SPAWN,
+    "cross-spawn.sync": Sink.SPAWN,
+    "execa": Sink.SPAWN,
+    "execa.execa": Sink.SPAWN,
+    "execa.command": Sink.SPAWN,
+    "shelljs.exec": Sink.SPAWN,
+    "fetch": Sink.SEND,
+    **{client: Sink.SEND for client in _CLIENTS if client not in ("http", "https", "http2")},
+    **{f"{client}.{verb}": Sink.SEND for client in _CLIENTS for verb in _VERBS if verb != "stream"},
+    **{
+        f"{client}.{verb}().{method}": Sink.SEND
+        for client in ("http", "https", "http2")
+        for verb in ("request", "get", "connect")
+        for method in ("write", "end")
+    },
+    "axios.create().post": Sink.SEND,
+    "axios.create().get": Sink.SEND,
+    "navigator.sendBeacon": Sink.SEND,
+    "XMLHttpRequest().open": Sink.SEND,
+    "XMLHttpRequest().send": Sink.SEND,
+    "WebSocket().send": Sink.SEND,
+    "ws().send": Sink.SEND,
+    "dns.lookup": Sink.SEND,
+    "dns.resolve": Sink.SEND,
+    "dns.resolve4": Sink.SEND,
+    "dns.resolveTxt": Sink.SEND,
+    "dns.promises.resolve": Sink.SEND,
+    "dgram.createSocket().send": Sink.SEND,
+    "nodemailer.createTransport().sendMail": Sink.SEND,
+    "net.connect().write": Sink.SEND,
+    "net.createConnection().write": Sink.SEND,
+    "net.Socket().write": Sink.SEND,
+    "tls.connect().write": Sink.SEND,
+    "net.connect": Sink.CONNECT,
+    "net.createConnection": Sink.CONNECT,
+    "net.Socket().connect": Sink.CONNECT,
+    "tls.connect": Sink.CONNECT,
+    "WebSocket()": Sink.CONNECT,
+    "ws()": Sink.CONNECT,
+    "socket.io-client": Sink.CONNECT,
+    "socket.io-client.io": Sink.CONNECT,
+    "fs.writeFile": Sink.WRITE,
+    "fs.writeFileSync": Sink.WRITE,
+    "fs.appendFile": Sink.WRITE,
+    "fs.appendFileSync": Sink.WRITE,
+    "fs.createWriteStream": Sink.WRITE,
+    "fs.copyFileSync": Sink.WRITE,
+    "fs.copyFile": Sink.WRITE,
+    "fs.outputFileSync": Sink.WRITE,
+    "fs.rm": Sink.DELETE,
+    "fs.rmSync": Sink.DELETE,
+    "fs.rmdirSync": Sink.DELETE,
+    "rimraf": Sink.DELETE,
+    "rimraf.sync": Sink.DELETE,
+    "process.dlopen": Sink.NATIVE,
+    "node-global-key-listener.GlobalKeyboardListener()": Sink.HIDE,
+    "iohook.on": Sink.HIDE,
+}
+
+ALIASES: dict[str, str] = {
+    "fs/promises": "fs",
+    "fs.promises": "fs",
+    "fs-extra": "fs",
+    "graceful-fs": "fs",
+    "original-fs": "fs",
+    "dns/promises": "dns",
+    "dns.promises": "dns",
+    "timers/promises": "timers",
+    "process.mainModule.require": "require",
+    "module.require": "require",
+    "module.constructor._load": "require",
+    "module.constructor.createRequire()": "require",
+    "module.createRequire()": "require",
+    "global": "globalThis",
+    "window": "globalThis",
+    "self": "globalThis",
+    "root": "globalThis",
+    "process.binding": "process.binding",
+    "https-browserify": "https",
+    "node-fetch.default": "node-fetch",
+    "axios.default": "axios",
+    "constructor.constructor": "Function",
+    "Reflect.get": "Reflect.get",
+}
+
+READERS = frozenset({"fs.readFileSync", "fs.readFile", "fs.createReadStream", "fs.copyFileSync", "fs.copyFile"})
+PATHS = frozenset({"path.join", "path.resolve", "path.normalize", "path.posix.join", "path.win32.join", "url.URL()"})
+SAME = frozenset(
+    {"util.promisify", "Object.assign", "Object.freeze", "Promise.resolve", "String", "JSON.stringify", "JSON.parse",
+     "querystring.stringify", "encodeURIComponent", "encodeURI", "btoa", "escape", "Object.entries", "Object.keys",
+     "Object.values", "Object.fromEntries", "Array.from", "structuredClone", "Promise.all", "Promise.allSettled"}
+)  # fmt: skip
+"""Calls whose result is what they were given, in another dress."""
+
+WORTH_READING = re.compile(
+    rb"""\b(?:eval|Function|execSync|spawnSync|execFile|runInThisContext|runInNewContext|_compile|dlopen|sendBeacon)\b
+    |child_process|\batob\b|fromCharCode|['"]base64['"]|['"]hex['"]|process\s*\.\s*env\b|process\s*\[
+    |(?:require|import|from)\s*\(?\s*['"`](?:node:)?(?:https?|http2|net|tls|dgram|dns(?:/promises)?|vm|os|fs-extra|axios|got
+    |request|needle|node-fetch|undici|superagent|ws|execa|shelljs|cross-spawn|socket\.io-client|clipboardy|nodemailer
+    |follow-redirects)['"`]
+    |\bfetch\s*\(|XMLHttpRequest|WebSocket|\.ssh\b|\.npmrc|\.aws\b|\.bashrc|authorized_keys|wallet|createRequire
+    |\brequire\s*\(\s*[^'"`\s)]|globalThis\s*\[|constructor\s*\.\s*constructor""",
+    re.VERBOSE,
+)
+"""A source without one of these cannot reach a sink by itself; it is read only when one that can requires it."""
