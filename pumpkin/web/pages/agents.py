@@ -93,7 +93,7 @@ def _line(row: Mapping[str, Any], board: Board, days: Mapping[date, float]) -> d
         "running": sum(1 for one in behaviours if one["state"] in ("running", "idle", "waiting")),
         "trouble": next((one["last_error"] for one in behaviours if one["last_error"]), None),
         "next_run": min((one["next_run"] for one in behaviours if one["next_run"]), default=None),
-        "strip": uptime(row, days),
+        "strip": uptime(row, days, board.agents.get(row["jid"], _ABSENT)),
     }
 
 
@@ -129,8 +129,11 @@ def _micros(value: Any) -> int | None:
     return None
 
 
-def uptime(row: Mapping[str, Any], days: Mapping[date, float]) -> Markup:
-    """The last days as marks: up-time as a part of each day; of the first and this day only what has been."""
+def uptime(row: Mapping[str, Any], days: Mapping[date, float], presence: Presence) -> Markup:
+    """The last days as marks: up-time as a part of each day; of the first and this day only what has been.
+
+    Up-time is written down once a minute; who is here now has been here since `presence.since` at least.
+    """
     now = datetime.now(UTC)
     seen = datetime.fromtimestamp(row["first_seen"] / 1e6, UTC)
     marks: list[tuple[str, float | None]] = []
@@ -138,8 +141,11 @@ def uptime(row: Mapping[str, Any], days: Mapping[date, float]) -> Markup:
         day = (now - timedelta(days=back)).date()
         start = datetime(day.year, day.month, day.day, tzinfo=UTC)
         length = (min(now, start + timedelta(days=1)) - max(seen, start)).total_seconds()
-        known = length > 0
-        marks.append((day.isoformat(), min(1.0, days.get(day, 0.0) / max(length, 1.0)) if known else None))
+        up = days.get(day, 0.0)
+        if presence.show != "unavailable" and presence.since:
+            here = max(seen, start, datetime.fromtimestamp(presence.since / 1e6, UTC))
+            up = max(up, (min(now, start + timedelta(days=1)) - here).total_seconds())
+        marks.append((day.isoformat(), min(1.0, up / max(length, 1.0)) if length > 0 else None))
     of_known = [up for _, up in marks if up is not None]
     mean = sum(of_known) / len(of_known) * 100 if of_known else 0.0
     return strip(marks, title=f"Available {mean:.1f} % of the last {len(of_known)} days")
@@ -155,13 +161,14 @@ async def show(request: web.Request) -> web.Response:
     number = int(before) if before.isascii() and before.isdigit() and len(before) < 18 else None
     messages = await overview.agent_messages(db, jid, MESSAGES + 1, number)
     found, _ = await checks.page(db, agent=jid, limit=CHECKS)
+    presence = services.board().agents.get(jid, _ABSENT)
     values = {
         "here": "agents",
         "twin": f"/api/v1/agents/{quote(jid, safe='@')}",
         "agent": row,
-        "presence": services.board().agents.get(jid, _ABSENT),
+        "presence": presence,
         "behaviours": behaviours_of(row),
-        "strip": uptime(row, (await overview.agent_strips(db, [jid], DAYS))[jid]),
+        "strip": uptime(row, (await overview.agent_strips(db, [jid], DAYS))[jid], presence),
         "messages": [_message(one, jid) for one in messages[:MESSAGES]],
         "older": messages[MESSAGES - 1]["n"] if len(messages) > MESSAGES else None,
         "checks": found,

@@ -114,6 +114,7 @@ async def show(request: web.Request) -> web.Response:
         else payload(check.payload, media=check.media, format=check.format, wrapped=check.wire is not None),
         "detail": {name: check.detail[name] for name in _SHOWN_DETAIL if check.detail.get(name)},
         "table": _table(check.detail.get("result")),
+        "pairs": _pairs(check.detail.get("result")),
         "record": check.record.decode("utf-8", "replace"),
         "state": state,
         "stamps": stamps,
@@ -179,6 +180,14 @@ def _root(evidence: Mapping[str, Any]) -> str | None:
         return base64.b64decode(lines[2], validate=True).hex()
     except (IndexError, binascii.Error):
         return None
+
+
+def _pairs(result: Any) -> list[tuple[str, Any]]:
+    """A parsed result as names and values when it is one flat object; at most 100 of them."""
+    data = result.get("data") if isinstance(result, Mapping) else None
+    if not isinstance(data, Mapping) or any(isinstance(value, Mapping | list) for value in data.values()):
+        return []
+    return [(str(name), value) for name, value in list(data.items())[:100]]
 
 
 def _table(result: Any) -> tuple[list[str], list[list[Any]]] | None:

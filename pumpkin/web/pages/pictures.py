@@ -21,12 +21,12 @@ def bars(counts: Sequence[int], *, title: str, labels: Sequence[str] = (), secon
     high = max(counts, default=0) or 1
     width, height, gap = 600, 72, 2
     step = width / max(len(counts), 1)
-    drawn = []
+    drawn, kind = [], " second" if second else ""
     for place, count in enumerate(counts):
         tall = max(2.0, count / high * height) if count else 0.75
         label = labels[place] if place < len(labels) else f"{count:,}"
         drawn.append(
-            f'<rect class="bar{" second" if second else ""}" x="{place * step:.2f}" y="{height - tall:.2f}" '
+            f'<rect class="bar{kind if count else " zero"}" x="{place * step:.2f}" y="{height - tall:.2f}" '
             f'width="{step - gap:.2f}" height="{tall:.2f}" rx="1"><title>{escape(label)}</title></rect>'
         )
     return _svg("plot", width, height, title, "".join(drawn), stretch=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from xml.etree import ElementTree
 
 import pytest
 
+from pumpkin.model.agents import Presence
+from pumpkin.web.pages.agents import uptime
 from pumpkin.web.pages.pictures import Story, Witnessed, bars, proof, strip
 
 NOW = 1_795_000_000_000_000
@@ -66,3 +69,15 @@ def test_the_strip_says_its_worst_day():
 
 def test_a_name_with_markup_stays_a_name():
     assert "<b>" not in proof(story(stamps=[Witnessed("<b>", NOW, 0, False, 7)]))
+
+
+def test_who_came_a_moment_ago_is_shown_available_before_its_minutes_are_written():
+    now = time.time_ns() // 1_000
+    row = {"first_seen": now - 20_000_000}
+    shown = str(uptime(row, {}, Presence("available", since=now - 20_000_000)))
+    assert "Available 100.0 % of the last 1 days" in shown or "Available 50.0 % of the last 2 days" in shown
+    assert "Available 0.0 %" in str(uptime(row, {}, Presence("unavailable", since=now)))
+
+
+def test_a_bar_of_nothing_is_drawn_as_nothing():
+    assert 'class="bar zero"' in str(bars([0, 3], title="two", second=True))
