@@ -12,7 +12,7 @@ COMMANDS = {
     "probe": "probe",
     "agent": "agent",
     "key": "access",
-    "user": "access",
+    "user": "people",
     "verify": "verify",
     "tsa": "verify",
     "audit": "audit",

@@ -39,9 +39,15 @@ async def open_database(settings: Settings, stack: AsyncExitStack) -> Database:
 
 
 async def first_administrator(db: Database) -> str | None:
-    """The one-time password of `admin`, made where nobody has an account yet."""
-    if await people.anybody(db):
+    """The one-time password of `admin`, made where nobody has an account yet; a new one at each start until it was
+    used: a start that failed after making it, or a lost line, must not lock everybody out."""
+    everybody = await people.everybody(db)
+    if not everybody:
+        password = secrets.token_urlsafe(12)
+        await people.add(db, "admin", password, role="admin", must_change=True)
+    elif len(everybody) == 1 and everybody[0].name == "admin" and everybody[0].must_change:
+        password = secrets.token_urlsafe(12)
+        await people.set_password(db, "admin", password, must_change=True)
+    else:
         return None
-    password = secrets.token_urlsafe(12)
-    await people.add(db, "admin", password, role="admin", must_change=True)
     return password

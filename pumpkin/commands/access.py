@@ -1,4 +1,4 @@
-"""`pumpkin key` and `pumpkin user`: who may use the APIs and the pages."""
+"""`pumpkin key`: the API keys."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import click
 
 from pumpkin.commands.place import answer, config_option, data_option, database, json_option, load, work
 from pumpkin.model.access import SCOPES
-from pumpkin.store import keys, people
+from pumpkin.store import keys
 from pumpkin.store.keys import Key
 
 
@@ -130,34 +130,3 @@ def key_revoke(prefix: str, data: Path | None, config: Path | None, as_json: boo
     if not work(job):
         raise click.ClickException(f"There is no active key with the prefix {prefix}.")
     answer({"revoked": prefix}, as_json, f"Revoked {prefix}.")
-
-
-@click.group()
-def user() -> None:
-    """People and services who log in with a password."""
-
-
-@user.command("add")
-@click.argument("name")
-@click.option(
-    "--role",
-    type=click.Choice(people.ROLES),
-    default="viewer",
-    show_default=True,
-    help="viewer reads, writer posts checks, operator acts on agents, admin does all.",
-)
-@click.option("--password", help="Asked for when not given.")
-@data_option
-@config_option
-@json_option
-def user_add(name: str, role: str, password: str | None, data: Path | None, config: Path | None, as_json: bool) -> None:
-    """Make an account for NAME."""
-    settings = load(data, config)
-    secret = password or click.prompt("Password", hide_input=True, confirmation_prompt=True)
-
-    async def job() -> None:
-        async with database(settings) as db:
-            await people.add(db, name, secret, role=role)
-
-    work(job)
-    answer({"name": name, "role": role}, as_json, f"Added {name} as {role}.")

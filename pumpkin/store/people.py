@@ -157,12 +157,6 @@ async def everybody(db: Database) -> list[Person]:
         return [Person(**row) async for row in db.queries.people_all(connection)]
 
 
-async def anybody(db: Database) -> bool:
-    """Whether there is anybody; a new installation has nobody and makes its first administrator."""
-    async with db.reader() as connection:
-        return bool(await db.queries.people_any(connection))
-
-
 async def open_session(db: Database, name: str, *, seconds: float) -> str:
     """Open a session and answer its token (43 characters), of which only the SHA-256 is kept."""
     token, now = secrets.token_urlsafe(32), _now()

@@ -6,10 +6,6 @@ select name, password, role, created, must_change, disabled from people where na
 -- Everybody by name.
 select name, role, created, must_change, disabled from people order by name;
 
--- name: people_any$
--- Whether there is anybody at all.
-select exists (select 1 from people);
-
 -- name: people_add$
 -- Make a person where there is none of this name.
 insert into people (name, password, role, created, must_change)

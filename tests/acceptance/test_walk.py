@@ -153,6 +153,29 @@ def test_stopping_and_starting_again_keeps_everything(tmp_path: Path) -> None:
         product.kill()
 
 
+def test_the_first_password_is_told_anew_until_it_was_used(tmp_path: Path) -> None:
+    """A first start may fail at a later part, and the line be lost with it."""
+
+    def told(product: Product) -> list[str]:
+        return [line.rpartition(" ")[2] for line in product.lines if line.startswith("First login: admin")]
+
+    folder = tmp_path / "data"
+    first = Product(folder, demo=False).start()
+    first.kill()
+    product = Product(folder, demo=False).start()
+    (lost,), (password,) = told(first), told(product)
+    assert lost != password
+    product.command("user", "password", "admin", "--password", "chosen-by-a-person")
+    (admin,) = json.loads(product.command("user", "list", "--json"))
+    assert (admin["name"], admin["role"], admin["must_change"]) == ("admin", "admin", False)
+    product.stop()
+    product = Product(folder, demo=False).start()
+    try:
+        assert told(product) == []
+    finally:
+        product.stop()
+
+
 def test_a_second_start_says_so_in_one_sentence(product: Product, tmp_path: Path) -> None:
     same_folder = subprocess.run(
         [str(PUMPKIN), "run", "--data", str(product.data), "--listen", "127.0.0.1:0"],

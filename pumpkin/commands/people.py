@@ -1,0 +1,110 @@
+"""`pumpkin user`: people and services who log in with a password."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pumpkin.commands.place import answer, config_option, data_option, database, json_option, load, work
+from pumpkin.store import people
+from pumpkin.store.database import Database
+
+_role = click.option(
+    "--role",
+    type=click.Choice(people.ROLES),
+    default="viewer",
+    show_default=True,
+    help="viewer reads, writer posts checks, operator acts on agents, admin does all.",
+)
+_password = click.option("--password", help="Asked for when not given.")
+
+
+@click.group()
+def user() -> None:
+    """People and services who log in with a password."""
+
+
+@user.command("add")
+@click.argument("name")
+@_role
+@_password
+@data_option
+@config_option
+@json_option
+def user_add(name: str, role: str, password: str | None, data: Path | None, config: Path | None, as_json: bool) -> None:
+    """Make an account for NAME."""
+    secret = _secret(password)
+    _do(data, config, lambda db: people.add(db, name, secret, role=role))
+    answer({"name": name, "role": role}, as_json, f"Added {name} as {role}.")
+
+
+@user.command("list")
+@data_option
+@config_option
+@json_option
+def user_list(data: Path | None, config: Path | None, as_json: bool) -> None:
+    """Show everybody: name, role, and whether a handed-out password waits for its change."""
+    rows = [asdict(one) for one in _do(data, config, people.everybody)]
+    lines = [
+        f"{row['name']}  {row['role']}{'  disabled' if row['disabled'] else ''}"
+        f"{'  must change the password' if row['must_change'] else ''}"
+        for row in rows
+    ]
+    answer(rows, as_json, "\n".join(lines) or "Nobody yet.")
+
+
+@user.command("password")
+@click.argument("name")
+@_password
+@click.option("--once", is_flag=True, help="It opens nothing but its change at the next login.")
+@data_option
+@config_option
+@json_option
+def user_password(
+    name: str, password: str | None, once: bool, data: Path | None, config: Path | None, as_json: bool
+) -> None:
+    """Give NAME another password; all of NAME's sessions end."""
+    secret = _secret(password)
+    _do(data, config, lambda db: people.set_password(db, name, secret, must_change=once))
+    answer({"name": name}, as_json, f"{name} has another password.")
+
+
+@user.command("role")
+@click.argument("name")
+@click.argument("role", type=click.Choice(people.ROLES))
+@data_option
+@config_option
+@json_option
+def user_role(name: str, role: str, data: Path | None, config: Path | None, as_json: bool) -> None:
+    """Give NAME another ROLE, felt at the next request."""
+    _do(data, config, lambda db: people.set_role(db, name, role))
+    answer({"name": name, "role": role}, as_json, f"{name} is {role} now.")
+
+
+@user.command("remove")
+@click.argument("name")
+@data_option
+@config_option
+@json_option
+def user_remove(name: str, data: Path | None, config: Path | None, as_json: bool) -> None:
+    """Remove NAME's account and end its sessions. What NAME did stays in the audit trail."""
+    _do(data, config, lambda db: people.remove(db, name))
+    answer({"removed": name}, as_json, f"Removed {name}.")
+
+
+def _secret(password: str | None) -> str:
+    return password or str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+
+
+def _do(data: Path | None, config: Path | None, act: Callable[[Database], Awaitable[Any]]) -> Any:
+    settings = load(data, config)
+
+    async def job() -> Any:
+        async with database(settings) as db:
+            return await act(db)
+
+    return work(job)
