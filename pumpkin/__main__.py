@@ -14,11 +14,12 @@ COMMANDS = {
     "key": "access",
     "user": "people",
     "verify": "verify",
-    "tsa": "verify",
+    "tsa": "tsa",
     "audit": "audit",
     "scan": "scan",
     "explain": "scan",
     "purl": "purl",
+    "config": "config",
     "openapi": "about",
     "version": "about",
 }

@@ -141,7 +141,7 @@ def load(data: Path | None = None, config: Path | None = None, **flags: Any) -> 
     StartError, one sentence naming setting and source, for anything that does not fit.
     """
     folder = (data or default_data()).absolute()
-    file = config or Path(os.environ.get("PUMPKIN_CONFIG") or folder / "pumpkin.toml")
+    file = file_of(folder, config)
     values: dict[str, Any] = {}
     if file.is_file():
         try:
@@ -163,6 +163,11 @@ def load(data: Path | None = None, config: Path | None = None, **flags: Any) -> 
         raise StartError(f"The setting {where} {_sentence(first['msg'])}{more}; settings file: {file}.") from None
     finally:
         _FileSource.values = {}
+
+
+def file_of(folder: Path, config: Path | None = None) -> Path:
+    """The settings file that counts for a data folder, whether it is there or not."""
+    return config or Path(os.environ.get("PUMPKIN_CONFIG") or folder / "pumpkin.toml")
 
 
 def _sentence(message: str) -> str:
