@@ -1,0 +1,85 @@
+"""Which addresses a request of ours may go to: the configured registries, and public hosts they point to.
+
+A registry's answer is a stranger's text. What it points to is followed only over HTTPS on the usual port and only to
+public addresses, checked where the connection is made, so that a name which changes its address gains nothing.
+A configured host may stand anywhere (a mirror on a private network); an unconfigured one also at an address that a
+configured host has (a proxy in front of everything).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterable
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.resolver import ThreadedResolver
+from yarl import URL
+
+from pumpkin.errors import RegistryRefused
+
+
+class Guard(AbstractResolver):
+    """Judges addresses before a request (`check`) and host names while connecting (`resolve`).
+
+    `configured` are base addresses of registries; `strict` follows nothing outside them.
+    """
+
+    def __init__(self, configured: Iterable[str], *, strict: bool = False) -> None:
+        bases = [URL(base) for base in configured if base]
+        self._origins = {base.origin() for base in bases if base.is_absolute()}
+        self._hosts = {base.host for base in bases if base.host}
+        self._known: set[str] = set()
+        self._strict = strict
+        self._resolver = ThreadedResolver()
+
+    def check(self, url: URL) -> URL:
+        """`url` itself; RegistryRefused when it is none of ours to ask."""
+        if not url.is_absolute() or url.scheme not in ("http", "https") or url.user or url.password or not url.host:
+            raise RegistryRefused
+        if url.origin() in self._origins:
+            return url
+        if self._strict or url.scheme != "https" or url.port != 443:
+            raise RegistryRefused(f"The registry points to {_host(url)}, which is none of the configured addresses.")
+        literal = _literal(url.host)
+        if literal is not None and not _public(literal):
+            raise RegistryRefused(f"The registry points to the address {literal}, which is not public.")
+        return url
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        found = await self._resolver.resolve(host, port, family)
+        addresses = {entry["host"] for entry in found}
+        if host in self._hosts:
+            self._known |= addresses
+            return found
+        for address in addresses:
+            literal = _literal(address)
+            if address not in self._known and (literal is None or not _public(literal)):
+                raise RegistryRefused("The registry points to a host whose address is not public.")
+        return found
+
+    async def close(self) -> None:
+        await self._resolver.close()
+
+
+def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+
+
+def _public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if inner is not None:
+            return _public(inner)
+        if address in ipaddress.ip_network("64:ff9b::/96"):
+            return _public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    return address.is_global and not address.is_multicast
+
+
+def _host(url: URL) -> str:
+    return ascii(str(url.origin())[:100])
