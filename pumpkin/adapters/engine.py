@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import aiohttp
 from aiodocker import Docker
 
-from pumpkin.adapters.engines import discovery
+from pumpkin.adapters.engines import base, discovery
 from pumpkin.adapters.engines.faults import EngineError, NoEngine, NoImage, translated
 from pumpkin.adapters.engines.image import Progress, Recipe, build, present
 from pumpkin.adapters.engines.relay import Registries
@@ -124,7 +124,10 @@ class Engine:
             return self.tag
         if self.settings.image:
             raise NoImage(f"the engine has no image {self.settings.image}")
-        return await build(self.docker, self.settings.recipe, progress)
+        recipe = self.settings.recipe
+        chosen = recipe.base or await base.ensure(self.docker, lambda name: present(self.docker, name), progress)
+        await build(self.docker, replace(recipe, base=chosen), self.tag, progress)
+        return self.tag
 
     async def sandbox(self) -> Sandbox:
         """A fresh sandbox, ready for one job. Raises EngineError."""

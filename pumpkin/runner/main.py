@@ -242,6 +242,8 @@ class Runner:
             )  # fmt: skip
             raw, killed = steps.Raw(), harvest.memory_kills()
             ended = steps.run(step, env, until, watch, raw, self._stop)
+            if self._sinkhole:
+                self._sinkhole.settle()
             if harvest.memory_kills() > killed:
                 self._tell({"kind": "limit", "what": "memory"})
             self._report(phase, watch, ended, raw)

@@ -13,6 +13,7 @@ import ssl
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,7 @@ class Sinkhole:
         self._names, self._tell, self._look = names, tell, look
         self._certificates = Certificates(authority)
         self._slots = threading.Semaphore(CONNECTIONS_AT_ONCE)
+        self._open: set[socket.socket] = set()
         self.original: dict[int, tuple[str, int]] = {}  # source port to first destination, for the capture
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -99,6 +101,12 @@ class Sinkhole:
         threading.Thread(target=self._accept, daemon=True, name="sinkhole").start()
         bound: int = self._listener.getsockname()[1]
         return bound
+
+    def settle(self, within_s: float = 0.5) -> None:
+        """Wait until what was sent has been read: after the senders are gone this takes milliseconds."""
+        until = time.monotonic() + within_s
+        while self._open and time.monotonic() < until:
+            time.sleep(0.002)
 
     def _accept(self) -> None:
         while True:
@@ -121,6 +129,7 @@ class Sinkhole:
 
     def _serve(self, connection: socket.socket, address: str, port: int) -> None:
         at: dict[str, Any] = {"address": address, "port": port, "name": self._names.name(address)}
+        self._open.add(connection)
         try:
             with connection:
                 connection.settimeout(IDLE_S)
@@ -128,6 +137,7 @@ class Sinkhole:
         except (OSError, ValueError) as error:
             self._tell({"kind": "tcp", **at, "why": f"{type(error).__name__}: {error}"[:200]})
         finally:
+            self._open.discard(connection)
             self._slots.release()
 
     def _talk(self, connection: socket.socket, at: dict[str, Any], *, tls: bool) -> None:

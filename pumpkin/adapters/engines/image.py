@@ -17,7 +17,6 @@ from aiodocker.exceptions import DockerError
 from pumpkin.adapters.engines.faults import BuildFailed, NoImage, translated
 
 NAME = "pumpkin-sandbox"
-LOCAL_BASE = "pumpkin-base:bookworm"
 BUILD_S = 1800.0
 RUNNER = Path(__file__).parents[2] / "runner"
 Progress = Callable[[str], None]
@@ -39,7 +38,7 @@ def authorities() -> bytes:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What an image is built from. `base` empty means the Containerfile's default, else a name the engine knows;
+    """What an image is built from. `base` empty means whatever Debian 12 can be had, else a name the engine knows;
     `packages` further packages of the distribution (for more ecosystems); `ca` PEM trusted while building only."""
 
     base: str = ""
@@ -87,9 +86,9 @@ async def present(docker: Docker, tag: str) -> str | None:
     return str(shown["Id"])
 
 
-async def build(docker: Docker, recipe: Recipe, progress: Progress = lambda _: None) -> str:
-    """Build and tag the image; its tag. Raises BuildFailed with the last lines of the build."""
-    tag, last = recipe.tag(), ""
+async def build(docker: Docker, recipe: Recipe, tag: str, progress: Progress = lambda _: None) -> None:
+    """Build the image and tag it. Raises BuildFailed with the last lines of the build."""
+    last = ""
     arguments = {"BASE_IMAGE": recipe.base} if recipe.base else {}
     if recipe.packages:
         arguments["ECOSYSTEM_PACKAGES"] = " ".join(recipe.packages)
@@ -109,7 +108,6 @@ async def build(docker: Docker, recipe: Recipe, progress: Progress = lambda _: N
             if line.strip():
                 last = line.strip()[:300]
                 progress(last)
-    return tag
 
 
 async def _lines(docker: Docker, params: dict[str, str], context: bytes) -> AsyncIterator[str]:

@@ -199,7 +199,8 @@ class Sandbox:
 
     async def _answer(self, ask: dict[str, Any], relay: Reads | None) -> None:
         path = str(ask.get("path", ""))
-        answer = Answer(404) if relay is None else await relay(path)
+        # only an installer has a reason to ask
+        answer = Answer(404, stray=True) if relay is None or self._phase != "install" else await relay(path)
         if answer.stray:
             self._strays.append({"type": "event", "kind": "mirror_stray", "path": path[:2000], "phase": self._phase})
         body, number = answer.body, ask.get("id")
