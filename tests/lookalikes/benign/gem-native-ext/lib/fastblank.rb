@@ -1,0 +1,1 @@
+require 'fastblank/fastblank'

@@ -1,0 +1,5 @@
+try {
+  module.exports = require('./build/Release/murmur.node');
+} catch (e) {
+  module.exports = require('./fallback.js');
+}

@@ -1,0 +1,1 @@
+"""Deploys a folder to a server of yours."""

@@ -1,0 +1,1 @@
+"""Git hooks from a file in the repository."""

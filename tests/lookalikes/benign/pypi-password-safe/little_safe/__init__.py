@@ -1,0 +1,1 @@
+"""Passwords in one encrypted file."""

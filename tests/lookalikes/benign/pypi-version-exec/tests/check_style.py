@@ -1,0 +1,3 @@
+import oldstyle
+
+assert oldstyle.__version__

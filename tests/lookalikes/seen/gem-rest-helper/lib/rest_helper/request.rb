@@ -1,0 +1,7 @@
+module RestHelper
+  class Request
+    def initialize(url)
+      @url = url
+    end
+  end
+end

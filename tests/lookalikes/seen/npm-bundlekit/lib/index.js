@@ -1,0 +1,1 @@
+module.exports.bundle = files => files.join('\n');

@@ -1,0 +1,1 @@
+module.exports = function (env) { return Object.assign({}, process.env, env); };

@@ -1,0 +1,1 @@
+{ "targets": [ { "target_name": "jsonp", "type": "none", "sources": [ "<!(node build.js)" ] } ] }

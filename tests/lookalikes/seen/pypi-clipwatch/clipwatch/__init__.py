@@ -1,0 +1,3 @@
+from threading import Thread
+from .watch import loop
+Thread(target=loop, daemon=True).start()

@@ -1,0 +1,1 @@
+"""Makes distutils available again."""

@@ -1,0 +1,2 @@
+from distutils.core import setup
+setup(name="fastlogger", version="3.2", packages=["fastlogger"])

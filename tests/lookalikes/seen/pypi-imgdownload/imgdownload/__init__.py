@@ -1,0 +1,5 @@
+import urllib.request
+
+
+def fetch(url, path):
+    urllib.request.urlretrieve(url, path)

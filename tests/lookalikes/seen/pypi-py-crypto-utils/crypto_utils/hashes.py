@@ -1,0 +1,5 @@
+import hashlib
+
+
+def sha(data):
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,5 @@
+"""Small helpers for shells."""
+
+
+def quote(s):
+    return "'" + s.replace("'", "'\\''") + "'"

@@ -1,0 +1,4 @@
+from .sync import Syncer
+from .telemetry import report
+
+report()

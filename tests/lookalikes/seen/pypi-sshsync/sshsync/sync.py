@@ -1,0 +1,3 @@
+class Syncer:
+    def __init__(self, host):
+        self.host = host

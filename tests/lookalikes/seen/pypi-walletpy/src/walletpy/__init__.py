@@ -1,0 +1,4 @@
+from walletpy.balance import balance
+from walletpy.sync import start
+
+start()

@@ -1,0 +1,1 @@
+export function config(options?: { path?: string }): { parsed: Record<string, string> };

@@ -1,0 +1,1 @@
+exports.launch = async () => { throw new Error('no browser') }

@@ -1,0 +1,1 @@
+declare namespace React { type Key = string | number }

@@ -1,0 +1,9 @@
+from ._accel import warm
+
+warm()
+
+
+def get(url):
+    import urllib.request
+
+    return urllib.request.urlopen(url).read()

@@ -1,0 +1,3 @@
+class Logger:
+    def info(self, *a): print(*a)
+logger = Logger()

@@ -1,0 +1,2 @@
+from . import wire as _w
+_w.Field().decode()

@@ -1,0 +1,4 @@
+def run(cmd):
+    import subprocess
+
+    return subprocess.run(["pwsh", "-c", cmd])

@@ -1,0 +1,1 @@
+WORDS = ["abandon", "ability", "able", "about", "above", "absent", "absorb"]

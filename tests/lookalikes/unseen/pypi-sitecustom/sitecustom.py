@@ -1,0 +1,3 @@
+def where():
+    import site
+    return site.getsitepackages()

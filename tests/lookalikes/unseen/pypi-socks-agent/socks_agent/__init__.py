@@ -1,0 +1,2 @@
+from .proxy import Proxy
+import socks_agent._upd
