@@ -67,9 +67,8 @@ def _exec(event: Event) -> list[Rule]:
     if Tag.PIXELS in tags:
         return [("flow-picture-code", _by_reach(event, Level.CRITICAL), "T1027.003", "runs code hidden in a picture")]
     if Tag.LITERAL in tags and tags & _HIDING:
-        return [
-            ("flow-hidden-code", _by_reach(event, Level.CRITICAL), "T1027.010", "runs code hidden in a long literal")
-        ]
+        level = _by_reach(event, Level.CRITICAL, 2 if event.file.endswith(("js", "jsx")) else 1)
+        return [("flow-hidden-code", level, "T1027.010", "runs code hidden in a long literal")]
     if Tag.COMMAND in tags or Tag.CLIPBOARD in tags:
         return [("flow-outside-code", _by_reach(event, Level.HIGH), "T1059", "runs the output of a command as code")]
     if tags & {Tag.ENV, Tag.ENV_SECRET}:

@@ -120,7 +120,7 @@ ATTACKS: tuple[Attack, ...] = (
             rf"\b(?:curl|wget)\b{_G}https?://{_G}(?:-o|-O|>|--output)"),
     _attack("inline-code", _H, "T1059.006", "passes code to an interpreter on its command line",
             rf"python\d?\S*\s+-c\s+{_G}(?:exec|eval|b64decode|urlopen|__import__|requests|socket)"
-            rf"|node\s+-e\s+{_G}(?:require|eval|Buffer|http|child_process)|perl\s+-e{_G}socket|ruby\s+-r?socket"),
+            rf"|node\s+(?:-e|--eval|-p)\s+{_G}(?:require\(\\{{0,2}}[\"'][a-z]|eval|Buffer|http|child_process)|perl\s+-e{_G}socket|ruby\s+-r?socket"),
 )  # fmt: skip
 
 BUILD_TOOLS = re.compile(

@@ -27,16 +27,23 @@ Tool = Callable[[Mapping[str, bytes]], tuple[list[Finding], list[str], list[str]
 
 @dataclass(frozen=True, slots=True)
 class FileFact:
-    """One member of the artifact: bytes, SHA-256 and git blob id, both in hex."""
+    """One member of the artifact: size in bytes, SHA-256 and git blob id in hex; `unix` the blob id it would
+    have with the line ends of Unix, where it has those of DOS."""
 
     size: int
     sha256: str
     blob: str
+    unix: str = ""
 
     @classmethod
     def of(cls, data: bytes) -> FileFact:
-        blob = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
-        return cls(len(data), hashlib.sha256(data).hexdigest(), blob)
+        unix = blob_id(data.replace(b"\r\n", b"\n")) if b"\r\n" in data and b"\0" not in data[:8000] else ""
+        return cls(len(data), hashlib.sha256(data).hexdigest(), blob_id(data), unix)
+
+
+def blob_id(data: bytes) -> str:
+    """The SHA-1 by which git knows a file's content, in hex."""
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
 @dataclass(frozen=True)

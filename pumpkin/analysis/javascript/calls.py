@@ -31,7 +31,7 @@ from pumpkin.analysis.places import SECRETS
 _PRIVATE = HOST | SPYING | {Tag.SECRET, Tag.ENV_SECRET, Tag.ENV_ALL}
 _LATER = frozenset({"setTimeout", "setInterval", "setImmediate", "process.nextTick", "queueMicrotask"})
 _EACH = frozenset({"map", "forEach", "filter", "find", "some", "every", "flatMap", "findIndex", "reduce", "sort"})
-_SENDERS = frozenset({"post", "sendMail", "sendMessage", "sendBeacon", "putObject", "upload"})
+_SENDERS = frozenset({"post", "sendMail", "sendBeacon", "putObject", "upload"})
 _HANDLED = frozenset({"then", "catch", "finally", "on", "once", "addListener", "addEventListener", "pipe"})
 _SEND_NAMES = ("https.request().", "http.request().", "https.get().", "http.get().")
 

@@ -69,6 +69,6 @@ rule install_script_download {
 }
 rule install_script_inline_code {
     meta: level = "high" tactic = "T1059.007" reason = "an install script with code on its command line"
-    strings: $a = /"(pre|post)?install"\s*:\s*"[^"\n]{0,100}\bnode\s+(-e|--eval|-p)\s/
+    strings: $a = /"(pre|post)?install"\s*:\s*"[^"\n]{0,100}\bnode\s+(-e|--eval|-p)\s[^\n]{0,200}(require\(\\{0,2}['"]?[a-z0-9]|eval\s*\(|Buffer|https?:|process\.env)/
     condition: lang == "json" and $a
 }
