@@ -1,7 +1,6 @@
-"""Holds the aggregator's XMPP session: messages and checks in, the board of presence kept, commands out.
+"""Holds the aggregator's XMPP session: keeps the board of presence and who may deliver, sends commands out.
 
-What arrives is authorised by the registry (`approved`, which this actor keeps), made an observation by the one parser,
-handed to `receive`, and answered after the commit. Every refusal is logged with its sender, counted and answered.
+What is said to it goes to its reception (`actors.reception`).
 """
 
 from __future__ import annotations
@@ -9,25 +8,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
-from uuid import uuid4
 from xml.etree.ElementTree import Element
 
 import structlog
 
 from actors.base import LoopActor
 from actors.ledger import Ledger
+from actors.reception import Receive, Reception
 from actors.registry import NEWCOMERS_LIMIT, Registry
 from pumpkin.adapters import commands, stanzas
 from pumpkin.adapters.session import Session
 from pumpkin.adapters.stanzas import name
 from pumpkin.bus import Bus
-from pumpkin.errors import Backpressure, InvalidJson, PumpkinError, Unavailable, UnknownAgent
-from pumpkin.model import introduction, wire
-from pumpkin.model.agents import Board, Message, bare
+from pumpkin.errors import PumpkinError, Unavailable
+from pumpkin.model.agents import Board, bare
 from pumpkin.model.checks import Observation, Receipt
 from pumpkin.model.presence import Roll
 from pumpkin.store import fleet
@@ -38,12 +35,9 @@ log = structlog.get_logger("pumpkin.gateway")
 FLUSH_S = 0.25
 REGISTRY_S = 2.0
 UPTIME_S = 60.0
-CHECK_BODY_KEPT = 4_096
-THREAD_BYTES = 1024 * 1024
-REFUSABLE = (None, "", "inform", "request", "query", "propose", "subscribe", "tell")
-CHECK_ONTOLOGIES = ("probeAgentOntology", "check", "checks")
 
-Receive = Callable[[Observation], Awaitable[Receipt]]
+Residents = dict[str, Callable[[str], Any]]
+"""Agents of this process by bare JID, and how each is asked to run a job."""
 
 
 class Gateway(LoopActor):
@@ -51,7 +45,8 @@ class Gateway(LoopActor):
 
     `approved` is the set of bare JIDs that may deliver: the actor keeps it equal to the registry, also when the
     command line changes that. `checkpoint()` is the hash of the newest checkpoint (hex, empty when there is none), told
-    with each receipt. The public coroutines are called on the loop, not asked.
+    with each receipt. `residents` are the agents of this process; handed in, they outlive a restart of this actor. The
+    public coroutines are called on the loop, not asked.
     """
 
     def __init__(
@@ -63,18 +58,30 @@ class Gateway(LoopActor):
         receive: Receive,
         approved: set[str] | None = None,
         checkpoint: Callable[[], str] = lambda: "",
+        residents: Residents | None = None,
         now: Callable[[], int] = lambda: time.time_ns() // 1_000,
     ) -> None:
         super().__init__()
-        self._db, self._bus, self._receive, self._now = db, bus, receive, now
-        self._open_session, self._checkpoint = open_session, checkpoint
+        self._db, self._bus, self._now = db, bus, now
+        self._open_session = open_session
         self._registry = Registry(db, approved if approved is not None else set(), self._decided, now)
         self._ledger = Ledger(db)
         self._session: Session | None = None
         self._roll = Roll()
         self._asking: dict[str, set[str]] = {}  # who asked to see us, under which of our names
-        self._here: dict[str, Callable[[str], Any]] = {}
-        self.counts: Counter[str] = Counter()
+        self._here: Residents = residents if residents is not None else {}
+        self._reception = Reception(
+            db,
+            bus,
+            self._registry,
+            self._ledger,
+            receive=receive,
+            checkpoint=checkpoint,
+            say=self._say,
+            busy=lambda: self._session is not None and self._session.busy,
+            now=now,
+        )
+        self.counts = self._reception.counts
 
     # -- what others read and call
 
@@ -104,7 +111,7 @@ class Gateway(LoopActor):
         self._line().send(stanza)
         said = stanzas.read_message(stanza, self._now())
         if said is not None:
-            self._keep(replace(said, sender=bare(self._line().jid), to=jid), stanza)
+            self._reception.keep(replace(said, sender=bare(self._line().jid), to=jid), stanza)
         return stanza.get("id", "")
 
     async def approve(self, jid: str, who: str = "") -> None:
@@ -159,7 +166,11 @@ class Gateway(LoopActor):
 
     async def report(self, jid: str, document: Mapping[str, Any]) -> None:
         """What an agent of this process says of itself, as others say it by message."""
-        await fleet.report(self._db, bare(jid), introduction.read(document), self._now())
+        await self._reception.report(bare(jid), document)
+
+    def took(self, seen: Observation, receipt: Receipt) -> None:
+        """A check of an agent was stored that did not come through here."""
+        self._reception.took(seen, receipt)
 
     # -- its life
 
@@ -184,10 +195,10 @@ class Gateway(LoopActor):
     async def _hold(self, opened: asyncio.Future[None]) -> None:
         """The session, closed however this actor ends."""
         session = self._open_session()
-        session.on_message, session.on_presence = self._heard, self._presence
+        session.on_message, session.on_presence = self._reception.heard, self._presence
         session.on_ready, session.on_lost = self._ready, self._gone
         session.features |= {stanzas.CHECK, "urn:pumpkin:duty:aggregator", "urn:pumpkin:behaviour:cyclic"}
-        session.serve("set", name("check", stanzas.CHECK), self._check)
+        session.serve("set", name("check", stanzas.CHECK), self._reception.check)
         self._session = session
         try:
             session.start()
@@ -209,6 +220,8 @@ class Gateway(LoopActor):
         line = self._line()
         line.send(stanzas.iq("get", None, None, Element(name("query", "jabber:iq:roster"))))
         line.send(stanzas.presence(status="Pumpkin's aggregator"))
+        for jid in self._here:
+            self._note(jid, "process", "available", "")
 
     def _gone(self) -> None:
         for jid in self._roll.forget_all(self._now()):
@@ -296,131 +309,6 @@ class Gateway(LoopActor):
         for kind in ("unsubscribed", "unsubscribe"):
             self._say(stanzas.presence(kind, to=jid))
 
-    async def _admit(self, sender: str) -> str:
-        """The sender's bare JID; UnknownAgent unless it is approved."""
-        try:
-            jid = bare(sender)
-        except ValueError:
-            raise UnknownAgent from None
-        if await self._registry.state(jid) != "approved":
-            raise UnknownAgent
-        return jid
-
-    # -- checks and messages
-
-    async def _check(self, iq: Element) -> Element:
-        """A check delivered natively (rulings.md 40): answered after the commit."""
-        sender = iq.get("from", "")
-        try:
-            jid = await self._admit(sender)
-            element = iq[0]
-            body = await _in_thread(len(element.text or ""), stanzas.read_check, element)
-            seen = await _in_thread(len(element.text or ""), _observation, body, jid)
-            receipt = await self._receive(seen)
-        except PumpkinError as error:
-            self._refused(sender, error)
-            raise
-        self._took(jid, receipt)
-        return stanzas.stored(iq, str(seen.id), receipt.seq, self._checkpoint())
-
-    async def _heard(self, stanza: Element) -> None:
-        """A message: kept and announced; a check in it is stored and confirmed, a report taken over."""
-        said = stanzas.read_message(stanza, self._now())
-        if said is None or stanza.get("type") in ("error", "groupchat"):
-            return
-        self.counts["messages"] += 1
-        try:
-            jid = await self._admit(said.sender)
-            if self._session is not None and self._session.busy:
-                raise Backpressure
-            if said.metadata.get("ontology") == "behaviours":
-                await self._introduced(jid, said)
-                self._keep(said, stanza)
-            elif _is_check(said):
-                await self._check_said(jid, said, stanza)
-            else:
-                self._keep(said, stanza)
-        except PumpkinError as error:
-            self._refused(said.sender, error)
-            if said.metadata.get("performative") in REFUSABLE:
-                self._reply_to(said, "refuse", error.message, {"code": error.code})
-            return
-        self._ledger.heard(jid, said.received)
-
-    async def _check_said(self, jid: str, said: Message, stanza: Element) -> None:
-        size = len(said.body)
-        body = await _in_thread(size, wire.parse_json, said.body)
-        try:
-            seen = await _in_thread(size, _observation, body, jid)
-            receipt = await self._receive(seen)
-        except PumpkinError as error:
-            self._refused(said.sender, error)
-            self._reply_to(said, "refuse", error.message, {"uuid": _uuid_of(body), "code": error.code})
-            return
-        self._took(jid, receipt)
-        ident = str(seen.id)
-        opening = said.body if size <= CHECK_BODY_KEPT else f"{said.body[:CHECK_BODY_KEPT]} ..."
-        self._keep(replace(said, body=opening, check=ident), stanza)
-        self._reply_to(said, "confirm", ident, {"uuid": ident, "seq": str(receipt.seq)})
-
-    async def _introduced(self, jid: str, said: Message) -> None:
-        if len(said.body) > THREAD_BYTES:
-            raise InvalidJson("The report is larger than a report may be.")
-        await fleet.report(self._db, jid, introduction.read(wire.parse_json(said.body)), self._now())
-        self.counts["reports"] += 1
-
-    def _reply_to(self, said: Message, performative: str, body: str, more: Mapping[str, str]) -> None:
-        metadata = {
-            "performative": performative,
-            "ontology": said.metadata.get("ontology", "check"),
-            "language": "text",
-            **more,
-        }
-        self._say(stanzas.message(said.sender, body, metadata, thread=said.thread, ident=uuid4().hex))
-
-    def _refused(self, sender: str, error: PumpkinError) -> None:
-        self.counts["refused"] += 1
-        self.counts[f"refused_{error.code}"] += 1
-        log.warning("stanza refused", sender=sender[:200], code=error.code, reason=error.message[:300])
-
-    def _took(self, jid: str, receipt: Receipt) -> None:
-        self.counts["checks_known" if receipt.known else "checks"] += 1
-        self._ledger.checked(jid, receipt.received, receipt.known)
-
-    def _keep(self, said: Message, stanza: Element) -> None:
-        self._ledger.keep(replace(said, stanza=stanzas.shown(stanza)))
-        self._bus.publish(
-            "message.received",
-            {
-                "from": said.sender,
-                "to": said.to,
-                "performative": said.metadata.get("performative"),
-                "id": said.id,
-            },
-        )
-
     async def _uptime(self) -> None:
         await fleet.uptime(self._db, self._roll.take_uptime(self._now()))
-
-
-def _observation(body: Mapping[str, Any], jid: str) -> Observation:
-    return wire.from_any(body, agent=jid)
-
-
-def _is_check(said: Message) -> bool:
-    """Whether a message is meant as a check: by its ontology, or by the look of its body."""
-    if said.metadata.get("ontology") in CHECK_ONTOLOGIES:
-        return True
-    body = said.body.lstrip()
-    return body.startswith("{") and '"payload"' in body and ('"meta"' in body or '"type"' in body)
-
-
-def _uuid_of(body: Mapping[str, Any]) -> str:
-    meta = body.get("meta")
-    value = meta.get("uuid") if isinstance(meta, Mapping) else body.get("id")
-    return value[:100] if isinstance(value, str) else ""
-
-
-async def _in_thread(size: int, work: Callable[..., Any], *given: Any) -> Any:
-    """The work itself where it is small; in a thread where the loop would feel it."""
-    return await asyncio.to_thread(work, *given) if size > THREAD_BYTES else work(*given)
+        await self._reception.infer()

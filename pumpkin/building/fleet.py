@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from actors.gateway import Gateway
+from actors.gateway import Gateway, Residents
 from actors.probe import Probe, RunNow, demo_config
 from actors.supervision import Child, System
 from pumpkin.adapters.session import InProcess, Session
@@ -18,7 +18,9 @@ from pumpkin.adapters.xmppd.server import XmppServer
 from pumpkin.building.line import Line
 from pumpkin.bus import Bus
 from pumpkin.errors import StartError
+from pumpkin.model.checks import Observation, Receipt
 from pumpkin.settings import Settings
+from pumpkin.store import invitations, notices
 from pumpkin.store.accounts import Accounts
 from pumpkin.store.database import Database
 
@@ -30,6 +32,7 @@ class Fleet:
     """The XMPP side: where probes connect, and who holds its session."""
 
     gateway: Child[Gateway]
+    residents: Residents
     host: str
     port: int
     tls_port: int
@@ -75,10 +78,12 @@ async def build_fleet(
             xmpp.port,
             settings.data / "xmpp",
             registration="invite" if xmpp.registration == "token" else xmpp.registration,
+            redeem=lambda token, name: invitations.redeem(db, token, name),
             limits=Limits(stanza_size=xmpp.max_stanza),
         )
         await server.start()
         stack.push_async_callback(server.stop)
+        await _keep_accounts_in_step(db, server, stack)
         host, port, tls_port, ca = xmpp.listen, server.port, server.tls_port, str(server.ca_path)
 
         def session() -> Session:
@@ -88,6 +93,7 @@ async def build_fleet(
                 program="Pumpkin",
             )
 
+    residents: Residents = {}
     gateway = await system.start(
         "gateway",
         lambda: Gateway.start(
@@ -97,9 +103,23 @@ async def build_fleet(
             receive=lambda observation: line.aggregator.actor.receive(observation),
             approved=line.approved,
             checkpoint=lambda: line.checkpoint or "",
+            residents=residents,
         ),
     )
-    return Fleet(gateway, host, port, tls_port, xmpp.domain, ca, account)
+    return Fleet(gateway, residents, host, port, tls_port, xmpp.domain, ca, account)
+
+
+async def _keep_accounts_in_step(db: Database, server: XmppServer, stack: AsyncExitStack) -> None:
+    """End the sessions of accounts that the command line removes while the server runs."""
+    task = asyncio.get_running_loop().create_task(
+        notices.listen(db, "pumpkin_accounts", server.account_closed, server.review_accounts)
+    )
+
+    async def end() -> None:
+        task.cancel()
+        await asyncio.wait([task])
+
+    stack.push_async_callback(end)
 
 
 async def start_demonstration(settings: Settings, system: System, fleet: Fleet, line: Line) -> None:
@@ -112,13 +132,19 @@ async def start_demonstration(settings: Settings, system: System, fleet: Fleet, 
         reports.add(task)
         task.add_done_callback(reports.discard)
 
+    async def receive(seen: Observation) -> Receipt:
+        receipt: Receipt = await line.aggregator.actor.receive(seen)
+        if fleet.gateway.state == "running":
+            fleet.gateway.actor.took(seen, receipt)
+        return receipt
+
     probe = await system.start(
         "demonstration probe",
         lambda: Probe.start(
             demo_config(),
             folder=settings.data / "probes" / "demo",
             agent=agent,
-            receive=lambda observation: line.aggregator.actor.receive(observation),
+            receive=receive,
             report=report,
         ),
     )

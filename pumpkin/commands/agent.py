@@ -12,7 +12,7 @@ from pumpkin.adapters.xmppd.accounts import verifiers
 from pumpkin.commands.place import answer, config_option, data_option, database, json_option, load, work
 from pumpkin.errors import NotFound
 from pumpkin.model.agents import bare
-from pumpkin.store import accounts, agents
+from pumpkin.store import accounts, agents, invitations
 
 
 @click.group()
@@ -104,3 +104,26 @@ def agent_remove(jid: str, data: Path | None, config: Path | None, as_json: bool
 
     work(job)
     answer({"jid": name, "state": "revoked"}, as_json, f"{name} is revoked.")
+
+
+@agent.command("invite")
+@click.option("--uses", default=1, show_default=True, type=click.IntRange(1, 10_000), help="Accounts it is good for.")
+@click.option("--hours", default=24.0, show_default=True, type=click.FloatRange(0.01, 8_784), help="How long.")
+@click.option("--note", default="", help="What it is for.")
+@data_option
+@config_option
+@json_option
+def agent_invite(uses: int, hours: float, note: str, data: Path | None, config: Path | None, as_json: bool) -> None:
+    """Make an invitation: a token with which a probe makes its own account, which then waits for approval."""
+    settings = load(data, config)
+
+    async def job() -> str:
+        async with database(settings) as db:
+            return await invitations.add(db, uses=uses, hours=hours, note=note)
+
+    token = work(job)
+    shown = {"token": token, "uses": uses, "hours": hours}
+    text = f"Invitation, good for {uses} account(s) within {hours:g} hours: {token}"
+    if settings.xmpp.registration == "closed":
+        text += "\nRegistration is closed: set xmpp.registration to token, or it is good for enrolment by HTTPS only."
+    answer(shown, as_json, text)

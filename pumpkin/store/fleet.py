@@ -54,10 +54,14 @@ async def report(db: Database, jid: str, said: Mapping[str, Any], at: int) -> No
         )
 
 
-async def infer(db: Database, jid: str, behaviours: Sequence[Mapping[str, Any]]) -> None:
-    """Behaviours of an agent that reported none, as its checks show them."""
+async def infer(db: Database, behaviours: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """By agent: behaviours as its checks show them; left alone where the agent reports its own."""
+    if not behaviours:
+        return
     async with db.writer() as connection:
-        await db.queries.fleet_infer(connection, jid=jid, behaviours=list(behaviours))
+        await db.queries.fleet_infer(
+            connection, behaviours={jid: [dict(one) for one in listed] for jid, listed in behaviours.items()}
+        )
 
 
 async def seen(db: Database, news: Mapping[str, tuple[int, int | None, int]]) -> None:

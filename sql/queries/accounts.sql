@@ -21,9 +21,10 @@ on conflict (username) do nothing returning username;
 update accounts set disabled = :disabled where username = :username;
 
 -- name: accounts_delete!
--- Remove an account with all that is its own; the bare JID of its user part may be in any domain (there is one).
+-- Remove an account with all that is its own, and from everybody's roster; the bare JID of its user part may be in any
+-- domain (there is one).
 with gone as (delete from accounts where username = :username),
-rosters as (delete from roster where split_part(owner, '@', 1) = :username),
+rosters as (delete from roster where split_part(owner, '@', 1) = :username or split_part(contact, '@', 1) = :username),
 waiting as (delete from offline where split_part(recipient, '@', 1) = :username)
 delete from pep where split_part(owner, '@', 1) = :username;
 

@@ -25,8 +25,12 @@ set duties = :duties::text[], tags = :tags::text[], site = :site, version = :ver
 where jid = :jid;
 
 -- name: fleet_infer!
--- Behaviours inferred from messages, for agents that reported none.
-update agents set behaviours = :behaviours::jsonb where jid = :jid;
+-- Behaviours inferred from checks, for agents that reported none themselves.
+update agents a set behaviours = u.behaviours
+from jsonb_each(:behaviours::jsonb) as u (jid, behaviours)
+where a.jid = u.jid and not exists (
+    select 1 from jsonb_array_elements(a.behaviours) b where not coalesce((b ->> 'inferred')::boolean, false)
+);
 
 -- name: fleet_seen!
 -- When agents were last heard, when their last check came, and how many came.

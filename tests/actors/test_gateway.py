@@ -15,7 +15,7 @@ from xml.etree.ElementTree import Element
 import pytest
 
 from actors.aggregator import Aggregator
-from actors.gateway import Gateway
+from actors.gateway import Gateway, Residents
 from actors.probe import run_probe
 from pumpkin.adapters import commands, stanzas
 from pumpkin.adapters.session import InProcess
@@ -24,7 +24,7 @@ from pumpkin.adapters.xmpp import XmppSession, tls_context
 from pumpkin.adapters.xmppd import XmppServer
 from pumpkin.bus import Bus
 from pumpkin.model import jobs
-from pumpkin.store import checks, fleet
+from pumpkin.store import agents, checks, fleet
 from pumpkin.store.database import Database
 from tests.adapters.xmppd.memory import MemoryStore
 
@@ -360,3 +360,67 @@ async def first(events: Any, fits: Callable[[dict[str, Any]], bool]) -> dict[str
                 data: dict[str, Any] = event.data
                 return data
     raise AssertionError("the bus ended")
+
+
+async def test_an_agent_of_this_process_is_still_here_after_the_gateway_restarts(house: House) -> None:
+    asked: list[str] = []
+    residents: Residents = {}
+    house.gateway._here = residents
+    await house.gateway.adopt("demo@localhost", asked.append)
+    again = Gateway.start(
+        house.db,
+        house.bus,
+        open_session=lambda: InProcess(lambda take: house.server.attach("other", take), "other@localhost"),
+        receive=house.aggregator.receive,
+        residents=residents,
+    )._actor_weakref()
+    assert again is not None
+    await again.started()
+    assert again.board.agents["demo@localhost"].show == "available"
+    assert await again.run_agent("demo@localhost", "disk") == {"channel": "process"}
+    assert asked == ["disk"]
+    await again.actor_ref.stop(block=False)
+    await again.ended()
+
+
+async def test_behaviours_of_an_agent_that_reports_none_are_inferred(house: House, login: Any) -> None:
+    await house.gateway.approve("alice@localhost")
+    session = await login()
+    ear = Ear(session)
+    for _ in range(2):
+        session.send(message("aggregator@localhost", json.dumps(scandale(str(uuid4()))), SPADE))
+        await ear.until(lambda one: said(one).get("performative") == "confirm")
+    await house.gateway._uptime()
+    agent = await agents.get(house.db, "alice@localhost")
+    assert agent is not None
+    assert [(one.name, one.inferred, one.detail["checks"]) for one in agent.behaviours] == [("nmap", True, 2)]
+    report = {"behaviours": [{"name": "scan", "kind": "periodic", "state": "idle"}]}
+    await house.gateway.report("alice@localhost", report)
+    await fleet.infer(house.db, {"alice@localhost": [{"name": "nmap", "kind": "cyclic", "inferred": True}]})
+    agent = await agents.get(house.db, "alice@localhost")
+    assert agent is not None
+    assert [one.name for one in agent.behaviours] == ["scan"]
+
+
+async def test_a_removed_account_is_put_out_and_leaves_its_contacts(house: House, login: Any) -> None:
+    await house.gateway.approve("alice@localhost")
+    session, other = await login(), await login("bob")
+    ear = Ear(other)
+    other.send(presence())
+    other.send(presence("subscribe", to="alice@localhost"))
+    session.on_presence = lambda one: (
+        session.send(presence("subscribed", to=one.get("from", "").partition("/")[0]))
+        if one.get("type") == "subscribe"
+        else None
+    )
+    session.send(presence())
+    await ear.until(lambda one: one.get("from", "").startswith("alice@localhost/"))
+    store = house.server._store
+    await store.delete_account("alice")
+    await house.server.account_closed("alice")
+    gone = await ear.until(lambda one: one.get("type") in ("unavailable", "unsubscribed"))
+    assert gone.get("from", "").startswith("alice@localhost")
+    async with asyncio.timeout(10):
+        while session.connected:
+            await asyncio.sleep(0.02)
+    assert "alice@localhost" not in await house.server.router.rosters.of("bob@localhost")

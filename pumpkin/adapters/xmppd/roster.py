@@ -121,6 +121,13 @@ class Rosters:
             if item.subscription != HIDDEN:
                 self._push(owner, item.xml("remove"))
 
+    async def drop_contact(self, contact: str) -> list[str]:
+        """A contact is gone from the store: drop it from every roster in memory; the owners that had it."""
+        owners = [owner for owner, items in self._cache.items() if contact in items]
+        for owner in owners:
+            await self.remove(owner, contact)
+        return owners
+
     async def query(self, session: Session, asked: Stanza, query: ET.Element) -> tuple[Stanza, str | None]:
         """The answer to a roster get or set, and the contact that a set removes (the caller ends it)."""
         if asked.type == "get":

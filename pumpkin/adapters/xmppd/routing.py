@@ -41,6 +41,10 @@ class Router:
         user, _, domain = bare.partition("@")
         return self._sessions.get(user, {}).values() if domain == self.domain else ()
 
+    def users(self) -> list[str]:
+        """Who has a bound resource now."""
+        return list(self._sessions)
+
     def session(self, user: str, resource: str) -> Session | None:
         """One bound resource."""
         return self._sessions.get(user, {}).get(resource)

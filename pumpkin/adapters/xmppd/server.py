@@ -146,6 +146,25 @@ class XmppServer:
                 session.connection.fail(StreamFault("not-authorized", "The account is closed."))
                 await session.end()
 
+    async def account_closed(self, username: str) -> None:
+        """Another hand closed or removed an account: end its sessions; one that is gone leaves every roster."""
+        user = prepare_user(username)
+        account = await self._store.get_account(user)
+        if account is not None and not account.get("disabled"):
+            return
+        await self.end_sessions(user)
+        if account is None:
+            bare = f"{user}@{self.domain}"
+            await self.router.rosters.drop_contact(bare)
+            self.router.rosters.forget(bare)
+            log.info("account removed", account=bare)
+
+    async def review_accounts(self) -> None:
+        """Look whether everybody who is connected still may be."""
+        for user in self.router.users():
+            if not self._taken(user):
+                await self.account_closed(user)
+
     def _taken(self, username: str) -> bool:
         return username in self._attached
 
