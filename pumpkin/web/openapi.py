@@ -12,12 +12,14 @@ from typing import Any, Protocol
 
 from pydantic.json_schema import models_json_schema
 
+from pumpkin.web import package_operations
 from pumpkin.web.operations import DETAILS, MODELS, Detail
 
 TAGS = {
     "checks": "Checks in, out again, and their proofs.",
     "log": "The append-only log: checkpoints, tiles (C2SP), inclusion and consistency.",
     "agents": "The registry of agents with presence, and what may be done with them.",
+    "packages": "Packages analysed: submitted, queued, reported; for clients of Pack-a-mal in both dialects.",
     "events": "What happens, as it happens.",
     "scandale": "SCANDALE's addresses, kept to the letter for its clients.",
     "system": "For operators and machines.",
@@ -63,14 +65,15 @@ def build(routes: Sequence[RouteLike], version: str) -> dict[str, Any]:
 
 
 def _operation(route: RouteLike, path: str) -> dict[str, Any]:
-    detail = DETAILS.get(f"{route.method} {route.path}", Detail())
+    named = f"{route.method} {route.path}"
+    detail = DETAILS.get(named) or package_operations.DETAILS.get(named) or Detail()
     first, _, rest = " ".join((route.handler.__doc__ or "").split()).partition(". ")
     text = re.sub(r"^`[^`]*`(?:: | \()?", "", first).rstrip(".)") or first
     operation: dict[str, Any] = {
         "operationId": f"{route.method.lower()}{re.sub(r'[^A-Za-z0-9]+', '_', path).rstrip('_')}",
         "summary": text[:1].upper() + text[1:],
         "tags": [route.tag],
-        "parameters": [_path_parameter(name) for name in _VARIABLE.findall(route.path)] + list(detail.query),
+        "parameters": [_path_parameter(route, name) for name in _VARIABLE.findall(route.path)] + list(detail.query),
         "responses": {**_success(detail), **_failures(route, detail)},
     }
     if rest or detail.note:
@@ -84,7 +87,9 @@ def _operation(route: RouteLike, path: str) -> dict[str, Any]:
     return operation
 
 
-def _path_parameter(name: str) -> dict[str, Any]:
+def _path_parameter(route: RouteLike, name: str) -> dict[str, Any]:
+    if route.tag == "packages":
+        return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
     kinds: dict[str, dict[str, Any]] = {
         "id": {"type": "string", "format": "uuid"},
         "uuid": {"type": "string", "format": "uuid"},

@@ -33,7 +33,7 @@ class Detail:
     note: str = ""
 
 
-def _query(name: str, text: str, kind: str = "string", **more: Any) -> dict[str, Any]:
+def parameter(name: str, text: str, kind: str = "string", **more: Any) -> dict[str, Any]:
     return {"name": name, "in": "query", "description": text, "schema": {"type": kind, **more}}
 
 
@@ -41,7 +41,7 @@ def _of(model: type[BaseModel], example: Any) -> dict[str, Any]:
     return {JSON: {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}, "example": example}}
 
 
-def _data(data: Any) -> dict[str, Any]:
+def data(data: Any) -> dict[str, Any]:
     return {"success": True, "data": data, "request_id": "5f0c6b1e9d2a00000001"}
 
 
@@ -60,13 +60,13 @@ _STORED = {
     "proof_url": f"/api/v1/checks/{UUID}/proof",
 }
 _RANGE = (
-    _query("since", "Observed at or after: RFC 3339 or seconds since 1970."),
-    _query("until", "Observed before."),
+    parameter("since", "Observed at or after: RFC 3339 or seconds since 1970."),
+    parameter("until", "Observed before."),
 )
 _TOKEN = {"tst": "MIIE...", "scan_uuid": UUID}
 _PAGED = (
-    _query("skip", "How many to leave out.", "integer", minimum=0, default=0),
-    _query("limit", "At most so many.", "integer", minimum=0, maximum=1000, default=100),
+    parameter("skip", "How many to leave out.", "integer", minimum=0, default=0),
+    parameter("limit", "At most so many.", "integer", minimum=0, maximum=1000, default=100),
 )
 
 DETAILS: dict[str, Detail] = {
@@ -79,52 +79,54 @@ DETAILS: dict[str, Detail] = {
             },
         },
         statuses={"201": "Stored durably.", "200": "This id with equal content is known; or the answer to a batch."},
-        example=_data(_STORED),
+        example=data(_STORED),
         refusals=("409", "503"),
         note="SCANDALE's shape is taken here too.",
     ),
     "GET /api/v1/checks": Detail(
         query=(
-            _query("type", "Exactly this type."),
-            _query("agent", "A bare JID or key:<prefix>."),
-            _query("target", "Exactly this target."),
-            _query("status", "How the probe judged it.", enum=list(STATUSES)),
+            parameter("type", "Exactly this type."),
+            parameter("agent", "A bare JID or key:<prefix>."),
+            parameter("target", "Exactly this target."),
+            parameter("status", "How the probe judged it.", enum=list(STATUSES)),
             *_RANGE,
-            _query("q", "Looked for in target, type and agent."),
-            _query("limit", "At most so many.", "integer", minimum=1, maximum=1000, default=50),
-            _query("cursor", "`next` of the page before."),
+            parameter("q", "Looked for in target, type and agent."),
+            parameter("limit", "At most so many.", "integer", minimum=1, maximum=1000, default=50),
+            parameter("cursor", "`next` of the page before."),
         ),
-        example=_data({"items": [{"id": UUID, "seq": 41, "type": "http", "status": "ok"}], "next": None}),
+        example=data({"items": [{"id": UUID, "seq": 41, "type": "http", "status": "ok"}], "next": None}),
         refusals=("400",),
         note="Labels filter by `label.<name>=<value>`.",
     ),
-    "GET /api/v1/checks/{id}": Detail(example=_data({"id": UUID, "seq": 41, "state": "stamped"})),
+    "GET /api/v1/checks/{id}": Detail(example=data({"id": UUID, "seq": 41, "state": "stamped"})),
     "GET /api/v1/checks/{id}/payload": Detail(media="application/octet-stream"),
     "GET /api/v1/checks/{id}/proof": Detail(
-        example=_data({"leaf_hash": "9f...", "index": 41, "size": 42, "path": ["3c..."], "stamps": []})
+        example=data({"leaf_hash": "9f...", "index": 41, "size": 42, "path": ["3c..."], "stamps": []})
     ),
     "GET /api/v1/checks/{id}/bundle": Detail(media="application/zip"),
     "GET /api/v1/bundle": Detail(
-        query=(_query("ids", "UUIDs with commas between."), *_RANGE), media="application/zip", refusals=("400", "404")
+        query=(parameter("ids", "UUIDs with commas between."), *_RANGE),
+        media="application/zip",
+        refusals=("400", "404"),
     ),
-    "GET /api/v1/authorities": Detail(example=_data({"items": [{"name": "local", "self_asserted": True}]})),
+    "GET /api/v1/authorities": Detail(example=data({"items": [{"name": "local", "self_asserted": True}]})),
     "GET /api/v1/log/key": Detail(
-        example=_data({"key": "pumpkin.example/log+0a1b2c3d+AQ...", "origin": "pumpkin.example/log"})
+        example=data({"key": "pumpkin.example/log+0a1b2c3d+AQ...", "origin": "pumpkin.example/log"})
     ),
     "GET /api/v1/log/inclusion": Detail(
         query=(
-            {**_query("id", "The check.", format="uuid"), "required": True},
-            _query("size", "The tree's size; the newest checkpoint's if absent.", "integer", minimum=1),
+            {**parameter("id", "The check.", format="uuid"), "required": True},
+            parameter("size", "The tree's size; the newest checkpoint's if absent.", "integer", minimum=1),
         ),
-        example=_data({"id": UUID, "index": 41, "size": 42, "leaf_hash": "9f...", "path": ["3c..."]}),
+        example=data({"id": UUID, "index": 41, "size": 42, "leaf_hash": "9f...", "path": ["3c..."]}),
         refusals=("400", "404"),
     ),
     "GET /api/v1/log/consistency": Detail(
         query=(
-            _query("from", "The smaller tree's size.", "integer", minimum=0, default=0),
-            _query("to", "The larger's; the newest checkpoint's if absent.", "integer", minimum=0),
+            parameter("from", "The smaller tree's size.", "integer", minimum=0, default=0),
+            parameter("to", "The larger's; the newest checkpoint's if absent.", "integer", minimum=0),
         ),
-        example=_data({"from": 40, "to": 42, "path": ["3c..."]}),
+        example=data({"from": 40, "to": 42, "path": ["3c..."]}),
         refusals=("400", "404"),
     ),
     "GET /log/checkpoint": Detail(
@@ -136,22 +138,22 @@ DETAILS: dict[str, Detail] = {
     ),
     "GET /api/v1/agents": Detail(
         query=(
-            _query("state", "Of the registry.", enum=["pending", "approved", "revoked"]),
-            _query("duty", "Has this duty."),
-            _query("tag", "Bears this tag."),
-            _query("limit", "At most so many.", "integer", minimum=1, maximum=1000, default=100),
-            _query("cursor", "`next` of the page before."),
+            parameter("state", "Of the registry.", enum=["pending", "approved", "revoked"]),
+            parameter("duty", "Has this duty."),
+            parameter("tag", "Bears this tag."),
+            parameter("limit", "At most so many.", "integer", minimum=1, maximum=1000, default=100),
+            parameter("cursor", "`next` of the page before."),
         ),
-        example=_data({"items": [{"jid": "probe@pumpkin.example", "state": "approved"}]}),
+        example=data({"items": [{"jid": "probe@pumpkin.example", "state": "approved"}]}),
         refusals=("400",),
     ),
-    "GET /api/v1/agents/{jid}": Detail(example=_data({"jid": "probe@pumpkin.example", "state": "approved"})),
+    "GET /api/v1/agents/{jid}": Detail(example=data({"jid": "probe@pumpkin.example", "state": "approved"})),
     "GET /api/v1/agents/{jid}/messages": Detail(
         query=(
-            _query("limit", "At most so many.", "integer", minimum=1, maximum=500, default=50),
-            _query("cursor", "`next` of the page before."),
+            parameter("limit", "At most so many.", "integer", minimum=1, maximum=500, default=50),
+            parameter("cursor", "`next` of the page before."),
         ),
-        example=_data({"items": [], "next": None}),
+        example=data({"items": [], "next": None}),
     ),
     "POST /api/v1/agents/{jid}/run": Detail(
         body=_of(Job, {"job": "ping"}), statuses={"202": "Asked."}, refusals=("503",)
@@ -164,8 +166,8 @@ DETAILS: dict[str, Detail] = {
     "POST /api/v1/agents/{jid}/command": Detail(body=_of(Command, {"node": "run-now"}), refusals=("503",)),
     "GET /api/v1/events": Detail(
         query=(
-            _query("topics", f"With commas between: {', '.join(TOPICS)}.", examples=["check.stored,proof.stamped"]),
-            _query("since", "The id of the last event seen; or the header Last-Event-ID."),
+            parameter("topics", f"With commas between: {', '.join(TOPICS)}.", examples=["check.stored,proof.stamped"]),
+            parameter("since", "The id of the last event seen; or the header Last-Event-ID."),
         ),
         statuses={"200": "A stream of server-sent events.", "101": "A websocket, where one is asked for."},
         media="text/event-stream",
@@ -182,14 +184,14 @@ DETAILS: dict[str, Detail] = {
         refusals=("409", "503"),
     ),
     "GET /items": Detail(
-        query=(*_PAGED, _query("q", "Equals payload.raw.")), example=[{"scan_data": _ITEM}], refusals=("422",)
+        query=(*_PAGED, parameter("q", "Equals payload.raw.")), example=[{"scan_data": _ITEM}], refusals=("422",)
     ),
     "GET /items/{id}": Detail(
         example={"scan_data": _ITEM},
         refusals=("422",),
     ),
     "POST /TimeStampTokens": Detail(
-        query=(_query("scan_uuid", "The check, where the body is a raw reply or token.", format="uuid"),),
+        query=(parameter("scan_uuid", "The check, where the body is a raw reply or token.", format="uuid"),),
         body={
             JSON: {
                 "schema": {
@@ -215,7 +217,7 @@ DETAILS: dict[str, Detail] = {
     "GET /TimeStampTokens": Detail(query=_PAGED, example=[_TOKEN], refusals=("422",)),
     "GET /TimeStampTokens/{uuid}": Detail(example=_TOKEN, refusals=("422",)),
     "GET /TimeStampTokens/token/{uuid}": Detail(
-        query=(_query("form", "`reply` for the whole TimeStampResp.", enum=["token", "reply"]),),
+        query=(parameter("form", "`reply` for the whole TimeStampResp.", enum=["token", "reply"]),),
         media="application/vnd.etsi.timestamp-token",
         refusals=("422",),
     ),

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from pumpkin.web import docs, edge, openapi, pubsub, scandale, system, tokens
 from pumpkin.web.api import agents, bundle, checks, events, log
+from pumpkin.web.api.analysis import analyze, live, reports, tasks, uploads
 from pumpkin.web.limits import BODY_LIMIT
 from pumpkin.web.services import SERVICES, Services
 
@@ -56,6 +57,29 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/api/v1/agents/{jid}/message", agents.message, "agents:write", "agents"),
     Route("POST", "/api/v1/agents/{jid}/command", agents.command, "agents:write", "agents"),
     Route("GET", "/api/v1/events", events.events, "checks:read", "events"),
+    Route("POST", "/api/v1/analyze", analyze.create, "packages:write", "packages"),
+    Route("POST", "/api/v1/analyze/batch", analyze.batch, "packages:write", "packages"),
+    Route("POST", "/api/v1/upload", uploads.create, "packages:write", "packages"),
+    Route("POST", "/upload_sample", uploads.create, "packages:write", "packages"),
+    Route("GET", "/api/v1/task/{id}", tasks.show, "", "packages"),
+    Route("DELETE", "/api/v1/task/{id}", tasks.cancel, "packages:write", "packages"),
+    Route("GET", "/api/v1/task/{id}/queue", tasks.position, "packages:read", "packages"),
+    Route("GET", "/api/v1/task/{id}/report", reports.of_task, "", "packages"),
+    Route("GET", "/api/v1/task/{id}/events", live.events, "", "packages"),
+    Route("GET", "/api/v1/queue/status", tasks.queue, "", "packages"),
+    Route("GET", "/api/v1/timeout/status", tasks.timeouts, "", "packages"),
+    Route("POST", "/api/v1/timeout/check", tasks.sweep, "", "packages"),
+    Route("GET", "/api/v1/reports", tasks.index, "packages:read", "packages"),
+    Route("GET", "/api/v1/reports/history", reports.history, "packages:read", "packages"),
+    Route("GET", "/api/v1/reports/{a}/diff/{b}", reports.diff, "packages:read", "packages"),
+    Route("GET", "/api/v1/reports/{id}", reports.show, "", "packages"),
+    Route("GET", "/api/v1/reports/{id}/attachments", reports.attachments, "packages:read", "packages"),
+    Route("GET", "/api/v1/reports/{id}/buffers/{digest}", reports.attachment, "packages:read", "packages"),
+    Route("GET", "/reports/sha256/{digest}.json", reports.by_digest, "", "packages"),
+    Route("GET", "/media/reports/{ecosystem}/{path:.+}", reports.latest, "", "packages"),
+    Route("GET", "/reports/{ecosystem}/{path:.+}", reports.latest, "", "packages"),
+    Route("GET", "/get_report/{id}", reports.old_one, "", "packages"),
+    Route("GET", "/get_all_report", reports.old_all, "", "packages"),
     Route("GET", "/pubsub", pubsub.endpoint, "reading", "events"),
     Route("POST", "/items", scandale.create_item, "checks:write", "scandale"),
     Route("GET", "/items", scandale.items, "reading", "scandale"),
@@ -90,7 +114,7 @@ def setup(
             for route in ROUTES:
                 if route.path == path:
                     resource.add_route(route.method, route.handler)
-                    if route.method == "GET" and route.tag != "events":
+                    if route.method == "GET" and route.tag != "events" and route.handler is not live.events:
                         resource.add_route("HEAD", route.handler)
     app[docs.DOCUMENT] = docs.render(openapi.build(ROUTES, services.version))
     app[pubsub.HUB] = pubsub.Hub(services.bus)

@@ -13,7 +13,10 @@ from pumpkin.bus import Bus
 from pumpkin.errors import PumpkinError, Unavailable
 from pumpkin.model.agents import Board
 from pumpkin.model.checks import Observation, Receipt
+from pumpkin.model.packages import Release
 from pumpkin.model.proofs import Verdict
+from pumpkin.model.purl import Purl
+from pumpkin.model.tasks import Decided, Submission
 
 if TYPE_CHECKING:
     from pumpkin.store.database import Database
@@ -35,6 +38,30 @@ class Access:
     open_everywhere: bool = False
     public_rate: float = 100.0
     public_burst: int = 1_000
+
+
+@dataclass(frozen=True)
+class Packages:
+    """What the package API calls, and its bounds.
+
+    `submit` decides a submission durably. `resolve(purl)` asks the registry which version that is (typed errors of
+    registries). `tools()` names what a task without wishes is looked at with, `no_engine()` says why nothing is run
+    here ("" when it is). `sweep` ends what is over its time, `cancelled(task id)` tells the worker, `freshen(task id)`
+    has a cached result looked at behind the answer. `upload(digest, name, content)` keeps an archive.
+    `cap` bounds an owner's waiting tasks, `upload_limit` is in bytes.
+    """
+
+    submit: Callable[[Submission], Awaitable[Decided]] = _absent
+    resolve: Callable[[Purl], Awaitable[Release]] = _absent
+    tools: Callable[[], tuple[str, ...]] = tuple
+    no_engine: Callable[[], str] = str
+    sweep: Callable[[], Awaitable[Any]] = _absent
+    cancelled: Callable[[int], None] = lambda _: None
+    freshen: Callable[[int], None] = lambda _: None
+    upload: Callable[[bytes, str, bytes], Awaitable[Any]] = _absent
+    cap: int = 10_000
+    timeout_s: int = 1_800
+    upload_limit: int = 100 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -74,6 +101,7 @@ class Services:
     xmpp: Mapping[str, Any] = field(default_factory=dict)
     settings_public: Mapping[str, Any] = field(default_factory=dict)
     access: Access = field(default_factory=Access)
+    packages: Packages = field(default_factory=Packages)
     version: str = "0.1.0"
 
 

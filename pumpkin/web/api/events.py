@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import WSCloseCode, web
 
-from pumpkin.bus import Bus, Subscription
+from pumpkin.bus import Bus, Event, Subscription
 from pumpkin.errors import Forbidden, InvalidRequest
 from pumpkin.web.guard import identity, require, require_same_site
 from pumpkin.web.services import SERVICES
@@ -36,17 +37,29 @@ HEARTBEAT_S = 20.0
 TRY_AGAIN_LATER = 1013
 FRAME_LIMIT = 4_096
 
+Wanted = Callable[[Event], bool]
+
 
 async def events(request: web.Request) -> web.StreamResponse:
     """`GET /api/v1/events?topics=a,b&since=`: a websocket where one is asked for, else an event stream."""
     asker = require(request, "checks:read")
     topics = _topics(request)
-    bus = request.app[SERVICES].bus
-    if request.headers.get("Upgrade", "").casefold() == "websocket":
-        if asker.kind != "key":
-            require_same_site(request)
-        return await _websocket(request, bus, topics)
-    return await _stream(request, bus, topics)
+    subscription, lost = _resume(request, request.app[SERVICES].bus, topics)
+    return await serve(request, subscription, lost, same_site=asker.kind != "key")
+
+
+async def serve(
+    request: web.Request, subscription: Subscription, lost: bool, *, same_site: bool, wanted: Wanted = lambda _: True
+) -> web.StreamResponse:
+    """What `subscription` brings and `wanted` lets through, by websocket where one is asked for, else as a stream."""
+    try:
+        if request.headers.get("Upgrade", "").casefold() == "websocket":
+            if same_site:
+                require_same_site(request)
+            return await _websocket(request, subscription, lost, wanted)
+        return await _stream(request, subscription, lost, wanted)
+    finally:
+        subscription.close()
 
 
 def _topics(request: web.Request) -> frozenset[str]:
@@ -73,25 +86,23 @@ def _resume(request: web.Request, bus: Bus, topics: frozenset[str]) -> tuple[Sub
     return bus.subscribe(topics, since=since), bus.missed(since)
 
 
-async def _websocket(request: web.Request, bus: Bus, topics: frozenset[str]) -> web.WebSocketResponse:
-    subscription, lost = _resume(request, bus, topics)
+async def _websocket(
+    request: web.Request, subscription: Subscription, lost: bool, wanted: Wanted
+) -> web.WebSocketResponse:
     socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, max_msg_size=FRAME_LIMIT)
+    await socket.prepare(request)
+    reader = asyncio.create_task(_drain(socket))
+    writer = asyncio.create_task(_write(socket, subscription, lost, wanted))
     try:
-        await socket.prepare(request)
-        reader = asyncio.create_task(_drain(socket))
-        writer = asyncio.create_task(_write(socket, subscription, lost))
-        try:
-            await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (reader, writer):
-                task.cancel()
-            await asyncio.gather(reader, writer, return_exceptions=True)
-        if subscription.overrun:
-            await socket.close(code=TRY_AGAIN_LATER, message=b"too slow")
-        else:
-            await socket.close(code=WSCloseCode.GOING_AWAY)
+        await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
     finally:
-        subscription.close()
+        for task in (reader, writer):
+            task.cancel()
+        await asyncio.gather(reader, writer, return_exceptions=True)
+    if subscription.overrun:
+        await socket.close(code=TRY_AGAIN_LATER, message=b"too slow")
+    else:
+        await socket.close(code=WSCloseCode.GOING_AWAY)
     return socket
 
 
@@ -100,41 +111,39 @@ async def _drain(socket: web.WebSocketResponse) -> None:
         pass
 
 
-async def _write(socket: web.WebSocketResponse, subscription: Subscription, lost: bool) -> None:
+async def _write(socket: web.WebSocketResponse, subscription: Subscription, lost: bool, wanted: Wanted) -> None:
     if lost:
         await socket.send_str(json.dumps(_lost()))
     async for event in subscription:
-        await socket.send_str(json.dumps(event.as_json()))
+        if wanted(event):
+            await socket.send_str(json.dumps(event.as_json()))
 
 
-async def _stream(request: web.Request, bus: Bus, topics: frozenset[str]) -> web.StreamResponse:
-    subscription, lost = _resume(request, bus, topics)
+async def _stream(request: web.Request, subscription: Subscription, lost: bool, wanted: Wanted) -> web.StreamResponse:
     response = web.StreamResponse(
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
+    await response.prepare(request)
+    await response.write(b"retry: 2000\n\n")
+    if lost:
+        await response.write(_frame(_lost()))
+    events_ = subscription.__aiter__()
+    upcoming = asyncio.ensure_future(anext(events_))
     try:
-        await response.prepare(request)
-        await response.write(b"retry: 2000\n\n")
-        if lost:
-            await response.write(_frame(_lost()))
-        events_ = subscription.__aiter__()
-        upcoming = asyncio.ensure_future(anext(events_))
-        try:
-            while True:
-                done, _ = await asyncio.wait((upcoming,), timeout=HEARTBEAT_S)
-                if not done:
-                    await response.write(b":\n\n")
-                    continue
-                event = upcoming.result()
+        while True:
+            done, _ = await asyncio.wait((upcoming,), timeout=HEARTBEAT_S)
+            if not done:
+                await response.write(b":\n\n")
+                continue
+            event = upcoming.result()
+            if wanted(event):
                 await response.write(_frame(event.as_json()))
-                upcoming = asyncio.ensure_future(anext(events_))
-        except (StopAsyncIteration, ConnectionError):
-            pass
-        finally:
-            upcoming.cancel()
-            await asyncio.gather(upcoming, return_exceptions=True)
+            upcoming = asyncio.ensure_future(anext(events_))
+    except (StopAsyncIteration, ConnectionError):
+        pass
     finally:
-        subscription.close()
+        upcoming.cancel()
+        await asyncio.gather(upcoming, return_exceptions=True)
     return response
 
 

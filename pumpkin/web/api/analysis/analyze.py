@@ -1,0 +1,184 @@
+"""`POST /api/v1/analyze/`: a package handed in, decided in one statement: cached, already under way, or new."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from pumpkin.errors import InvalidRequest, KeyReused, PumpkinError, RateLimited
+from pumpkin.model import manifests, wire
+from pumpkin.model.tasks import Decided, Decision, Submission
+from pumpkin.store.rates import allowance
+from pumpkin.web.api.analysis import wishes
+from pumpkin.web.api.analysis.metering import meter, tell
+from pumpkin.web.api.analysis.shapes import base, report_metadata, urls
+from pumpkin.web.api.analysis.wishes import Manner, Wish
+from pumpkin.web.envelope import success
+from pumpkin.web.guard import Identity, require
+from pumpkin.web.limits import SMALL_BODY, body
+from pumpkin.web.services import SERVICES, Packages
+
+BATCH_LIMIT = 1_000
+BATCH_BODY = 8 * 1024 * 1024
+AT_ONCE = 16
+WAITING_RETRY_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status, the data, and whether its keys stand at the top level too (both dialects read a cache hit so)."""
+
+    status: int
+    data: dict[str, Any]
+    bare: bool = False
+
+
+async def create(request: web.Request) -> web.Response:
+    """`POST /api/v1/analyze/`: a package by its purl. An equal one is never analysed twice at once."""
+    asker = require(request, "packages:write")
+    try:
+        given = wire.parse_json(await body(request, SMALL_BODY), limit=SMALL_BODY)
+        key = wishes.idempotency_key(request.headers)
+        wanted = wishes.wish(given.get("purl"), Manner.of(given))
+    except PumpkinError:
+        await meter(request, asker)
+        raise
+    counted = wanted.purl.version is None
+    if counted:
+        await meter(request, asker)
+    services = request.app[SERVICES].packages
+    digest = wishes.body_digest(given) if key is not None else None
+    submission = await _submission(services, asker, wanted, None if counted else asker.rate, key, digest)
+    decided = await services.submit(submission)
+    if not counted:
+        _tell(request, decided, asker)
+    answer = shape(request, services, decided)
+    return success(request, answer.data, answer.status, **(answer.data if answer.bare else {}))
+
+
+async def batch(request: web.Request) -> web.Response:
+    """`POST /api/v1/analyze/batch/`: many at once: `purls`, or a `manifest` with `name` and `content`
+    (requirements.txt, package-lock.json, uv.lock, CycloneDX or SPDX in JSON). Each counts as one request."""
+    asker = require(request, "packages:write")
+    try:
+        given = wire.parse_json(await body(request, BATCH_BODY), limit=BATCH_BODY)
+        manner = Manner.of(given)
+        texts, skipped = _asked(given)
+    except PumpkinError:
+        await meter(request, asker)
+        raise
+    services = request.app[SERVICES].packages
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def one(text: Any) -> dict[str, Any]:
+        async with turns:
+            try:
+                wanted = wishes.wish(text, manner)
+                decided = await services.submit(await _submission(services, asker, wanted, asker.rate, None, None))
+                _tell(request, decided, asker)
+                answer = shape(request, services, decided)
+            except PumpkinError as error:
+                return {"purl": str(text)[:500], "code": error.code, "message": error.message}
+        return {"purl": text, **answer.data}
+
+    items = await asyncio.gather(*map(one, texts))
+    refused = sum("code" in item for item in items)
+    return success(request, {"items": items, "accepted": len(items) - refused, "refused": refused, "skipped": skipped})
+
+
+def _asked(given: dict[str, Any]) -> tuple[list[Any], list[str]]:
+    """The purls of a batch, and what a manifest names that is no package of a registry."""
+    purls, manifest = given.get("purls"), given.get("manifest")
+    skipped: list[str] = []
+    if isinstance(manifest, dict) and purls is None:
+        name, content = manifest.get("name"), manifest.get("content")
+        if not isinstance(name, str) or not isinstance(content, str):
+            raise InvalidRequest(
+                "manifest has name and content, both text.", fields={"body.manifest": "not a manifest"}
+            )
+        found = manifests.read(name, content)
+        purls, skipped = list(found.purls), list(found.skipped)
+    if not isinstance(purls, list) or not 0 < len(purls) <= BATCH_LIMIT:
+        raise InvalidRequest(f"purls is a list of 1 to {BATCH_LIMIT} purls.", fields={"body.purls": "not such a list"})
+    return purls, skipped
+
+
+async def _submission(
+    services: Packages, asker: Identity, wanted: Wish, limit: int | None, key: str | None, digest: bytes | None
+) -> Submission:
+    """With the version resolved where none was given (typed errors of registries)."""
+    purl, flagged = wanted.purl, ""
+    if purl.version is None:
+        release = await services.resolve(purl)
+        purl = release.purl
+        flagged = "the version was resolved from what the registry said before; it did not answer" * release.stale
+    return Submission(
+        owner=asker.owner,
+        asked=wanted.asked,
+        purl=purl.canonical,
+        ecosystem=purl.type,
+        name=purl.full_name,
+        version=purl.version or "",
+        tools=",".join(wanted.tools or services.tools()),
+        priority=wanted.priority,
+        forced=wanted.forced,
+        flagged=flagged,
+        webhook=wanted.webhook,
+        timeout_s=services.timeout_s,
+        limit=limit,
+        cap=services.cap,
+        key=key,
+        body=digest,
+    )
+
+
+def _tell(request: web.Request, decided: Decided, asker: Identity) -> None:
+    passed = decided.decision is not Decision.LIMITED
+    tell(request, allowance(passed, asker.rate, decided.remaining or 0, decided.freed or 0, decided.clock or 0))
+
+
+def shape(request: web.Request, services: Packages, decided: Decided) -> Answer:
+    """The answer to what was decided; KeyReused and RateLimited where nothing was taken."""
+    if decided.decision is Decision.REUSED:
+        raise KeyReused
+    if decided.decision is Decision.FULL:
+        raise RateLimited(f"{services.cap} of your packages wait already", retry_after=WAITING_RETRY_S)
+    if decided.decision is Decision.LIMITED:
+        raise RateLimited
+    status_url, report_url = urls(request, decided)
+    data: dict[str, Any] = {"task_id": decided.id, "status": decided.state}
+    if decided.decision in (Decision.NEW, Decision.HANDED):
+        place = decided.place or 1  # one that is handed over at once waits for nothing
+        data |= {
+            "status": "queued",
+            "queue_position": place,
+            "status_url": status_url,
+            "result_url": report_url,
+            "message": f"Analysis queued at position {place}",
+            "uuid": str(decided.uuid),
+        }
+        return Answer(202, data)
+    data |= {
+        "status_url": status_url,
+        "result_url": report_url,
+        "queue_position": decided.place,
+        "uuid": str(decided.uuid),
+    }
+    replayed = decided.decision is Decision.REPLAYED
+    if decided.state == "completed":
+        data["download_url"] = report_url
+        data["report_metadata"] = report_metadata(decided, report_url)
+        data["message"] = "Analysis already exists (cached result)"
+        if decided.id is not None and not replayed:
+            services.freshen(decided.id)
+    else:
+        data["message"] = "Analysis already queued"
+    if replayed:
+        data["message"] = "Idempotent replay"
+    return Answer(200, data, bare=decided.state == "completed")
+
+
+__all__ = ["BATCH_LIMIT", "Answer", "base", "batch", "create", "shape"]
