@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
 from typing import Literal
@@ -16,12 +16,14 @@ import structlog
 from actors.base import describe
 from pumpkin.errors import TsaError, TsaTimeout
 from pumpkin.evidence import tsp
+from pumpkin.evidence.agreement import Clock
 from pumpkin.model.proofs import Verdict
 
 THREAD_S = 0.001  # a verification that took longer runs in a thread from then on
 WINDOW_US = 10_000_000  # how far genTime may lie outside the exchange by our clock, besides its accuracy
 
 Ask = Callable[[bytes], Awaitable[bytes]]
+Capture = Callable[[tuple[bytes, ...]], Awaitable[Mapping[str, bytes]]]
 State = Literal["ok", "failing", "refusing"]
 log = structlog.get_logger("pumpkin.stamper")
 
@@ -52,29 +54,41 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A verified answer: DER of request and response, the verdict, and its genTime in microseconds."""
+    """A verified answer: DER of request and response, the verdict, its genTime in microseconds, and what the issuers
+    said of the chain's revocation then, by name."""
 
     query: bytes
     response: bytes
     verdict: Verdict
     gen_time: int
+    revocation: Mapping[str, bytes] = field(default_factory=dict)
+
+
+async def nothing_captured(chain: tuple[bytes, ...]) -> Mapping[str, bytes]:
+    """The capture of an authority whose issuers are not asked (the local one has none to ask)."""
+    return {}
 
 
 class Exchange:
     """One authority's door: `token(data)` asks and verifies, and keeps how the authority is doing.
 
     `state` is ok, failing (no usable answer) or refusing (an answer that does not verify), `error` the last failure's
-    code (empty when ok), `next_s` the loop time before which it is left alone.
+    code (empty when ok), `detail` its words, `next_s` the loop time before which it is left alone. `clock` is its clock
+    against ours at the last answer whose signature held, None before one; `since` when its state began (microseconds).
+    `capture(chain)` asks the issuers about revocation.
     """
 
-    def __init__(self, series: Series, ask: Ask, now: Callable[[], int]) -> None:
+    def __init__(self, series: Series, ask: Ask, now: Callable[[], int], capture: Capture = nothing_captured) -> None:
         self.series = series
-        self._ask, self._now = ask, now
+        self._ask, self._now, self._capture = ask, now, capture
         self._verify_s = float("inf")
         self.state: State = "ok"
         self.error = ""
+        self.detail = ""
         self.failures = 0
         self.next_s = 0.0
+        self.clock: Clock | None = None
+        self.since = now()
 
     @property
     def open(self) -> bool:
@@ -91,7 +105,8 @@ class Exchange:
             raise
         if self.state != "ok":
             log.info("authority is back", authority=self.series.name)
-        self.state, self.error, self.failures = "ok", "", 0
+            self.since = self._now()
+        self.state, self.error, self.detail, self.failures = "ok", "", "", 0
         return answer
 
     async def _asked(self, data: bytes) -> Answer:
@@ -105,13 +120,26 @@ class Exchange:
             raise NoToken(TsaTimeout.code, detail, state="failing") from error
         except TsaError as error:
             raise NoToken(error.code, error.message, state="failing", pause_s=error.pause or 0) from error
-        verdict = await self._verify(response, data, query, asked)
+        answered = self._now()
+        verdict = await self._verify(response, data, query, asked, answered)
+        if verdict.gen_time is not None and verdict.code in ("ok", "time"):
+            self.clock = Clock(verdict.gen_time - (asked + answered) // 2, verdict.accuracy or 0)
+        statements = await self._capture(verdict.chain) if verdict.ok else {}
+        if statements:
+            verdict = await self._verify(response, data, query, asked, answered, statements)
         if not verdict.ok or verdict.gen_time is None:
             raise NoToken(verdict.code, verdict.detail, state="refusing")
-        return Answer(query, response, verdict, verdict.gen_time)
+        return Answer(query, response, verdict, verdict.gen_time, statements)
 
-    async def _verify(self, response: bytes, data: bytes, query: bytes, asked: int) -> Verdict:
-        now = self._now()
+    async def _verify(
+        self,
+        response: bytes,
+        data: bytes,
+        query: bytes,
+        asked: int,
+        now: int,
+        statements: Mapping[str, bytes] | None = None,
+    ) -> Verdict:
         work = partial(
             tsp.verify,
             response,
@@ -121,6 +149,8 @@ class Exchange:
             policy=self.series.policy,
             at=now + WINDOW_US,
             window=(asked - WINDOW_US, now + WINDOW_US),
+            crls=[one for name, one in (statements or {}).items() if name.startswith("crl")],
+            ocsp=[one for name, one in (statements or {}).items() if name.startswith("ocsp")],
         )
         begun = time.perf_counter()
         verdict = await asyncio.to_thread(work) if self._verify_s > THREAD_S else work()
@@ -129,7 +159,9 @@ class Exchange:
 
     def _failed(self, error: NoToken) -> None:
         series = self.series
-        self.state, self.error = error.state, error.code
+        if self.state != error.state:
+            self.since = self._now()
+        self.state, self.error, self.detail = error.state, error.code, str(error)[:200]
         wait_s = min(series.backoff_max_s, series.backoff_s * 2.0 ** min(self.failures, 30)) * random.uniform(
             0.75, 1.25
         )

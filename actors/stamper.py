@@ -19,7 +19,7 @@ from typing import Any
 import structlog
 
 from actors.base import LoopActor, describe
-from actors.exchange import Ask, Exchange, NoToken, Series
+from actors.exchange import Ask, Capture, Exchange, NoToken, Series, nothing_captured
 from pumpkin.bus import Bus
 from pumpkin.errors import Unavailable
 from pumpkin.evidence import checkpoint, groups, tsp
@@ -30,6 +30,7 @@ from pumpkin.store.database import Database
 
 RECHECK_S = 2.0  # how often the store is asked for checkpoints nobody told of
 AWAY_S = 0.5  # pause while the database is away
+STANDBY_S = 0.25  # how often an authority in reserve looks whether it is needed
 HEADS = 10_000  # checkpoints remembered while an authority is away; past that the store is read
 TELL_AT_ONCE = 100  # `tst` events published before others on the loop get their turn
 
@@ -43,7 +44,8 @@ class Stamper(LoopActor):
 
     `ask(query)` exchanges DER (TsaError when it fails); `returned()` is called whenever no request is out any more.
     `sealed` is called on the loop with each new checkpoint: a hint that never waits. `busy` is true from the first step
-    for a token until it is stored, and false while the authority is left alone after a failure.
+    for a token until it is stored, and false while the authority is left alone after a failure. `needed()` says whether
+    this authority is to be asked now or kept in reserve; `capture(chain)` asks its issuers about revocation.
     """
 
     def __init__(
@@ -54,11 +56,13 @@ class Stamper(LoopActor):
         *,
         ask: Ask,
         returned: Callable[[], None] = lambda: None,
+        needed: Callable[[], bool] = lambda: True,
+        capture: Capture = nothing_captured,
         now: Callable[[], int] = lambda: time.time_ns() // 1_000,
     ) -> None:
         super().__init__()
-        self._db, self._bus, self._series = db, bus, series
-        self._exchange, self._returned = Exchange(series, ask, now), returned
+        self._db, self._bus, self._series, self._needed = db, bus, series, needed
+        self._exchange, self._returned = Exchange(series, ask, now, capture), returned
         self._heads: list[Checkpoint] = []  # sealed since the last stamp, as far as we were told
         self._head: Checkpoint | None = None
         self._stamped = 0  # size of the tree under the last stamp
@@ -75,18 +79,30 @@ class Stamper(LoopActor):
             self._head = head
             if len(self._heads) < HEADS:
                 self._heads.append(head)
-            self.busy = self.busy or self._exchange.open
+            self.busy = self.busy or (self._exchange.open and self._needed())
             self._changed.set()
 
+    @property
+    def exchange(self) -> Exchange:
+        """How the authority is doing, to be read only."""
+        return self._exchange
+
     def status(self) -> dict[str, Any]:
-        """The authority as pages show it; `state` is ok, failing (no usable answer) or refusing (an answer that does
-        not verify), `last_error` the code of the last failure, `pending` the sealed checks without its token."""
-        last = self._last
+        """The authority as pages show it; `state` is ok, failing (no usable answer), refusing (an answer that does
+        not verify) or reserve (well, and not needed), `last_error` the code of the last failure, `pending` the sealed
+        checks without its token, `offset_s` how far its clock is ahead of ours, `next_in_s` when it is asked again."""
+        last, exchange = self._last, self._exchange
+        waits_s = exchange.next_s - asyncio.get_running_loop().time()
         return {
             "name": self._series.name,
             "url": self._series.url,
-            "state": self._exchange.state,
-            "last_error": self._exchange.error or None,
+            "state": "reserve" if exchange.state == "ok" and not self._needed() else exchange.state,
+            "since": wire.rfc3339(exchange.since),
+            "last_error": exchange.error or None,
+            "detail": exchange.detail or None,
+            "failures": exchange.failures,
+            "next_in_s": round(max(0.0, waits_s), 1),
+            "offset_s": None if exchange.clock is None else round(exchange.clock.offset / 1e6, 3),
             "last_stamp": None if last is None else {"size": last.size, "gen_time": wire.rfc3339(last.gen_time)},
             "pending": max(0, (self._head.size if self._head else 0) - self._stamped),
             "self_asserted": self._series.self_asserted,
@@ -151,9 +167,13 @@ class Stamper(LoopActor):
             left = self._exchange.next_s - loop.time()
             head = self._head
             if head is not None and head.size > self._stamped:
-                if left <= 0:
+                if not self._needed():
+                    self.busy = False
+                    await asyncio.sleep(STANDBY_S)
+                elif left <= 0:
                     return head
-                await asyncio.sleep(left)
+                else:
+                    await asyncio.sleep(left)
             else:
                 self.busy = False
                 await self._hint()
@@ -185,6 +205,7 @@ class Stamper(LoopActor):
             gen_time=answer.gen_time,
             accuracy=answer.verdict.accuracy or 0,
             self_asserted=self._series.self_asserted,
+            revocation=dict(answer.revocation),
         )
         await proofs.add_stamp(self._db, stamp)
         self._keep(stamp)

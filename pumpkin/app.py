@@ -54,7 +54,8 @@ async def running(settings: Settings) -> AsyncIterator[House]:
             await start_demonstration(settings, system, fleet, line)
 
         place.announce(front.facts(settings, url, fleet))
-        yield House(url, front.welcome(settings, url, fleet, first_password), system.escalated)
+        alone = line.authorities.only_local
+        yield House(url, front.welcome(settings, url, fleet, first_password, self_asserted=alone), system.escalated)
 
 
 async def run_probe(config: Path, *, data: Path, stop: asyncio.Event) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -28,8 +29,8 @@ SIZE_MOST = 2**62
 class Prover:
     """Proofs of checks, read from the store; `key` signs the manifests of bundles."""
 
-    def __init__(self, db: Database, key: LogKey) -> None:
-        self._db, self._key = db, key
+    def __init__(self, db: Database, key: LogKey, quorum: int = 1) -> None:
+        self._db, self._key, self._quorum = db, key, quorum
 
     async def proof(self, check_id: UUID) -> dict[str, Any]:
         """The data of `GET /api/v1/checks/<id>/proof`. NotFound, or NotSealed while no checkpoint covers the check."""
@@ -39,7 +40,7 @@ class Prover:
             raise NotSealed
         path = await self.path(check.seq, head.size)
         stamps = [await self._stamped(check, stamp) for stamp in await proofs.stamps_for(self._db, check.seq)]
-        first = min((one.stamp.gen_time + one.stamp.accuracy for one in stamps), default=None)
+        latest = stamped_by([one.stamp for one in stamps], self._quorum)
         return {
             "record": check.record.decode(),
             "leaf_hash": check.leaf_hash.hex(),
@@ -49,8 +50,8 @@ class Prover:
             "path": [one.hex() for one in path],
             "stamps": [_stamp_json(one) for one in stamps],
             "not_before": _moment(await not_before(self._db, check.after)),
-            "not_after": _moment(first),
-            "verdict": "stamped" if stamps else "sealed",
+            "not_after": _moment(latest),
+            "verdict": "sealed" if latest is None else "stamped",
         }
 
     async def bundle(self, check_ids: Sequence[UUID]) -> bytes:
@@ -65,7 +66,10 @@ class Prover:
 
     async def _proof(self, check_id: UUID) -> Proof:
         check = await self._check(check_id)
-        stamps = [await self._stamped(check, stamp) for stamp in await proofs.stamps_for(self._db, check.seq)]
+        stamps = []
+        for stamp in await proofs.stamps_for(self._db, check.seq):
+            captured = await proofs.captured(self._db, stamp)
+            stamps.append(await self._stamped(check, replace(stamp, revocation=captured)))
         token = await proofs.token(self._db, check.id)
         return Proof(
             check,
@@ -142,6 +146,13 @@ class Prover:
             leaves = await checks.leaves(self._db, first, min(first + tiles.WIDTH, size))
             return b"".join(leaf for leaf, _ in leaves)
         return await proofs.tile(self._db, level, n) or b""
+
+
+def stamped_by(stamps: Sequence[Stamp], quorum: int = 1) -> int | None:
+    """When (microseconds, at the latest) so many authorities had said that it exists; None while too few have. Where
+    more than one is asked for, the installation's own counts for nothing."""
+    times = sorted(one.gen_time + one.accuracy for one in stamps if quorum == 1 or not one.self_asserted)
+    return times[quorum - 1] if len(times) >= quorum else None
 
 
 async def named(db: Database, after: str | None) -> tuple[Checkpoint | None, Stamp | None]:

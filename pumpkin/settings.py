@@ -49,6 +49,9 @@ class AuthoritySettings(_Part):
     policy: str | None = Field(None, description="Policy OID to ask for and insist on.")
     min_interval: float = Field(0.0, ge=0, description="Least seconds between two requests.")
     timeout: float = Field(5.0, gt=0, description="Seconds one request may take in all.")
+    retry_max: float = Field(
+        60.0, gt=0, description="Most seconds it is left alone after failures, unless it asks for more."
+    )
 
 
 class LogSettings(_Part):
@@ -81,6 +84,15 @@ class Settings(BaseSettings):
         default_factory=list, description="Time-stamp authorities; without any the local one stamps."
     )
     local_authority: bool = Field(True, description="Whether the local, self-asserted authority stamps too.")
+    stamping: Literal["all", "needed"] = Field(
+        "all", description="Ask every authority, or only the first that are needed for the quorum and are well."
+    )
+    quorum: int = Field(
+        1, ge=1, le=16, description="How many authorities must stamp a check before it counts as stamped."
+    )
+    synchronised_clock: bool = Field(
+        False, description="Whether the local authority stamps only while the kernel says its clock is synchronised."
+    )
     log: LogSettings = Field(default_factory=LogSettings, description="The append-only log.")
     demo: bool = Field(True, description="Whether the built-in demonstration probe runs.")
 

@@ -13,6 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from actors.supervision import System
+from pumpkin.adapters.clock import clock_of
 from pumpkin.adapters.xmppd.certificates import Certificates
 from pumpkin.building.fleet import Fleet
 from pumpkin.building.line import Line
@@ -40,13 +41,14 @@ def services(
     fleet: Fleet,
     system: System,
 ) -> Services:
-    prover = Prover(db, key)
-    roots = [path.read_bytes() for one in settings.authorities for path in one.roots]
-    if authority is not None:
-        roots.append(authority.root_pem)
+    prover = Prover(db, key, settings.quorum)
+    clock = clock_of(settings.synchronised_clock)
 
     def verify_token(token: bytes, payload: bytes) -> Verdict:
-        return tsp.verify(token, data=payload, roots=roots)
+        return tsp.verify(token, data=payload, roots=line.authorities.roots())
+
+    def respond(query: bytes) -> bytes:
+        return authority.respond(query, clock=clock) if authority else b""
 
     def missing() -> dict[str, str]:
         return {part.name: part.state for part in system.states() if part.state != "running"}
@@ -64,12 +66,13 @@ def services(
         bus=bus,
         board=lambda: fleet.gateway.actor.board,
         log_key_text=key.vkey,
-        tsa_respond=authority.respond if authority else None,
+        tsa_respond=respond if authority else None,
         tsa_root_pem=authority.root_pem.decode() if authority else "",
         verify_token=verify_token,
         proof=prover.proof,
         bundle=prover.bundle,
-        authorities=line.statuses,
+        authorities=line.authorities.statuses,
+        stamping=line.authorities.stamping,
         send_message=lambda *a, **k: fleet.gateway.actor.send_message(*a, **k),
         run_agent=lambda *a, **k: fleet.gateway.actor.run_agent(*a, **k),
         command=lambda *a, **k: fleet.gateway.actor.command(*a, **k),
@@ -121,7 +124,9 @@ def facts(settings: Settings, url: str, fleet: Fleet) -> dict[str, Any]:
     }
 
 
-def welcome(settings: Settings, url: str, fleet: Fleet, first_password: str | None) -> tuple[str, ...]:
+def welcome(
+    settings: Settings, url: str, fleet: Fleet, first_password: str | None, *, self_asserted: bool
+) -> tuple[str, ...]:
     lines = [f"Pumpkin keeps its state in {settings.data}.", f"Pages: {url}"]
     if first_password is not None:
         lines.append(f"First login: admin, with the one-time password {first_password}")
@@ -133,8 +138,8 @@ def welcome(settings: Settings, url: str, fleet: Fleet, first_password: str | No
     ]
     if fleet.domain == "localhost" and not fleet.host.startswith("127."):
         lines.append("The XMPP listener is open, but agents elsewhere cannot resolve its domain localhost (--domain).")
-    if not settings.authorities:
+    if self_asserted:
         lines.append(
-            "Proofs are self-asserted: only the local authority stamps. Add a third party: authorities in the settings."
+            "Proofs are self-asserted: only the local authority stamps. Add a third party: pumpkin tsa add NAME."
         )
     return tuple(lines)

@@ -1,4 +1,4 @@
-"""`pumpkin verify` and `pumpkin tsa`: judge proofs, with no server, no network and no configuration."""
+"""`pumpkin verify`: judge proofs, with no server, no network and no configuration."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
 from pumpkin.commands.place import data_option, json_option
-from pumpkin.evidence import tsp
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -70,80 +68,3 @@ def verify(
 def _worse(one: int, other: int) -> int:
     """The graver of two exit statuses: 1 over 4 over 3 over 0."""
     return max(one, other, key=[0, 3, 4, 1].index)
-
-
-@click.group()
-def tsa() -> None:
-    """Time-stamp authorities and their responses."""
-
-
-@tsa.command("check")
-@click.argument("response", type=FILE)
-@click.option("--query", type=FILE, help="The request it answers (nonce, policy and imprint are compared).")
-@click.option("--data", "payload", type=FILE, help="The file that was stamped.")
-@click.option("--digest", help="Its digest in hex, instead of the file.")
-@click.option("--root", "roots", multiple=True, required=True, type=FILE, help="PEM of the root you trust; may repeat.")
-@click.option("--untrusted", multiple=True, type=FILE, help="PEM of certificates that may help to build the chain.")
-@click.option("--policy", help="The policy OID it must have.")
-@json_option
-def tsa_check(
-    response: Path,
-    query: Path | None,
-    payload: Path | None,
-    digest: str | None,
-    roots: tuple[Path, ...],
-    untrusted: tuple[Path, ...],
-    policy: str | None,
-    as_json: bool,
-) -> None:
-    """Verify any RFC 3161 response (a reply or a bare token), strictly. Ends with 0 or 1."""
-    if sum(given is not None for given in (query, payload, digest)) == 0:
-        raise click.UsageError("Give one of --query, --data and --digest: a token alone says nothing about a file.")
-    asked: dict[str, Any] = {}
-    if digest is not None:
-        try:
-            asked["digest"] = bytes.fromhex(digest)
-        except ValueError:
-            raise click.BadParameter("is not hexadecimal", param_hint="--digest") from None
-    if payload is not None:
-        asked["data"] = payload.read_bytes()
-    if query is not None:
-        asked["query"] = query.read_bytes()
-    verdict = tsp.verify(
-        response.read_bytes(),
-        roots=[path.read_bytes() for path in roots],
-        untrusted=[path.read_bytes() for path in untrusted],
-        policy=policy,
-        **asked,
-    )
-    if as_json:
-        click.echo(json.dumps(_verdict(verdict), indent=2))
-    else:
-        click.echo(_sentence(verdict))
-    sys.exit(0 if verdict.ok else 1)
-
-
-def _verdict(verdict: Any) -> dict[str, Any]:
-    moment = _moment(verdict.gen_time)
-    return {
-        "ok": verdict.ok,
-        "code": verdict.code,
-        "gen_time": moment,
-        "accuracy_s": None if verdict.accuracy is None else verdict.accuracy / 1e6,
-        "policy": verdict.policy,
-        "serial": None if verdict.serial is None else str(verdict.serial),
-        "tsa": verdict.tsa,
-        "warnings": list(verdict.warnings),
-        "detail": verdict.detail,
-    }
-
-
-def _moment(micros: int | None) -> str | None:
-    return None if micros is None else datetime.fromtimestamp(micros / 1e6, UTC).isoformat().replace("+00:00", "Z")
-
-
-def _sentence(verdict: Any) -> str:
-    if not verdict.ok:
-        return f"not valid: {verdict.code}" + (f" ({verdict.detail})" if verdict.detail else "")
-    lines = [f"valid: {verdict.tsa or 'the authority'} says the data existed before {_moment(verdict.gen_time)}"]
-    return "\n".join([*lines, *(f"note: {warning}" for warning in verdict.warnings)])

@@ -10,14 +10,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
+from pumpkin.evidence import certificates
 from pumpkin.evidence.certificates import Certificate
 
 _BAD = (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature, x509.ExtensionNotFound, x509.DuplicateExtension)
@@ -130,3 +133,78 @@ def _verifies(answer: ocsp.OCSPResponse, signer: x509.Certificate) -> bool:
     except InvalidSignature:
         return False
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a certificate's issuer says whether it is revoked: `kind` is crl or ocsp, `request` the DER to post to an
+    OCSP responder (empty for a list), `certificate` and `issuer` DER."""
+
+    kind: str
+    url: str
+    certificate: bytes
+    issuer: bytes
+    request: bytes = b""
+
+
+def sources(chain: Sequence[bytes]) -> tuple[Source, ...]:
+    """Where to ask about each certificate of a chain (DER, leaf first) but its root: OCSP responders, then lists.
+
+    Only http and https addresses; a certificate that names none gives nothing. RFC 5280 sections 4.2.1.13, 4.2.2.1.
+    """
+    found: list[Source] = []
+    for certificate, issuer in pairwise(chain):
+        try:
+            subject, signer = x509.load_der_x509_certificate(certificate), x509.load_der_x509_certificate(issuer)
+            request = ocsp.OCSPRequestBuilder().add_certificate(subject, signer, hashes.SHA1()).build()  # noqa: S303
+            query = request.public_bytes(Encoding.DER)
+            found += [Source("ocsp", url, certificate, issuer, query) for url in _responders(subject)]
+            found += [Source("crl", url, certificate, issuer) for url in _points(subject)]
+        except _BAD:
+            continue
+    return tuple(found)
+
+
+def until(source: Source, data: bytes) -> int | None:
+    """Until when (microseconds) what a source answered is good, 0 where it names no end; None where it is not signed by
+    the certificate's issuer, or says nothing about the certificate."""
+    issuer = certificates.read(source.issuer)
+    certificate = certificates.read(source.certificate)
+    if issuer is None or certificate is None:
+        return None
+    try:
+        if source.kind == "crl":
+            listed = _crl(data, source.issuer)
+            return None if listed is None else _moment(listed.next_update_utc)
+        answer = ocsp.load_der_ocsp_response(data)
+        if answer.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL or not _signed(answer, issuer):
+            return None
+        about = [one for one in answer.responses if _about(one, certificate, issuer)]
+        return _moment(about[0].next_update_utc) if about else None
+    except _BAD:
+        return None
+
+
+def _moment(when: datetime | None) -> int:
+    return 0 if when is None else int((when - _EPOCH) / timedelta(microseconds=1))
+
+
+def _responders(certificate: x509.Certificate) -> list[str]:
+    try:
+        access = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
+    except x509.ExtensionNotFound:
+        return []
+    return _urls(one.access_location for one in access if one.access_method == AuthorityInformationAccessOID.OCSP)
+
+
+def _points(certificate: x509.Certificate) -> list[str]:
+    try:
+        points = certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
+    except x509.ExtensionNotFound:
+        return []
+    return _urls(name for point in points for name in point.full_name or ())
+
+
+def _urls(names: Iterable[x509.GeneralName]) -> list[str]:
+    urls = [name.value for name in names if isinstance(name, x509.UniformResourceIdentifier)]
+    return [url for url in urls if url.lower().startswith(("http://", "https://")) and len(url) < 2_000][:2]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -92,8 +92,14 @@ async def tile(db: Database, level: int, n: int) -> bytes | None:
 
 
 async def add_stamp(db: Database, stamp: Stamp) -> int | None:
-    """Keep a verified stamp and answer its id (`stamp.id` is not looked at); None when it is there already."""
+    """Keep a verified stamp and answer its id (`stamp.id` is not looked at); None when it is there already. What was
+    captured of revocation is kept once, however many stamps rest on it."""
+    digests = {name: sha256(data).digest() for name, data in stamp.revocation.items()}
     async with db.writer() as connection:
+        if digests:
+            await db.queries.proofs_captured_add(
+                connection, digests=list(digests.values()), contents=list(stamp.revocation.values())
+            )
         number: int | None = await db.queries.proofs_stamp_add(
             connection,
             authority=stamp.authority,
@@ -106,9 +112,15 @@ async def add_stamp(db: Database, stamp: Stamp) -> int | None:
             gen_time=stamp.gen_time,
             accuracy=stamp.accuracy,
             self_asserted=stamp.self_asserted,
-            revocation={name: b64encode(data).decode() for name, data in stamp.revocation.items()},
+            revocation={name: digest.hex() for name, digest in digests.items()},
         )
     return number
+
+
+async def captured(db: Database, stamp: Stamp) -> dict[str, bytes]:
+    """What was captured of revocation with a stamp, by name: the stamps read here come without it."""
+    async with db.reader() as connection:
+        return {row["name"]: row["data"] async for row in db.queries.proofs_captured(connection, id=stamp.id)}
 
 
 async def latest_stamp(db: Database, authority: str) -> Stamp | None:
@@ -171,5 +183,5 @@ def _checkpoint(row: Any) -> Checkpoint | None:
 def stamp_of(row: Any) -> Stamp:
     values = dict(row)
     values["chain"] = tuple(values["chain"])
-    values["revocation"] = {name: b64decode(text) for name, text in values["revocation"].items()}
+    values["revocation"] = {}
     return Stamp(**values)

@@ -73,7 +73,8 @@ class Services:
     `GET /api/v1/checks/<id>/proof` (NotSealed, NotFound), `bundle(ids)` a zip. `tsa_respond` takes a TimeStampReq in
     DER and answers a TimeStampResp, None where no local authority runs. `verify_token(token, payload)` judges a token
     (or whole response) over a payload; it is called in a thread.
-    `log_key_text` is the log's verifier key (vkey). `authorities()` gives the rows of `GET /api/v1/authorities`.
+    `log_key_text` is the log's verifier key (vkey). `authorities()` gives the rows of `GET /api/v1/authorities`,
+    `stamping()` the quorum, how many of them are well, and the alerts that stand.
     `metrics` are gauges read at each scrape, by their documented name; `ready` names what is not (empty is ready).
     `run_agent(jid, job)`, `command(jid, node, form, sid, action)`, `send_message(jid, body, metadata)` act over XMPP,
     `approve(jid, who)` and `revoke(jid, who)` on the registry.
@@ -91,6 +92,7 @@ class Services:
     proof: Callable[[UUID], Awaitable[Mapping[str, Any]]] = _absent
     bundle: Callable[[Sequence[UUID]], Awaitable[bytes]] = _absent
     authorities: Callable[[], list[dict[str, Any]]] = list
+    stamping: Callable[[], Mapping[str, Any]] = dict
     send_message: Callable[..., Awaitable[Any]] = _absent
     run_agent: Callable[..., Awaitable[Any]] = _absent
     command: Callable[..., Awaitable[Any]] = _absent

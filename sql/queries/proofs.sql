@@ -46,6 +46,18 @@ values (:authority, :start, :size, :anchor, :query, :response, :chain, :gen_time
 on conflict (authority, size) do nothing
 returning id;
 
+-- name: proofs_captured_add!
+-- Statements about revocation, each kept once by its SHA-256.
+insert into captured (digest, data)
+select c.digest, c.data from unnest(:digests::bytea[], :contents::bytea[]) as c (digest, data)
+on conflict (digest) do nothing;
+
+-- name: proofs_captured
+-- What was captured with one stamp, by name.
+select r.key as name, c.data
+from stamps s, jsonb_each_text(s.revocation) r join captured c on c.digest = decode(r.value, 'hex')
+where s.id = :id;
+
 -- name: proofs_stamp_latest^
 -- An authority's newest stamp.
 select id, authority, start, size, anchor, query, response, chain, gen_time, accuracy, self_asserted, revocation

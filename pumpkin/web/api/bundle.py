@@ -62,4 +62,5 @@ async def _bundle(request: web.Request, ids: list[UUID]) -> web.Response:
 async def authorities(request: web.Request) -> web.Response:
     """`GET /api/v1/authorities`: who stamps here, how they do, and whose word it is."""
     require(request, "checks:read")
-    return success(request, {"items": request.app[SERVICES].authorities()})
+    services = request.app[SERVICES]
+    return success(request, {"items": services.authorities(), "stamping": services.stamping()})

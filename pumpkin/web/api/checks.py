@@ -202,13 +202,15 @@ async def provenness(services: Services, check: Check) -> dict[str, Any]:
         }
         for stamp in stamps
     ]
-    first = min((stamp.gen_time + stamp.accuracy for stamp in stamps), default=None)
+    quorum = services.stamping().get("quorum", 1)
+    latest = prover.stamped_by(stamps, quorum)
     lower = await prover.not_before(services.db, check.after)
     return {
-        "state": "stamped" if stamps else "sealed" if sealed else "stored",
+        "state": "sealed" if latest is None and sealed else "stored" if latest is None else "stamped",
         "stamps": shown,
+        "quorum": quorum,
         "not_before": None if lower is None else wire.rfc3339(lower),
-        "not_after": None if first is None else wire.rfc3339(first),
+        "not_after": None if latest is None else wire.rfc3339(latest),
     }
 
 

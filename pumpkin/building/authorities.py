@@ -1,0 +1,254 @@
+"""The time-stamp authorities in force: those of the settings, those added while running, and the local one.
+
+Each has a stamper of its own. Who is added or removed by `pumpkin tsa` is taken in or let go without a restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from actors.notary import Notary
+from actors.stamper import Series, Stamper
+from actors.steward import Steward, Watched
+from actors.supervision import Child, System
+from pumpkin.adapters.revocation import RevocationClient
+from pumpkin.adapters.tsa import LocalTsa, TsaClient
+from pumpkin.bus import Bus
+from pumpkin.errors import StartError
+from pumpkin.evidence.authority import Authority, Clock
+from pumpkin.model.proofs import Checkpoint
+from pumpkin.settings import AuthoritySettings, Settings
+from pumpkin.store import authorities
+from pumpkin.store.authorities import Entry
+from pumpkin.store.database import Database
+
+Ask = Callable[[bytes], Awaitable[bytes]]
+LOCAL = "local"
+log = structlog.get_logger("pumpkin.authorities")
+
+
+@dataclass
+class Member:
+    """One authority in force: its series, its door and its stamper. `rank` orders who is asked first."""
+
+    series: Series
+    client: TsaClient | LocalTsa
+    rank: tuple[int, int]
+    entry: Entry | None = None
+    child: Child[Stamper] | None = field(default=None, repr=False)
+
+    @property
+    def stamper(self) -> Stamper | None:
+        return self.child.actor if self.child is not None and self.child.state == "running" else None
+
+
+class Pool:
+    """The members by name. `returned` is called whenever a token request has come back."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        system: System,
+        db: Database,
+        bus: Bus,
+        stack: AsyncExitStack,
+        returned: Callable[[], None],
+    ) -> None:
+        self._settings, self._system, self._db, self._bus = settings, system, db, bus
+        self._stack, self._returned = stack, returned
+        self._members: dict[str, Member] = {}
+        self._revocation = RevocationClient()
+        self._notary: tuple[str, Child[Notary]] | None = None
+        self._steward: Child[Steward] | None = None
+
+    async def open(self, authority: Authority | None, clock: Clock) -> None:
+        """Start with who is in force now. StartError for settings that cannot be used."""
+        await self._stack.enter_async_context(self._revocation)
+        self._stack.push_async_callback(self._close)
+        for place, one in enumerate(self._settings.authorities):
+            await self._take(Member(_series(one), TsaClient(one.url, one.timeout), (0, place)))
+        if authority is not None:
+            series = Series(LOCAL, LOCAL, [authority.root_pem], authority.policy, self_asserted=True)
+            await self._take(Member(series, LocalTsa(authority, clock=clock), (2, 0)))
+        await self.refresh()
+
+    async def watch(self) -> None:
+        """Start the steward, which keeps all this up to date."""
+        self._steward = await self._system.start(
+            "steward",
+            lambda: Steward.start(
+                self._db,
+                self._bus,
+                refresh=self.refresh,
+                watched=self.watched,
+                statuses=self.statuses,
+                quorum=self._settings.quorum,
+            ),
+        )
+
+    async def refresh(self) -> None:
+        """Take in who was added, let go who was removed, as the store says."""
+        entries = {one.name: one for one in await authorities.entries(self._db)}
+        for name, member in list(self._members.items()):
+            if member.entry is not None and entries.get(name) != member.entry:
+                await self._leave(name)
+        for place, (name, entry) in enumerate(entries.items()):
+            if name not in self._members:
+                series = Series(name, entry.url, list(entry.roots), entry.policy, min_interval_s=entry.min_interval)
+                auth = (entry.username, entry.password) if entry.username else None
+                client = TsaClient(entry.url, entry.timeout, auth=auth)
+                await self._take(Member(series, client, (1, place), entry))
+                log.info("authority in force", authority=name, url=entry.url)
+        await self._appoint()
+
+    async def _take(self, member: Member) -> None:
+        name = member.series.name
+        self._members[name] = member
+        member.child = await self._system.start(
+            f"stamper {name}",
+            lambda: Stamper.start(
+                self._db,
+                self._bus,
+                member.series,
+                ask=member.client.ask,
+                returned=self._returned,
+                needed=lambda: self._needed(member),
+                capture=self._revocation.capture,
+            ),
+        )
+
+    async def _leave(self, name: str) -> None:
+        member = self._members.pop(name)
+        await self._system.remove(f"stamper {name}")
+        await member.client.close()
+        await authorities.forget_state(self._db, name)
+        log.info("authority no longer asked", authority=name)
+
+    async def _appoint(self) -> None:
+        """Direct tokens come from the first authority there is."""
+        first = next(iter(self._ordered()), None)
+        if self._notary is not None and (first is None or self._notary[0] != first.series.name):
+            self._notary = None
+            await self._system.remove("notary")
+        if first is not None and self._notary is None:
+            member = first
+            child = await self._system.start(
+                "notary", lambda: Notary.start(self._db, member.series, ask=member.client.ask)
+            )
+            self._notary = (first.series.name, child)
+
+    async def _close(self) -> None:
+        for member in self._members.values():
+            await member.client.close()
+
+    def _ordered(self) -> list[Member]:
+        return sorted(self._members.values(), key=lambda one: one.rank)
+
+    def _counts(self, member: Member) -> bool:
+        """The local authority counts where one token is enough: nobody else would believe it twice."""
+        return self._settings.quorum == 1 or not member.series.self_asserted
+
+    def _needed(self, member: Member) -> bool:
+        """Whether to ask this one: all are asked, or only the first `quorum` that are well."""
+        if self._settings.stamping == "all":
+            return True
+        before = 0
+        for other in self._ordered():
+            if other is member:
+                break
+            stamper = other.stamper
+            before += stamper is not None and stamper.exchange.state == "ok" and self._counts(other)
+        return before < self._settings.quorum
+
+    # -- what others read
+
+    @property
+    def busy(self) -> bool:
+        return any(one.stamper is not None and one.stamper.busy for one in self._members.values())
+
+    @property
+    def only_local(self) -> bool:
+        """Whether nobody but this installation vouches for its times."""
+        return all(one.series.self_asserted for one in self._members.values())
+
+    def tokens(self) -> list[str]:
+        """The lines that name the newest token of each authority."""
+        stampers = [one.stamper for one in self._ordered()]
+        return [one.token for one in stampers if one is not None and one.token]
+
+    def sealed(self, head: Checkpoint) -> None:
+        for one in self._members.values():
+            if one.stamper is not None:
+                one.stamper.sealed(head)
+
+    def wants_token(self) -> None:
+        if self._notary is not None and self._notary[1].state == "running":
+            self._notary[1].actor.wake()
+
+    def roots(self) -> list[bytes]:
+        """Every root pinned for an authority in force."""
+        return [root for one in self._ordered() for root in one.series.roots]
+
+    def statuses(self) -> list[dict[str, Any]]:
+        alerts = self._steward.actor.alerts if self._steward and self._steward.state == "running" else ()
+        rows = []
+        for one in self._ordered():
+            if one.stamper is not None:
+                mine = [alert.as_json() for alert in alerts if alert.authority == one.series.name]
+                rows.append({**one.stamper.status(), "counts": self._counts(one), "alerts": mine})
+        return rows
+
+    def stamping(self) -> dict[str, Any]:
+        """How many authorities must stamp, how many are well, and the alerts that stand."""
+        alerts = self._steward.actor.alerts if self._steward and self._steward.state == "running" else ()
+        counted = [one for one in self.watched() if one.counts]
+        return {
+            "mode": self._settings.stamping,
+            "quorum": self._settings.quorum,
+            "of": len(counted),
+            "well": sum(one.well for one in counted),
+            "alerts": [alert.as_json() for alert in alerts],
+        }
+
+    def watched(self) -> list[Watched]:
+        found = []
+        for one in self._ordered():
+            stamper = one.stamper
+            if stamper is None:
+                continue
+            exchange, status = stamper.exchange, stamper.status()
+            found.append(
+                Watched(
+                    one.series.name,
+                    status["state"],
+                    exchange.error,
+                    exchange.detail,
+                    exchange.failures,
+                    exchange.clock,
+                    self._counts(one),
+                    status["pending"],
+                )
+            )
+        return found
+
+
+def _series(authority: AuthoritySettings) -> Series:
+    try:
+        roots = [path.read_bytes() for path in authority.roots]
+    except OSError as error:
+        raise StartError(f"A root of the authority {authority.name} cannot be read: {error}.") from None
+    if not roots:
+        raise StartError(f"The authority {authority.name} has no roots; a token is only worth what its root is.")
+    return Series(
+        authority.name,
+        authority.url,
+        roots,
+        authority.policy,
+        min_interval_s=authority.min_interval,
+        backoff_max_s=authority.retry_max,
+    )
