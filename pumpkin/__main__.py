@@ -20,6 +20,8 @@ COMMANDS = {
     "explain": "scan",
     "purl": "purl",
     "config": "config",
+    "backup": "backup",
+    "restore": "backup",
     "openapi": "about",
     "version": "about",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -32,9 +32,16 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JS
 
 
 @asynccontextmanager
-async def database(settings: Settings) -> AsyncIterator[Database]:
-    """The store: the external one, that of the server running on this folder, else one started for the while."""
+async def database(
+    settings: Settings, *, filled_by: Callable[[str], Awaitable[None]] | None = None
+) -> AsyncIterator[Database]:
+    """The store: the external one, that of the server running on this folder, else one started for the while.
+
+    `filled_by(dsn)` is awaited before anything else sees the database.
+    """
     if settings.database:
+        if filled_by is not None:
+            await filled_by(settings.database)
         db = await Database.open(settings.database)
         try:
             yield db
@@ -45,6 +52,8 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
     running = postgres.running_dsn()
     dsn = running or await postgres.start()
     try:
+        if filled_by is not None:
+            await filled_by(dsn)
         db = await Database.open(dsn)
         try:
             yield db

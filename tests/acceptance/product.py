@@ -107,6 +107,19 @@ class Product:
             assert done.returncode == status, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
+    def failing(self, *arguments: str) -> str:
+        """As `command`, for one that must fail: the one sentence it says."""
+        done = subprocess.run(
+            [str(PUMPKIN), *arguments, "--data", str(self.data)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 1, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+        return done.stderr
+
     def key(self, *scopes: str) -> str:
         """A new API key."""
         options = [option for scope in scopes for option in ("--scope", scope)]

@@ -1,0 +1,71 @@
+"""A backup of a running installation, what is refused of it, and a log that goes on from it."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.product import Product
+
+
+def post(product: Product, key: str, text: str) -> str:
+    body = {"type": "http", "format": "text", "payload": {"text": text}}
+    made = product.json("/api/v1/checks", key=key, body=body)
+    return str(made["data"]["id"])
+
+
+@pytest.mark.timeout(180)
+def test_a_restored_installation_goes_on_with_the_log(tmp_path: Path) -> None:
+    words = tmp_path / "passphrase"
+    words.write_text("four words that nobody guesses\n")
+    opened = ("--passphrase-file", str(words))
+    file = tmp_path / "pumpkin.backup"
+    first = Product(tmp_path / "first", demo=False).start()
+    try:
+        key = first.key("checks:write", "checks:read")
+        kept = post(first, key, "in the backup")
+        first.until_stamped(kept, key)
+        shown = json.loads(first.command("backup", str(file), *opened, "--json"))
+        assert shown["checks"] == 1
+        assert file.stat().st_mode & 0o777 == 0o600
+        assert "is there already" in first.failing("backup", str(file), *opened)
+        late = post(first, key, "after the backup")
+        first.until_stamped(late, key)
+        (tmp_path / "later.checkpoint").write_bytes(first.request("/log/checkpoint")[2])
+    finally:
+        first.kill()
+
+    second = Product(tmp_path / "second", demo=False)
+    later = ("--checkpoint", str(tmp_path / "later.checkpoint"))
+    assert "refused at record" in second.failing("restore", str(file), *opened, *later)
+    assert not second.data.exists()
+    (tmp_path / "wrong").write_text("other words\n")
+    assert "cannot be opened" in second.failing("restore", str(file), "--passphrase-file", str(tmp_path / "wrong"))
+    content = file.read_bytes()
+    rng = random.Random(7)
+    for place in (0, 300, *(rng.randrange(1_000, len(content) - 2_000) for _ in range(4))):
+        altered = bytearray(content)
+        altered[place] ^= 1
+        (tmp_path / "altered").write_bytes(altered)
+        assert "cannot be opened" in second.failing("restore", str(tmp_path / "altered"), *opened)
+        assert not second.data.exists()
+    (tmp_path / "altered").write_bytes(content[: len(content) // 2])
+    assert "cannot be opened" in second.failing("restore", str(tmp_path / "altered"), *opened)
+
+    second.command("restore", str(file), *opened)
+    assert "is not empty" in second.failing("restore", str(file), *opened)
+    for name in ("log-key.secret.pem", "tsa-key.secret.pem"):
+        assert (second.data / name).stat().st_mode & 0o777 == 0o600
+        assert (second.data / name).read_bytes() == (first.data / name).read_bytes()
+    second.start()
+    try:
+        assert second.until_stamped(kept, key)["payload"]["text"] == "in the backup"
+        assert second.request(f"/api/v1/checks/{late}", key=key)[0] == 404
+        more = post(second, key, "after the restore")
+        assert second.until_stamped(more, key)["seq"] == 1
+        assert "all fits" in second.command("audit")
+    finally:
+        second.kill()
