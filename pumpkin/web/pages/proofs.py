@@ -31,6 +31,7 @@ async def show(request: web.Request) -> web.Response:
         "heads": heads,
         "authorities": authorities(services, heads),
         "only_local": only_local(services, heads),
+        "stamping": services.stamping(),
         "checkpoints": checkpoints[:ROWS],
         "older_checkpoints": checkpoints[ROWS - 1]["size"] if len(checkpoints) > ROWS else None,
         "stamps": stamps[:ROWS],
