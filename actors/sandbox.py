@@ -27,6 +27,7 @@ from pumpkin.analysis.strace import Folding
 from pumpkin.model.reports import Artifact, Environment, Report
 
 CHECK_S = 5.0
+WARM_AFTER_S = 3.0
 LAST_WORDS_S = 15.0
 BASELINE_DEADLINE_S = 120.0
 
@@ -37,8 +38,9 @@ log = structlog.get_logger("pumpkin.sandbox")
 
 class SandboxSupervisor(LoopActor):
     """`engines` in order of preference (it closes them); without any, `find` is asked until one is there. `warm`
-    sandboxes are kept ready on each; `registries` is what a sandbox may read, None for nothing; `auto_build` makes a
-    missing image at start. Nothing of it hinders the start: what is missing is said by `unavailable`."""
+    sandboxes are kept ready on each, soon after the start; `registries` is what a sandbox may read, None for nothing;
+    `auto_build` makes a missing image when the first analysis wants it; `why` tells why there is no engine at all.
+    Nothing of it hinders the start: what is missing is said by `unavailable`."""
 
     def __init__(
         self,
@@ -48,15 +50,15 @@ class SandboxSupervisor(LoopActor):
         registries: Registries | None = None,
         warm: int = 1,
         auto_build: bool = True,
+        why: str = "",
     ) -> None:
         super().__init__()
-        self._pools = [Pool(engine, warm) for engine in engines]
+        self._pools = [Pool(engine, 0) for engine in engines]
         self._find, self._registries, self._auto_build, self._warm = find, registries, auto_build, warm
         self._freed = asyncio.Condition()
         self._swept: set[str] = set()
-        self._tried_build: set[str] = set()
-        self._checking = False
-        self._why = ""
+        self._checking = asyncio.Lock()
+        self._why = why
         self._baselines: dict[str, asyncio.Future[frozenset[str]]] = {}
 
     # -- its life
@@ -64,13 +66,18 @@ class SandboxSupervisor(LoopActor):
     async def on_start(self) -> None:
         self._begin(self._check(), "engines")
         self.every(CHECK_S, "check")
+        self.after(WARM_AFTER_S, "warm")
 
     async def on_receive(self, message: Any) -> Any:
         if message == "check":
             self._begin(self._check(), "engines")
+        elif message == "warm":
+            for pool in self._pools:
+                pool.wanted = self._warm
+                pool.fill()
         elif message == "build":
             for pool in self._pools:
-                self._begin(self._build(pool), "image")
+                self._begin(self._build_quietly(pool), "image")
         elif message == "status":
             return self.status()
         return None
@@ -144,10 +151,9 @@ class SandboxSupervisor(LoopActor):
     async def _slot(self, deadline: float) -> tuple[Pool, Sandbox]:
         """A sandbox on the engine with most room; waits until one is free."""
         while True:
-            pool = max(self._pools, key=lambda one: one.free, default=None)
-            if pool is None or self.unavailable():
-                there = any(one.engine.health.version for one in self._pools)
-                raise (NoImage if there else NoEngine)(self.unavailable())
+            if self.unavailable():
+                await self._make_available(deadline)
+            pool = max(self._pools, key=lambda one: one.free)
             if pool.free:
                 try:
                     return pool, await pool.take()
@@ -159,6 +165,16 @@ class SandboxSupervisor(LoopActor):
                     await self._freed.wait()
             except TimeoutError:
                 raise EngineError("no sandbox was free before the deadline of the run") from None
+
+    async def _make_available(self, deadline: float) -> None:
+        """Ask the engines again, and build an image where only that is missing. Raises what is in the way."""
+        await self._check(wait=True)
+        missing = [one for one in self._pools if one.engine.health.version and not one.engine.health.image]
+        if self.unavailable() and missing and self._auto_build:
+            async with asyncio.timeout_at(deadline):
+                await self._build(missing[0])
+        if self.unavailable():
+            raise (NoImage if missing else NoEngine)(self.unavailable())
 
     async def _release(self, pool: Pool, sandbox: Sandbox) -> None:
         try:
@@ -172,11 +188,10 @@ class SandboxSupervisor(LoopActor):
 
     # -- engines and baseline
 
-    async def _check(self) -> None:
-        if self._checking:
+    async def _check(self, *, wait: bool = False) -> None:
+        if self._checking.locked() and not wait:
             return
-        self._checking = True
-        try:
+        async with self._checking:
             await self._discover()
             for pool in self._pools:
                 before = pool.problem
@@ -185,8 +200,6 @@ class SandboxSupervisor(LoopActor):
                     log.info("engine", address=pool.engine.settings.address, problem=pool.problem or "none")
                 await self._first_time(pool)
             await self._notify()
-        finally:
-            self._checking = False
 
     async def _discover(self) -> None:
         if self._pools or self._find is None:
@@ -199,7 +212,7 @@ class SandboxSupervisor(LoopActor):
             self._why = error.message
 
     async def _first_time(self, pool: Pool) -> None:
-        """What an engine gets when it first answers: a sweep, and the image where it is missing."""
+        """What an engine gets when it first answers: a sweep."""
         address, health = pool.engine.settings.address, pool.engine.health
         if not health.version:
             return
@@ -209,18 +222,19 @@ class SandboxSupervisor(LoopActor):
                 self._swept.add(address)
                 if removed:
                     log.info("swept sandboxes of an earlier life", count=removed, engine=address)
-        if not health.image and self._auto_build and address not in self._tried_build:
-            self._tried_build.add(address)
-            self._begin(self._build(pool), "image")
 
     async def _build(self, pool: Pool) -> None:
         try:
             await pool.build()
         except EngineError as error:
-            pool.problem = error.message
             log.error("the sandbox image was not built", why=error.message)
-        else:
+            raise
+        finally:
             await self._notify()
+
+    async def _build_quietly(self, pool: Pool) -> None:
+        with contextlib.suppress(EngineError):
+            await self._build(pool)
 
     async def _baseline(self, ecosystem: str) -> frozenset[str]:
         """What analysing a package that does nothing does, run once an ecosystem and image."""

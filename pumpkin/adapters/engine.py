@@ -15,7 +15,7 @@ from pumpkin.adapters.engines import base, discovery
 from pumpkin.adapters.engines.faults import EngineError, NoEngine, NoImage, translated
 from pumpkin.adapters.engines.image import Progress, Recipe, build, present
 from pumpkin.adapters.engines.relay import Registries
-from pumpkin.adapters.engines.sandbox import Bounds, Job, Owner, Sandbox, sweep
+from pumpkin.adapters.engines.sandbox import Bounds, Confinement, Job, Owner, Sandbox, sweep
 
 __all__ = [
     "Bounds",
@@ -47,6 +47,7 @@ class EngineSettings:
     image: str = ""
     recipe: Recipe = field(default_factory=Recipe)
     bounds: Bounds = field(default_factory=Bounds)
+    mode: str = "sinkhole"
     tls: ssl.SSLContext | None = None
 
 
@@ -118,31 +119,37 @@ class Engine:
         return self.health
 
     async def build(self, progress: Progress = lambda _: None) -> str:
-        """Make the sandbox image where it is missing; its tag. The base is the recipe's, else one bootstrapped on
-        this engine, else the public one."""
+        """Make the sandbox image where it is missing; its tag. Raises BuildFailed, NoImage for one set by name."""
         if await present(self.docker, self.tag):
             return self.tag
         if self.settings.image:
             raise NoImage(f"the engine has no image {self.settings.image}")
-        recipe = self.settings.recipe
-        chosen = recipe.base or await base.ensure(self.docker, lambda name: present(self.docker, name), progress)
-        await build(self.docker, replace(recipe, base=chosen), self.tag, progress)
+        await build(self.docker, replace(self.settings.recipe, base=await self.base(progress)), self.tag, progress)
         return self.tag
+
+    async def base(self, progress: Progress = lambda _: None) -> str:
+        """The Debian its image stands on, fetched or made where it is missing; its name. Raises BuildFailed."""
+        if self.settings.recipe.base:
+            return self.settings.recipe.base
+        return await base.ensure(self.docker, lambda name: present(self.docker, name), progress)
 
     async def sandbox(self) -> Sandbox:
         """A fresh sandbox, ready for one job. Raises EngineError."""
-        return await Sandbox.start(self.docker, self.tag, self.owner, self.settings.bounds, self.settings.runtime)
+        wanted = self.settings
+        confinement = Confinement(self.tag, wanted.bounds, wanted.runtime, wanted.mode)
+        return await Sandbox.start(self.docker, confinement, self.owner)
 
     async def sweep(self) -> int:
         """Remove what an earlier life left; how many."""
         return await sweep(self.docker, self.owner)
 
 
-async def find(instance: str = "pumpkin", recipe: Recipe | None = None) -> Engine:
-    """The first engine that answers where engines usually are. Raises NoEngine, saying what was tried."""
+async def find(instance: str = "pumpkin", like: EngineSettings | None = None) -> Engine:
+    """The first engine that answers where engines usually are, with all but the address as in `like`. Raises NoEngine,
+    saying what was tried."""
     tried = []
     for address in discovery.addresses():
-        engine = Engine(EngineSettings(address, recipe=recipe or Recipe()), instance)
+        engine = Engine(replace(like or EngineSettings(""), address=address), instance)
         health = await engine.check()
         if health.version:
             return engine

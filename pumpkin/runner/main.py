@@ -35,7 +35,7 @@ def main() -> None:
     child = os.fork()
     if child == 0:
         sys.setswitchinterval(0.001)
-        os._exit(Runner(sys.stdin.buffer, sys.stdout.fileno()).run())
+        os._exit(Runner(sys.stdin.buffer, sys.stdout.fileno(), offline="offline" in sys.argv[1:]).run())
     os.close(0)
     os.close(1)
     while True:
@@ -47,7 +47,7 @@ def main() -> None:
 class Runner:
     """One sandbox's life."""
 
-    def __init__(self, source: Any, descriptor: int) -> None:
+    def __init__(self, source: Any, descriptor: int, *, offline: bool = False) -> None:
         self._source, self._sink = Source(source), Sink(descriptor)
         self._phase: str | None = None
         self._stop = threading.Event()
@@ -61,7 +61,7 @@ class Runner:
         self._names = Names()
         self._decoys = Decoys(privileges.HOME)
         self._mirror = Mirror(lambda number, path: self._ask(number, path), self._tell, self._look)
-        self._network = "sinkhole"
+        self._network = "offline" if offline else "sinkhole"
         self._sinkhole: Sinkhole | None = None
         self._capture: Capture | None = None
 
@@ -87,6 +87,9 @@ class Runner:
     # -- before the job
 
     def _connect(self) -> None:
+        self._mirror.start()
+        if self._network == "offline":
+            return
         try:
             network.prepare()
             self._capture = Capture(8081, self._datagram)
@@ -96,7 +99,6 @@ class Runner:
         serve_names(self._names, self._name_asked)
         self._sinkhole = Sinkhole(self._names, self._tell, self._look)
         self._sinkhole.start()
-        self._mirror.start()
 
     def _about(self) -> dict[str, Any]:
         strace = subprocess.run(["/usr/bin/strace", "-V"], capture_output=True, text=True, check=False).stdout

@@ -7,7 +7,7 @@ import io
 import json
 import os
 import tarfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,12 @@ from pumpkin.adapters.engines.faults import BuildFailed, NoImage, translated
 NAME = "pumpkin-sandbox"
 BUILD_S = 1800.0
 RUNNER = Path(__file__).parents[2] / "runner"
+TOOL_CHAINS: Mapping[str, tuple[str, ...]] = {
+    "rubygems": ("ruby",),
+    "crates": ("cargo-web", "gcc", "libc6-dev"),
+    "packagist": ("composer", "php-cli", "unzip"),
+    "maven": ("maven", "openjdk-17-jdk-headless"),
+}  # Debian's packages; Wolfi has none there
 Progress = Callable[[str], None]
 
 
@@ -39,12 +45,17 @@ def authorities() -> bytes:
 @dataclass(frozen=True)
 class Recipe:
     """What an image is built from. `base` empty means whatever Debian 12 can be had, else a name the engine knows;
-    `packages` further packages of the distribution (for more ecosystems); `ca` PEM trusted while building only."""
+    `ecosystems` whose tool chains come in besides PyPI's and npm's; `ca` PEM trusted while building only."""
 
     base: str = ""
-    packages: tuple[str, ...] = ()
+    ecosystems: tuple[str, ...] = ()
     ca: bytes = field(default_factory=authorities, repr=False)
     network: str = "host"
+
+    @property
+    def packages(self) -> list[str]:
+        """What is to be installed for its ecosystems."""
+        return sorted({package for name in self.ecosystems for package in TOOL_CHAINS[name]})
 
     def tag(self) -> str:
         """`pumpkin-sandbox:<hash>`: the same inputs give the same tag on every engine; certificates do not count."""

@@ -17,11 +17,12 @@ class Pool:
     """One engine's sandboxes: `busy` at work, `warm` waiting, at most `engine.slots` at work."""
 
     def __init__(self, engine: Engine, warm: int) -> None:
-        self.engine, self._wanted = engine, warm
+        self.engine, self.wanted = engine, warm
         self.busy: set[Sandbox] = set()
         self.taken = 0
         self._warm: deque[Sandbox] = deque()
         self._filling: asyncio.Task[None] | None = None
+        self._build: asyncio.Task[None] | None = None
         self.building = ""
         self.problem = "not asked yet"
         self._closed = False
@@ -58,7 +59,7 @@ class Pool:
 
     async def _fill(self) -> None:
         failures = 0
-        while len(self._warm) < self._wanted and not self.problem and failures < FAILURES_BEFORE_PAUSE:
+        while len(self._warm) < self.wanted and not self.problem and failures < FAILURES_BEFORE_PAUSE:
             try:
                 sandbox = await self.engine.sandbox()
             except EngineError as error:
@@ -83,9 +84,19 @@ class Pool:
         self.fill()
 
     async def build(self) -> None:
-        """Make the engine's image; `building` is the last line of it meanwhile. Raises EngineError."""
+        """Make the engine's image, once though many ask; `building` is its last line meanwhile. Raises EngineError."""
+        if self._build is None or self._build.done():
+            self._build = asyncio.get_running_loop().create_task(self._make())
+            self._build.add_done_callback(lambda task: task.cancelled() or task.exception())
+        await asyncio.shield(self._build)
+
+    async def _make(self) -> None:
+        self.building = "begun"
         try:
             await self.engine.build(self._progress)
+        except EngineError as error:
+            self.problem = error.message
+            raise
         finally:
             self.building = ""
         await self.check()
@@ -98,10 +109,11 @@ class Pool:
     async def close(self) -> None:
         """Remove all, those at work too."""
         self._closed = True
-        if self._filling is not None:
-            self._filling.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._filling
+        for task in (self._filling, self._build):
+            if task is not None:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError, EngineError):
+                    await task
         await self.drain()
         for sandbox in tuple(self.busy):
             await sandbox.close()

@@ -7,7 +7,7 @@ import contextlib
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from aiodocker import Docker
 from aiodocker.containers import DockerContainer
@@ -44,6 +44,17 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True)
+class Confinement:
+    """Where a sandbox's bounds are: its image, what it may use, which runtime keeps it in (empty for the engine's
+    default), what it finds outside: `sinkhole` or `offline`."""
+
+    image: str
+    bounds: Bounds
+    runtime: str = ""
+    mode: str = "sinkhole"
+
+
+@dataclass(frozen=True, slots=True)
 class Owner:
     """Whose a sandbox is: an installation, and one life of its process."""
 
@@ -65,8 +76,9 @@ class Job:
     total_s: float = 1800.0
 
 
-def configuration(image: str, owner: Owner, bounds: Bounds, runtime: str = "") -> dict[str, Any]:
+def configuration(confinement: Confinement, owner: Owner) -> dict[str, Any]:
     """The engine's description of a sandbox: no network, no mount, no privilege, nothing that outlives it."""
+    bounds = confinement.bounds
     host: dict[str, Any] = {
         "NetworkMode": "none",
         "Dns": ["198.18.0.2"],  # or the host's own would stand in resolv.conf
@@ -96,10 +108,11 @@ def configuration(image: str, owner: Owner, bounds: Bounds, runtime: str = "") -
         "ShmSize": 16 * _MB,
         "OomScoreAdj": 500,
     }
-    if runtime:
-        host["Runtime"] = runtime
+    if confinement.runtime:
+        host["Runtime"] = confinement.runtime
     return {
-        "Image": image,
+        "Image": confinement.image,
+        "Cmd": [confinement.mode],
         "Labels": {LABEL: "1", f"{LABEL}.instance": owner.instance, f"{LABEL}.life": owner.life},
         "Hostname": "build",
         "User": "0",
@@ -127,10 +140,10 @@ class Sandbox:
         self.alive = True  # until a beat could not be sent
 
     @classmethod
-    async def start(cls, docker: Docker, image: str, owner: Owner, bounds: Bounds, runtime: str = "") -> Sandbox:
+    async def start(cls, docker: Docker, confinement: Confinement, owner: Owner) -> Sandbox:
         """Create, attach, start, and wait until the runner is ready. Raises EngineError; leaves nothing behind."""
         async with translated("creating a sandbox", missing=NoImage):
-            container = await docker.containers.create(configuration(image, owner, bounds, runtime))
+            container = await docker.containers.create(configuration(confinement, owner))
         sandbox = None
         try:
             async with asyncio.timeout(READY_S), translated("starting a sandbox"):
@@ -150,6 +163,12 @@ class Sandbox:
             raise
         sandbox._spawn(sandbox._beat())
         return sandbox
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     async def _ready(self) -> None:
         frame = await self._link.read()
