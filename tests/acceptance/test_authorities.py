@@ -78,8 +78,9 @@ def turned(quorum: Product, key: str, sent: list[str], dead: Tsa, lying: Tsa, ri
     done = subprocess.run(without_server, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stdout
     assert {(one["rule"], one["authority"]) for one in json.loads(done.stdout)["alerts"]} == expected
-    _, _, shown = quorum.request("/proofs", key=key)
-    assert f"{lying.name} tells another time than the others" in " ".join(shown.decode().split())
+    status, _, shown = quorum.request("/proofs", key=key)
+    assert status == 200
+    assert "tells another time than the others" in shown.decode()
     assert "Too few authorities are well" in shown.decode()
     lying.mode = "right"
     until(lambda: ("quorum", "") not in alerts(quorum, key), "two of three are enough")
