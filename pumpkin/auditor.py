@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pumpkin.errors import InvalidRequest
-from pumpkin.evidence import audit_row, checkpoint, tiles
+from pumpkin.errors import InvalidRequest, Unavailable
+from pumpkin.evidence import audit_row, checkpoint
 from pumpkin.evidence.audit import Audit, Fault
 from pumpkin.evidence.audit_row import Stored
 from pumpkin.evidence.audit_tiles import TileAudit, differing
@@ -17,9 +18,13 @@ from pumpkin.evidence.merkle import Frontier
 from pumpkin.model.proofs import Checkpoint
 from pumpkin.store import auditing, checks, proofs
 from pumpkin.store.database import Database
+from pumpkin.tree import Tree
 
 STRETCH = 2_000
+CREW_STRETCH = 20_000
 
+Crew = Callable[[int, int], "asyncio.Future[Looked]"]
+"""Looks at the rows from one place up to another: `look_at` in another process."""
 Told = Callable[[int], Awaitable[None]]
 
 
@@ -46,6 +51,15 @@ class Found:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What one stretch of rows says: (seq, leaf hash, group hash) of each in order, and (seq, kind) of what is wrong
+    with a row by itself."""
+
+    rows: list[tuple[int, bytes, bytes]]
+    faults: list[tuple[int, str]]
+
+
 async def audit(
     db: Database,
     key: VerifierKey | None,
@@ -54,16 +68,18 @@ async def audit(
     stop: int | None = None,
     kept: Iterable[str] = (),
     told: Told | None = None,
-    stretch: int = STRETCH,
+    crew: Crew | None = None,
 ) -> Found:
     """Audit the records from `start` up to (not with) `stop`, by default all there are.
 
     `kept` are checkpoints (signed notes) that were kept elsewhere: the log must hold their tree still. `told(count)` is
-    awaited after each stretch. InvalidRequest for a kept note that is none, or not by `key`.
+    awaited after each stretch. A `crew` looks at the rows in processes of its own; else a thread does. InvalidRequest
+    for a range or a kept note that is none.
     """
     newest = await proofs.latest_checkpoint(db)
-    size = max(await checks.size(db), newest.size if newest else 0)
-    heads = await proofs.checkpoints(db, 0, newest.size) if newest else []
+    sealed = newest.size if newest else 0
+    size = max(await checks.size(db), sealed)
+    heads = await proofs.checkpoints(db, 0, sealed) if newest else []
     begin, end, edge = await _stretch(db, heads, start, size if stop is None else min(stop, size))
     within = [head for head in heads if begin < head.size and (stop is None or head.size <= end)]
     notes = [one for one in (_kept(note, key) for note in kept) if begin <= one[0] and (stop is None or one[0] <= end)]
@@ -71,36 +87,78 @@ async def audit(
     if begin and edge is None:
         run.report(begin, "root")
     grown = TileAudit(begin)
-    rows = asyncio.create_task(auditing.rows(db, begin, min(begin + stretch, end)))
-    sealed = newest.size if newest else 0
-    try:
-        for at in range(begin, end, stretch):
-            found = await rows
-            rows = asyncio.create_task(auditing.rows(db, at + stretch, min(at + 2 * stretch, end)))
-            await asyncio.to_thread(_judge, run, grown, found, sealed)
-            expected = grown.take()
-            stored = await auditing.tiles(db, (one.tile for one in expected))
-            for wrong in differing(expected, stored):
-                run.report(wrong.record, "tile")
-            if told:
-                await told(len(found))
-    finally:
-        rows.cancel()
-        await asyncio.gather(rows, return_exceptions=True)
+    async for looked in _looks(db, begin, end, crew):
+        _take(run, grown, looked, sealed)
+        expected = grown.take()
+        stored = await auditing.tiles(db, (one.tile for one in expected))
+        for wrong in differing(expected, stored):
+            run.report(wrong.record, "tile")
+        if told:
+            await told(len(looked.rows))
     faults = run.finish(await auditing.stamps(db), whole=stop is None)
     return Found(begin, end, run.records, tuple(faults))
 
 
-def _judge(run: Audit, grown: TileAudit, rows: Sequence[tuple[Any, ...]], sealed: int) -> None:
+async def _looks(db: Database, begin: int, end: int, crew: Crew | None) -> AsyncIterator[Looked]:
+    """The stretches in order, looked at two ahead."""
+    length = CREW_STRETCH if crew else STRETCH
+    ahead: deque[asyncio.Future[Looked]] = deque()
+    starts = iter(range(begin, end, length))
+    try:
+        while True:
+            while len(ahead) < 3 and (at := next(starts, None)) is not None:
+                upto = min(at + length, end)
+                ahead.append(crew(at, upto) if crew else asyncio.ensure_future(_here(db, at, upto)))
+            if not ahead:
+                return
+            yield await ahead.popleft()
+    finally:
+        for one in ahead:
+            one.cancel()
+        await asyncio.gather(*ahead, return_exceptions=True)
+
+
+async def _here(db: Database, start: int, stop: int) -> Looked:
+    return await asyncio.to_thread(look, await auditing.rows(db, start, stop))
+
+
+def look(rows: Iterable[tuple[Any, ...]]) -> Looked:
+    """Each row against its own record."""
+    looked = Looked([], [])
+    for row in rows:
+        looked.rows.append((row[0], row[2], row[3]))
+        looked.faults.extend((row[0], kind) for kind in audit_row.faults(Stored._make(row)))
+    return looked
+
+
+def look_at(dsn: str, start: int, stop: int) -> Looked:
+    """As `look`, at rows read over a connection of its own: what a process of the crew does."""
+
+    async def read() -> Looked:
+        looked = Looked([], [])
+        db = Database(dsn, readers=1)
+        try:
+            for at in range(start, stop, STRETCH):
+                part = look(await auditing.rows(db, at, min(at + STRETCH, stop)))
+                looked.rows.extend(part.rows)
+                looked.faults.extend(part.faults)
+        finally:
+            await db.close()
+        return looked
+
+    return asyncio.run(read())
+
+
+def _take(run: Audit, grown: TileAudit, looked: Looked, sealed: int) -> None:
     following = run.next
     leaves: list[bytes] = []
-    run.feed(row[:4] for row in rows)
-    for row in rows:
-        for kind in audit_row.faults(Stored._make(row)):
-            run.report(row[0], kind)
-        if row[0] < sealed:
-            leaves += [b""] * (row[0] - following - len(leaves))  # a gap: told already, and no tile fits over it
-            leaves.append(row[2])
+    run.feed_hashes(looked.rows)
+    for seq, kind in looked.faults:
+        run.report(seq, kind)
+    for seq, leaf, _ in looked.rows:
+        if seq < sealed:
+            leaves += [b""] * (seq - following - len(leaves))  # a gap: told already, and no tile fits over it
+            leaves.append(leaf)
     grown.feed(leaves)
 
 
@@ -115,22 +173,10 @@ async def _stretch(
     if head is None:
         return 0, stop, None
     try:
-        edge = await _edge(db, head.size)
-    except (IndexError, ValueError, KeyError):
+        edge = await Tree(db).frontier(head.size)
+    except Unavailable:
         return head.size, stop, None
     return head.size, stop, edge if edge.root() == head.root else None
-
-
-async def _edge(db: Database, size: int) -> Frontier:
-    held: dict[tuple[int, int], bytes] = {}
-    for level, count in enumerate(tiles.sizes(size)):
-        n, width = divmod(count, tiles.WIDTH)
-        if width and level == 0:
-            leaves = await checks.leaves(db, n * tiles.WIDTH, size)
-            held[0, n] = b"".join(leaf for leaf, _ in leaves)
-        elif width:
-            held[level, n] = (await proofs.tile(db, level, n) or b"")[: width * 32]
-    return Frontier.from_nodes(tiles.TileNodes(lambda level, n: held[level, n]), size)
 
 
 def _kept(note: str, key: VerifierKey | None) -> tuple[int, bytes]:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import multiprocessing
 import sys
 import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +39,7 @@ WORDS = {
     "fork": "a checkpoint kept elsewhere says another history up to here",
     "tile": "a tile served to monitors from here on is not that of the leaves",
 }
+CREW_FROM = 50_000
 KEPT = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
@@ -71,20 +77,32 @@ def audit(
     sys.exit(0 if found["ok"] else 1)
 
 
+@contextmanager
+def crew(dsn: str, records: int) -> Iterator[auditor.Crew | None]:
+    """Two processes that look at the rows of a log so long that starting them pays; PostgreSQL itself takes little."""
+    if records < CREW_FROM:
+        yield None
+        return
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        yield lambda start, stop: asyncio.wrap_future(pool.submit(auditor.look_at, dsn, start, stop))
+
+
 async def _audit(settings: Settings, start: int, stop: int | None, kept: list[str], *, quiet: bool) -> dict[str, Any]:
     vkey = settings.data / "log-key.vkey"
     key = VerifierKey.parse(vkey.read_text("utf-8").strip()) if vkey.exists() else None
     columns = (TextColumn("records"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     async with database(settings) as db:
         with Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet) as bar:
-            task = bar.add_task("records", total=await checks.size(db) - start)
+            size = await checks.size(db)
+            task = bar.add_task("records", total=size - start)
 
             async def told(count: int) -> None:
                 bar.advance(task, count)
 
             began = time.monotonic()
             try:
-                found = await auditor.audit(db, key, start=start, stop=stop, kept=kept, told=told)
+                with crew(db.dsn, size) as hands:
+                    found = await auditor.audit(db, key, start=start, stop=stop, kept=kept, told=told, crew=hands)
             except InvalidRequest as error:
                 raise click.ClickException(error.message) from None
             seconds = time.monotonic() - began

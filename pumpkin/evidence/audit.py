@@ -98,10 +98,13 @@ class Audit:
 
     def feed(self, rows: Iterable[Row | tuple[int, bytes, bytes, bytes]]) -> None:
         """The next rows, ascending by seq; plain tuples (seq, record, leaf_hash, group_hash) are the fastest."""
+        self.feed_hashes(self._checked(rows))
+
+    def feed_hashes(self, rows: Iterable[tuple[int, bytes, bytes]]) -> None:
+        """The next rows as (seq, leaf_hash, group_hash), whose records were held against their leaves already."""
         append, frontier, hashes = self._frontier.append, self._frontier, self._group_hashes
         due = self._due()
-        for row in rows:
-            seq, raw, leaf = row[0], row[1], row[2]
+        for seq, leaf, group in rows:
             if seq != frontier.size:
                 self._fault(frontier.size, "gap")
                 if seq < frontier.size:
@@ -111,14 +114,18 @@ class Audit:
                     hashes.append(b"\0" * 32)
                     if frontier.size == due:
                         due = self._compare()
-            if sha256(b"\0" + raw).digest() != leaf:
-                self._fault(seq, "leaf")
-            if len(row) > 4:
-                self._content(Row(*row))
             append(leaf)
-            hashes.append(row[3])
+            hashes.append(group)
             if frontier.size == due:
                 due = self._compare()
+
+    def _checked(self, rows: Iterable[Row | tuple[int, bytes, bytes, bytes]]) -> Iterator[tuple[int, bytes, bytes]]:
+        for row in rows:
+            if sha256(b"\0" + row[1]).digest() != row[2]:
+                self._fault(row[0], "leaf")
+            if len(row) > 4:
+                self._content(Row(*row))
+            yield row[0], row[2], row[3]
 
     def report(self, index: int, kind: str) -> None:
         """A fault that somebody else found in record `index`."""

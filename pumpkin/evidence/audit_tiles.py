@@ -13,8 +13,8 @@ HASH = 32
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """One hash of a stored tile: `level` 1 up, `index` counted over the level. The first record below it is
-    `index * 256 ** level`."""
+    """One hash of a stored tile, `index` counted over its level; on level 0 the 256 hashes of a whole tile and
+    `index` that of the first. The first record below it is `index * 256 ** level`."""
 
     level: int
     index: int
@@ -75,6 +75,8 @@ class TileAudit:
             del row.hashes[:aligned]
             row.first += aligned
         while len(row.hashes) >= WIDTH:
+            if not level:
+                self._found.append(Expected(0, row.first, b"".join(row.hashes[:WIDTH])))
             node = _root(row.hashes[:WIDTH])
             index = row.first // WIDTH
             del row.hashes[:WIDTH]
@@ -84,10 +86,12 @@ class TileAudit:
 
 
 def differing(expected: Iterable[Expected], tiles: Mapping[tuple[int, int], bytes]) -> Iterator[Expected]:
-    """Those whose hash is not the one in the tiles as stored (a tile that is missing differs too)."""
+    """Those whose hash is not the one in the tiles as stored. A tile that is missing differs too, but on level 0, where
+    the rows themselves serve."""
     for one in expected:
         at = one.index % WIDTH * HASH
-        if tiles.get(one.tile, b"")[at : at + HASH] != one.hash:
+        stored = tiles.get(one.tile, b"" if one.level else one.hash)
+        if stored[at : at + len(one.hash)] != one.hash:
             yield one
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 
 from pumpkin.evidence.merkle import node_hash
 
@@ -21,7 +22,7 @@ class TileNodes:
 
     def __init__(self, read: ReadTile) -> None:
         self._read = read
-        self._rows: dict[tuple[int, int], list[list[bytes]]] = {}
+        self._rows: dict[tuple[int, int], tuple[list[bytes], ...]] = {}
 
     def __call__(self, level: int, index: int) -> bytes:
         """The hash of a complete subtree. IndexError when the tile does not hold it (yet)."""
@@ -29,11 +30,18 @@ class TileNodes:
         n, offset = divmod(index << height, WIDTH)
         rows = self._rows.get((tile_level, n))
         if rows is None:
-            rows = self._rows[tile_level, n] = [split(self._read(tile_level, n))]
-        while len(rows) <= height:
-            below = rows[-1]
-            rows.append([node_hash(below[at], below[at + 1]) for at in range(0, len(below) - 1, 2)])
+            rows = self._rows[tile_level, n] = _inner(self._read(tile_level, n))
         return rows[height][offset >> height]
+
+
+@lru_cache(maxsize=128)
+def _inner(tile: bytes) -> tuple[list[bytes], ...]:
+    """The hashes over a tile, level by level; remembered by content, as a path shares its upper tiles with others."""
+    rows = [split(tile)]
+    while len(rows) <= 8:
+        below = rows[-1]
+        rows.append([node_hash(below[at], below[at + 1]) for at in range(0, len(below) - 1, 2)])
+    return tuple(rows)
 
 
 def split(tile: bytes) -> list[bytes]:
@@ -44,7 +52,8 @@ def split(tile: bytes) -> list[bytes]:
 
 
 def updates(start: int, leaves: Sequence[bytes], read: ReadTile) -> dict[tuple[int, int], bytes]:
-    """The tiles of level 1 and above that change when leaf hashes are appended to a tree of `start` leaves.
+    """The tiles that change when leaf hashes are appended to a tree of `start` leaves: on level 0 those that become
+    full (what is not full stands in the leaves themselves), above it every one.
 
     Keys are (level, n), values whole tile contents. `read` is asked only for partial tiles of the old tree, level 0
     included; a tile is asked for at most once.
@@ -58,8 +67,9 @@ def updates(start: int, leaves: Sequence[bytes], read: ReadTile) -> dict[tuple[i
             raise ValueError("a tile of the old tree is short")
         joined = old + fresh
         tiles = [joined[at : at + WIDTH * 32] for at in range(0, len(joined), WIDTH * 32)]
-        if level:
-            changed.update({(level, tile_n + place): tile for place, tile in enumerate(tiles)})
+        for place, tile in enumerate(tiles):
+            if level or len(tile) == WIDTH * 32:
+                changed[level, tile_n + place] = tile
         full = [tile for tile in tiles if len(tile) == WIDTH * 32]
         if not full:
             return changed

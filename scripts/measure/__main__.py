@@ -15,7 +15,7 @@ from typing import Any
 
 import aiohttp
 
-from scripts.measure import calibrate, load
+from scripts.measure import calibrate, load, log
 from tests.acceptance.product import Product
 
 Row = tuple[str, str, str, str]
@@ -211,4 +211,7 @@ def show(rows: list[Row]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1:]))
+    if sys.argv[1:2] == ["log"]:
+        asyncio.run(log.main(*map(int, sys.argv[2:])))
+    else:
+        asyncio.run(main(sys.argv[1:]))

@@ -1,7 +1,8 @@
 -- name: auditing_rows
 -- The records at places :start up to (not with) :stop with all that the audit compares them with, in order.
-select c.seq, c.record, c.leaf_hash, c.group_hash, c.payload, c.payload_salt, c.payload_hash, c.id, c.kind, c.type,
-    c.format, c.agent, c.key_id, c.observed, c.received, c.after, c.signature, c.media, c.size, c.detail, c.target,
+select c.seq, c.record, c.leaf_hash, c.group_hash, c.payload, c.payload_salt, c.payload_hash, c.id::text, c.kind, c.type,
+    c.format, c.agent, c.key_id, c.observed, c.received, c.after, c.signature, c.media, c.size, c.detail::text,
+    c.target,
     c.status
 from checks c
 where c.seq >= :start and c.seq < :stop

@@ -8,10 +8,11 @@ from __future__ import annotations
 from aiohttp import web
 
 from pumpkin.errors import InvalidRequest, NotFound, NotSealed
-from pumpkin.evidence import merkle, tiles
+from pumpkin.evidence import tiles
 from pumpkin.model.proofs import Checkpoint
 from pumpkin.store import checks, proofs
 from pumpkin.store.database import Database
+from pumpkin.tree import Tree
 from pumpkin.web.api.checks import whole
 from pumpkin.web.envelope import success
 from pumpkin.web.guard import require
@@ -95,7 +96,7 @@ async def inclusion(request: web.Request) -> web.Response:
     size = whole(request.query, "size", latest.size, least=1, most=SIZE_MOST)
     if check.seq >= size or size > latest.size:
         raise NotSealed("The tree of this size does not hold this check.")
-    nodes = await _nodes(db, latest.size, lambda ask: merkle.inclusion_from(ask, check.seq, size))
+    nodes = await Tree(db).inclusion(check.seq, size)
     return success(
         request,
         {
@@ -117,30 +118,8 @@ async def consistency(request: web.Request) -> web.Response:
         raise NotFound("The log does not reach so far yet.")
     if old > new:
         raise InvalidRequest("from is greater than to.", fields={"query.from": "greater than to"})
-    path = await _nodes(request.app[SERVICES].db, latest.size, lambda ask: merkle.consistency_from(ask, old, new))
+    path = await Tree(request.app[SERVICES].db).consistency(old, new)
     return success(request, {"from": old, "to": new, "path": [node.hex() for node in path]})
-
-
-class _Wanting(Exception):
-    def __init__(self, level: int, n: int) -> None:
-        self.tile = level, n
-
-
-async def _nodes(db: Database, size: int, build):  # type: ignore[no-untyped-def]
-    """What `build` makes of the tree's nodes; each tile it misses is fetched and it is asked again."""
-    have: dict[tuple[int, int], bytes] = {}
-
-    def read(level: int, n: int) -> bytes:
-        if (level, n) not in have:
-            raise _Wanting(level, n)
-        return have[level, n]
-
-    ask = tiles.TileNodes(read)
-    while True:
-        try:
-            return build(ask)
-        except _Wanting as wanting:
-            have[wanting.tile] = await _read(db, *wanting.tile, size)
 
 
 async def _latest(request: web.Request) -> Checkpoint:
