@@ -15,6 +15,7 @@ from pumpkin.adapters.folder import DataFolder
 from pumpkin.building import front, ground
 from pumpkin.building.fleet import build_fleet, start_demonstration
 from pumpkin.building.line import build_line
+from pumpkin.building.sandbox import build_sandbox
 from pumpkin.bus import Bus
 from pumpkin.settings import Settings
 
@@ -48,7 +49,8 @@ async def running(settings: Settings) -> AsyncIterator[House]:
         authority = place.authority(f"Pumpkin {key.origin}") if settings.local_authority else None
         line = await build_line(settings, system, db, bus, key, authority, stack)
         fleet = await build_fleet(settings, system, db, bus, line, stack)
-        services = front.services(settings, db, bus, key, authority, line, fleet, system)
+        sandbox = await build_sandbox(settings, system, key.origin, stack)
+        services = front.services(settings, db, bus, key, authority, line, fleet, system, sandbox)
         url = await front.serve(settings, services, listener, stack)
         if settings.demo:
             await start_demonstration(settings, system, fleet, line)

@@ -62,6 +62,41 @@ class LogSettings(_Part):
     batch_size: int = Field(1_000, ge=1, le=65_536, description="Most records of a batch that waits.")
 
 
+class EngineAddress(_Part):
+    """One container engine."""
+
+    address: str = Field(description="Where it answers: unix:///run/docker.sock, tcp://HOST:2376, ssh://USER@HOST.")
+    slots: int = Field(0, ge=0, le=256, description="Sandboxes at once; 0 for one a CPU.")
+    runtime: str = Field("", description="Another runtime than its default, for instance runsc.")
+    ca: Path | None = Field(None, description="PEM file of the authority its certificate is trusted by.")
+    certificate: Path | None = Field(None, description="Our certificate (PEM) for it.")
+    key: Path | None = Field(None, description="Our key (PEM).")
+
+
+class SandboxSettings(_Part):
+    """Where and how packages are run."""
+
+    enabled: bool = Field(True, description="Whether packages are run at all; static tools run either way.")
+    engines: list[EngineAddress] = Field(
+        default_factory=list, description="Container engines; without any the one found on this machine."
+    )
+    warm: int = Field(1, ge=0, le=64, description="Sandboxes kept ready on each engine.")
+    build: bool = Field(True, description="Whether a missing image is built when the first package is to be run.")
+    image: str = Field("", description="Another image that speaks our runner's protocol, instead of our own.")
+    base: str = Field("", description="The Debian 12 our image stands on; empty for whatever can be had.")
+    ecosystems: tuple[Literal["rubygems", "crates", "packagist", "maven"], ...] = Field(
+        ("rubygems", "packagist"), description="Whose tool chains our image has besides PyPI's and npm's."
+    )
+    memory: int = Field(512, ge=128, description="MiB one sandbox may use, what it writes included.")
+    processes: int = Field(256, ge=32, description="Processes of one sandbox.")
+    cpus: float = Field(1.0, gt=0, description="CPUs of one sandbox.")
+    network: Literal["sinkhole", "offline"] = Field(
+        "sinkhole", description="What a package finds outside: a sinkhole that answers all, or nothing."
+    )
+    pypi_index: str = Field("", description="Python index a sandbox reads; empty for the one pip is set up for.")
+    npm_registry: str = Field("", description="npm registry a sandbox reads; empty for the one npm is set up for.")
+
+
 class Settings(BaseSettings):
     """All settings of one installation."""
 
@@ -94,6 +129,7 @@ class Settings(BaseSettings):
         False, description="Whether the local authority stamps only while the kernel says its clock is synchronised."
     )
     log: LogSettings = Field(default_factory=LogSettings, description="The append-only log.")
+    sandbox: SandboxSettings = Field(default_factory=SandboxSettings, description="Where and how packages are run.")
     demo: bool = Field(True, description="Whether the built-in demonstration probe runs.")
 
     @field_validator("listen")

@@ -12,18 +12,25 @@ from pydantic import BaseModel
 import actors
 import pumpkin
 from pumpkin import errors
-from pumpkin.settings import AuthoritySettings, LogSettings, Settings, XmppSettings
+from pumpkin.settings import AuthoritySettings, EngineAddress, LogSettings, SandboxSettings, Settings, XmppSettings
 
 DOCS = Path(__file__).parent.parent / "docs"
 
 
 @pytest.mark.parametrize(
     ("model", "prefix"),
-    [(Settings, ""), (XmppSettings, "xmpp."), (LogSettings, "log."), (AuthoritySettings, "authorities.")],
+    [
+        (Settings, ""),
+        (XmppSettings, "xmpp."),
+        (LogSettings, "log."),
+        (AuthoritySettings, "authorities."),
+        (SandboxSettings, "sandbox."),
+        (EngineAddress, "engines."),
+    ],
 )
 def test_every_setting_is_documented_with_its_meaning(model: type[BaseModel], prefix: str) -> None:
     text = (DOCS / "settings.md").read_text("utf-8")
-    parts = {"xmpp", "log", "authorities"} if not prefix else set()
+    parts = {"xmpp", "log", "sandbox", "authorities"} if not prefix else set()
     for name, field in model.model_fields.items():
         if name not in parts:
             assert f"| `{prefix}{name}` |" in text

@@ -12,7 +12,8 @@ from typing import Any
 
 from aiohttp import web
 
-from actors.supervision import System
+from actors.sandbox import SandboxSupervisor
+from actors.supervision import Child, System
 from pumpkin.adapters.clock import clock_of
 from pumpkin.adapters.xmppd.certificates import Certificates
 from pumpkin.building.fleet import Fleet
@@ -40,6 +41,7 @@ def services(
     line: Line,
     fleet: Fleet,
     system: System,
+    sandbox: Child[SandboxSupervisor],
 ) -> Services:
     prover = Prover(db, key, settings.quorum)
     clock = clock_of(settings.synchronised_clock)
@@ -49,6 +51,11 @@ def services(
 
     def respond(query: bytes) -> bytes:
         return authority.respond(query, clock=clock) if authority else b""
+
+    def engines() -> dict[str, Any]:
+        if sandbox.state != "running":
+            return {"unavailable": f"The sandbox's supervisor is {sandbox.state}.", "engines": []}
+        return {"unavailable": sandbox.actor.unavailable(), "engines": sandbox.actor.status()}
 
     def missing() -> dict[str, str]:
         return {part.name: part.state for part in system.states() if part.state != "running"}
@@ -80,6 +87,7 @@ def services(
         revoke=lambda *a, **k: fleet.gateway.actor.revoke(*a, **k),
         ready=missing,
         xmpp=fleet.as_json(),
+        sandbox=engines,
     )
 
 

@@ -109,7 +109,22 @@ DETAILS: dict[str, Detail] = {
         media="application/zip",
         refusals=("400", "404"),
     ),
-    "GET /api/v1/authorities": Detail(example=data({"items": [{"name": "local", "self_asserted": True}]})),
+    "GET /api/v1/authorities": Detail(
+        example=data(
+            {
+                "items": [{"name": "local", "self_asserted": True, "state": "ok", "pending": 0, "alerts": []}],
+                "stamping": {"mode": "all", "quorum": 1, "of": 1, "well": 1, "alerts": []},
+            }
+        )
+    ),
+    "GET /api/v1/sandbox": Detail(
+        example=data(
+            {
+                "unavailable": "",
+                "engines": [{"address": "unix:///run/docker.sock", "engine": "docker 20.10", "slots": 2}],
+            }
+        )
+    ),
     "GET /api/v1/log/key": Detail(
         example=data({"key": "pumpkin.example/log+0a1b2c3d+AQ...", "origin": "pumpkin.example/log"})
     ),

@@ -11,7 +11,7 @@ from pathlib import Path
 from aiohttp import web
 
 from pumpkin.web import docs, edge, openapi, pubsub, scandale, system, tokens
-from pumpkin.web.api import agents, bundle, checks, events, log
+from pumpkin.web.api import agents, bundle, checks, events, log, sandbox
 from pumpkin.web.api.analysis import analyze, live, reports, tasks, uploads
 from pumpkin.web.limits import BODY_LIMIT
 from pumpkin.web.services import SERVICES, Services
@@ -56,6 +56,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/api/v1/agents/{jid}/run", agents.run, "agents:write", "agents"),
     Route("POST", "/api/v1/agents/{jid}/message", agents.message, "agents:write", "agents"),
     Route("POST", "/api/v1/agents/{jid}/command", agents.command, "agents:write", "agents"),
+    Route("GET", "/api/v1/sandbox", sandbox.show, "checks:read", "packages"),
     Route("GET", "/api/v1/events", events.events, "checks:read", "events"),
     Route("POST", "/api/v1/analyze", analyze.create, "packages:write", "packages"),
     Route("POST", "/api/v1/analyze/batch", analyze.batch, "packages:write", "packages"),

@@ -1,0 +1,65 @@
+"""The sandbox: engines as set or found, the registries it may read, and the supervisor of its runs."""
+
+from __future__ import annotations
+
+import ssl
+from contextlib import AsyncExitStack
+
+from actors.sandbox import SandboxSupervisor
+from actors.supervision import Child, Restart, System
+from pumpkin.adapters.engine import Bounds, Engine, EngineSettings, Recipe, Registries, find
+from pumpkin.adapters.registries.addresses import npm_registry, pypi_index
+from pumpkin.errors import StartError
+from pumpkin.settings import EngineAddress, SandboxSettings, Settings
+
+
+async def build_sandbox(
+    settings: Settings, system: System, instance: str, stack: AsyncExitStack
+) -> Child[SandboxSupervisor]:
+    """The supervisor, running. An engine that is missing or away never hinders the start; `unavailable` says why."""
+    wanted = settings.sandbox
+    bases = {"pypi": wanted.pypi_index or pypi_index(), "npm": wanted.npm_registry or npm_registry()}
+    registries = await stack.enter_async_context(Registries(bases, settings.data / "sandbox" / "registries"))
+    given = [engine_settings(wanted, one) for one in wanted.engines]
+
+    async def found() -> Engine:
+        return await find(instance, engine_settings(wanted, EngineAddress(address="unix:")))
+
+    return await system.start(
+        "sandbox",
+        lambda: SandboxSupervisor.start(
+            [Engine(one, instance) for one in given] if wanted.enabled else [],
+            find=found if wanted.enabled and not given else None,
+            registries=registries,
+            warm=wanted.warm,
+            auto_build=wanted.build,
+            why="" if wanted.enabled else "The setting sandbox.enabled is off.",
+        ),
+        restart=Restart(then="leave"),
+    )
+
+
+def engine_settings(wanted: SandboxSettings, one: EngineAddress) -> EngineSettings:
+    """What the adapter needs of one engine. StartError for certificates that cannot be used."""
+    return EngineSettings(
+        one.address,
+        slots=one.slots,
+        runtime=one.runtime,
+        image=wanted.image,
+        recipe=Recipe(wanted.base, wanted.ecosystems),
+        bounds=Bounds(wanted.memory << 20, wanted.processes, wanted.cpus),
+        mode=wanted.network,
+        tls=_tls(one),
+    )
+
+
+def _tls(one: EngineAddress) -> ssl.SSLContext | None:
+    if one.ca is None and one.certificate is None:
+        return None
+    try:
+        context = ssl.create_default_context(cafile=one.ca)
+        if one.certificate is not None:
+            context.load_cert_chain(one.certificate, one.key)
+    except (OSError, ssl.SSLError) as error:
+        raise StartError(f"The certificates of the engine {one.address} cannot be used: {error}.") from None
+    return context
