@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import random
-import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -267,10 +266,6 @@ def folder(place: Path, record: bytes, objects: Sequence[bytes], signer: bytes) 
     return place
 
 
-@pytest.mark.skipif(
-    shutil.which("javac") is None or not all(jar.exists() for jar in JARS),
-    reason="the foreign verifier is not installed: apt-get install default-jdk-headless libbcpkix-java",
-)
 def test_bouncy_castle_agrees(tmp_path: Path) -> None:
     again, both = renewed(first(), START + SECOND), [RECORD, PAYLOAD]
     single = ers.build([[sha(RECORD)], [sha(b"sibling")]], stamp(join([sha(RECORD), sha(b"sibling")])))
