@@ -35,7 +35,10 @@ class XmppSettings(_Part):
     )
     host: str = Field("", description="external: host to connect to, empty for the domain's.")
     jid: str = Field("", description="external: the aggregator's own JID.")
-    password: str = Field("", description="external: its password.", json_schema_extra={"secret": True})
+    component: str = Field("", description="external: name of a component (XEP-0114) to be instead of a client.")
+    password: str = Field(
+        "", description="external: its password, or the component's secret.", json_schema_extra={"secret": True}
+    )
     ca: Path | None = Field(None, description="external: certificates to trust instead of the system's.")
     max_stanza: int = Field(10 * 1024 * 1024, ge=10_000, description="Largest stanza taken, in bytes.")
 

@@ -13,12 +13,13 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast
 from uuid import uuid4
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, SubElement
 
 import structlog
 from slixmpp import ClientXMPP
+from slixmpp.exceptions import IqError, IqTimeout
 from slixmpp.xmlstream import tostring
 from slixmpp.xmlstream.stanzabase import StanzaBase
 
@@ -64,6 +65,7 @@ class XmppSession(Session):
 
     `host` and `port` default to the JID's domain by SRV; `direct_tls` for TLS from the first byte (XEP-0368). The
     certificate must be the JID's domain's. `locate`, asked before each attempt, may give another place (`Place`).
+    With `token`, an invitation, the account is made by XEP-0077 first; one that exists already is as good.
     `on_ready` is called at each bound session, before anything else is sent; `on_lost` when one ends.
     """
 
@@ -78,15 +80,17 @@ class XmppSession(Session):
         direct_tls: bool = False,
         program: str = "Pumpkin",
         version: str = "",
+        token: str | None = None,
         locate: Callable[[], Place | None] = lambda: None,
     ) -> None:
         super().__init__(program, version)
         self._locate = locate
+        self._token = token
         self._account = jid if "/" in jid else f"{jid}/pumpkin-{uuid4().hex[:8]}"
         self._password = password
         self._place = Place(host, port, context or tls_context())
         self._direct_tls = direct_tls
-        self._client: _Client | None = None
+        self._client: Client | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
         self.trouble: str | None = "not connected yet"
@@ -137,7 +141,7 @@ class XmppSession(Session):
         while True:
             began = asyncio.get_running_loop().time()
             place = self._locate() or self._place
-            client = _Client(self._account, self._password, place.context, self._route)
+            client = self._client_for(place)
             try:
                 await client.negotiate(place.host, place.port, self._direct_tls)
                 await self._stay(client)
@@ -154,7 +158,11 @@ class XmppSession(Session):
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
-    async def _stay(self, client: _Client) -> None:
+    def _client_for(self, place: Place) -> Client:
+        """What negotiates the next connection."""
+        return _Client(self._account, self._password, place.context, self._route, self._token)
+
+    async def _stay(self, client: Client) -> None:
         """From the bound session to its end; a server that answers no ping is as good as gone."""
         self._client, self.jid = client, client.boundjid.full
         self.trouble = None
@@ -201,36 +209,34 @@ class XmppSession(Session):
 _OURS = frozenset({name("iq"), name("message"), name("presence")})
 
 
-class _Client(ClientXMPP):
-    """slixmpp's client with our TLS context, no automatic anything, and two events to wait for."""
+class Client(Protocol):
+    """What carries one connection: slixmpp's client, or its component."""
 
-    def __init__(
-        self,
-        jid: str,
-        password: str,
-        context: ssl.SSLContext,
-        route: Callable[[StanzaBase], StanzaBase | None],
-    ) -> None:
-        super().__init__(
-            jid, password, ssl_context=context, plugin_config={"feature_mechanisms": {"unencrypted_plain": False}}
-        )
-        self.auto_authorize = None
-        self.auto_subscribe = False
-        self.whitespace_keepalive = False
-        self.enable_plaintext = False
+    boundjid: Any
+    gone: asyncio.Event
+
+    async def negotiate(self, host: str | None, port: int | None, direct_tls: bool) -> None: ...
+
+    def write(self, text: str) -> None: ...
+
+    async def end(self) -> None: ...
+
+
+class Line:
+    """The waiting, writing and ending that slixmpp's client and component share; mixed into either."""
+
+    def prepare(self, route: Callable[[StanzaBase], StanzaBase | None]) -> None:
+        """Set up the two events to wait for: bound, and gone."""
+        stream: Any = self
         self.gone = asyncio.Event()
         self._bound: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.add_filter("in", route)
-        self.add_event_handler("session_start", lambda _: self._decide(None))
-        self.add_event_handler("failed_all_auth", lambda _: self._decide(Refused()))
-        self.add_event_handler("ssl_invalid_chain", lambda error: self._decide(Unavailable(f"TLS: {error}")))
-        self.add_event_handler("connection_failed", lambda error: self._decide(Unavailable(f"{error}")))
-        self.add_event_handler("disconnected", lambda reason: self._disconnected(reason))
+        stream.add_filter("in", route)
+        stream.add_event_handler("session_start", lambda _: self.decide(None))
+        stream.add_event_handler("connection_failed", lambda error: self.decide(Unavailable(f"{error}")))
+        stream.add_event_handler("disconnected", lambda reason: self._disconnected(reason))
 
-    async def negotiate(self, host: str | None, port: int | None, direct_tls: bool) -> None:
-        """Connect up to the bound session; Refused or Unavailable when that fails."""
-        self.enable_direct_tls, self.enable_starttls = direct_tls, not direct_tls
-        attempt = self.connect(host, port or (5223 if direct_tls else 5222)) if host else self.connect()
+    async def negotiated(self, attempt: Any) -> None:
+        """Until the session is bound; Refused or Unavailable when that fails."""
         try:
             async with asyncio.timeout(NEGOTIATION_S):
                 await asyncio.wait([self._bound, attempt], return_when=asyncio.FIRST_EXCEPTION)
@@ -240,7 +246,7 @@ class _Client(ClientXMPP):
 
     def write(self, text: str) -> None:
         """Send text of one stanza; Unavailable when the connection is gone or the peer reads too slowly."""
-        transport: Any = self.transport
+        transport: Any = cast("Any", self).transport
         if transport is None or transport.is_closing():
             raise Unavailable("The XMPP connection is gone.")
         if transport.get_write_buffer_size() > BUFFER_LIMIT:
@@ -249,21 +255,23 @@ class _Client(ClientXMPP):
 
     async def end(self) -> None:
         """Close the stream and release everything."""
-        self._decide(Unavailable("ended"))
-        self.cancel_connection_attempt()
-        if self.transport is not None:
+        stream: Any = self
+        self.decide(Unavailable("ended"))
+        stream.cancel_connection_attempt()
+        if stream.transport is not None:
             with contextlib.suppress(Exception):
-                self.send_raw(self.stream_footer)
+                stream.send_raw(stream.stream_footer)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(2.0):
                     await self.gone.wait()
-            self.abort()
-        runner = self._run_out_filters
+            stream.abort()
+        runner = stream._run_out_filters
         if runner is not None:
             runner.cancel()
             await asyncio.wait([runner])
 
-    def _decide(self, error: PumpkinError | None) -> None:
+    def decide(self, error: PumpkinError | None) -> None:
+        """The negotiation ended, well or not; the first word counts."""
         if self._bound.done():
             return
         if error is None:
@@ -274,5 +282,53 @@ class _Client(ClientXMPP):
 
     def _disconnected(self, reason: Any) -> None:
         self.gone.set()
-        self.cancel_connection_attempt()
-        self._decide(Unavailable(f"disconnected{f': {reason}' if reason else ''}"))
+        cast("Any", self).cancel_connection_attempt()
+        self.decide(Unavailable(f"disconnected{f': {reason}' if reason else ''}"))
+
+
+class _Client(Line, ClientXMPP):
+    """slixmpp's client with our TLS context and no automatic anything."""
+
+    def __init__(
+        self,
+        jid: str,
+        password: str,
+        context: ssl.SSLContext,
+        route: Callable[[StanzaBase], StanzaBase | None],
+        token: str | None = None,
+    ) -> None:
+        super().__init__(
+            jid, password, ssl_context=context, plugin_config={"feature_mechanisms": {"unencrypted_plain": False}}
+        )
+        self.auto_authorize = None
+        self.auto_subscribe = False
+        self.whitespace_keepalive = False
+        self.enable_plaintext = False
+        self.prepare(route)
+        self.add_event_handler("failed_all_auth", lambda _: self.decide(Refused()))
+        self.add_event_handler("ssl_invalid_chain", lambda error: self.decide(Unavailable(f"TLS: {error}")))
+        if token is not None:
+            self._token = token
+            self.register_plugin("xep_0077", {"force_registration": True})
+            self.add_event_handler("register", self._register)
+
+    async def negotiate(self, host: str | None, port: int | None, direct_tls: bool) -> None:
+        """Connect up to the bound session; Refused or Unavailable when that fails."""
+        self.enable_direct_tls, self.enable_starttls = direct_tls, not direct_tls
+        attempt = self.connect(host, port or (5223 if direct_tls else 5222)) if host else self.connect()
+        await self.negotiated(attempt)
+
+    async def _register(self, _: Any) -> None:
+        asked: Any = self.Iq()
+        asked["type"] = "set"
+        asked["register"]["username"] = self.boundjid.user
+        asked["register"]["password"] = self.password
+        SubElement(asked["register"].xml, name("token", "jabber:iq:register")).text = self._token
+        try:
+            await asked.send(timeout=NEGOTIATION_S)
+        except IqError as error:
+            if error.condition != "conflict":
+                text = str(error.text or error.condition)
+                self.decide(Refused(f"The server makes no account for {self.boundjid.user}: {text[:200]}"))
+        except IqTimeout:
+            self.decide(Unavailable("the server does not answer the registration"))

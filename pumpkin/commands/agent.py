@@ -41,7 +41,7 @@ def agent_add(jid: str, password: str | None, data: Path | None, config: Path | 
 
     async def job() -> None:
         async with database(settings) as db:
-            if settings.xmpp.server == "embedded":
+            if settings.xmpp.server != "external":
                 user, _, domain = name.partition("@")
                 if domain != settings.xmpp.domain:
                     raise NotFound(f"This installation's domain is {settings.xmpp.domain}, not {domain}.")
