@@ -1,0 +1,170 @@
+"""Looks after kept reports: each enters the log as a check, and a cached one is looked at again behind its answer.
+
+A report whose rules are older than ours is judged anew over the evidence it holds; one whose package has other files by
+now is analysed anew (rulings.md 50).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import uuid4
+
+import structlog
+
+from actors.base import LoopActor
+from pumpkin.analysis import rescoring
+from pumpkin.errors import PumpkinError
+from pumpkin.model.checks import Observation, Receipt
+from pumpkin.model.purl import Purl
+from pumpkin.model.tasks import Submission, Task
+from pumpkin.store import reports, tasks
+from pumpkin.store.database import Database
+from pumpkin.store.reports import Kept, NewReport
+
+AGAIN_S = 30.0
+LOOK_EVERY_S = 600.0
+WAITING_MOST = 1_000
+_STATUS = {"clean": "ok", "suspicious": "warning", "malicious": "critical"}
+
+log = structlog.get_logger("pumpkin.curator")
+
+
+class Curator(LoopActor):
+    """`agent` is in whose name reports are entered, `receive` takes a check. `rules()` is the rule set's hash now (""
+    while it is not known), `published(purl)` the key of all files a version has now, `submit` has one analysed."""
+
+    def __init__(
+        self,
+        db: Database,
+        agent: str,
+        receive: Callable[[Observation], Awaitable[Receipt]],
+        *,
+        rules: Callable[[], str] = str,
+        published: Callable[[Purl], Awaitable[str]] | None = None,
+        submit: Callable[[Submission], Awaitable[Any]] | None = None,
+        tools: Callable[[], str] = str,
+    ) -> None:
+        super().__init__()
+        self._db, self._agent, self._receive = db, agent, receive
+        self._rules, self._published, self._submit, self._tools = rules, published, submit, tools
+        self._woken = asyncio.Event()
+        self._cached: asyncio.Queue[int] = asyncio.Queue(WAITING_MOST)
+        self._looked: dict[int, float] = {}
+
+    async def on_start(self) -> None:
+        _ = self.spawn(self._enter(), name="entering reports")
+        _ = self.spawn(self._look(), name="looking at cached reports")
+
+    # -- what others call on the loop
+
+    def wake(self) -> None:
+        """There is a new report."""
+        self._woken.set()
+
+    def freshen(self, task_id: int) -> None:
+        """A cached result was answered; look whether it still holds, at most every ten minutes."""
+        now = time.monotonic()
+        if now - self._looked.get(task_id, -LOOK_EVERY_S) < LOOK_EVERY_S or self._cached.full():
+            return
+        while len(self._looked) >= 10_000:
+            self._looked.pop(next(iter(self._looked)))
+        self._looked[task_id] = now
+        self._cached.put_nowait(task_id)
+
+    # -- entering
+
+    async def _enter(self) -> None:
+        while True:
+            self._woken.clear()
+            try:
+                while found := await reports.unchecked(self._db):
+                    for kept in found:
+                        await self._receive(observation(kept, self._agent))
+                        await reports.mark_checked(self._db, kept.id)
+            except PumpkinError as error:
+                log.warning("a report could not be entered as a check yet", why=error.message)
+            try:
+                await asyncio.wait_for(self._woken.wait(), AGAIN_S)
+            except TimeoutError:
+                continue
+
+    # -- looking again
+
+    async def _look(self) -> None:
+        while True:
+            task = await tasks.get(self._db, await self._cached.get())
+            try:
+                if task is not None and task.report is not None:
+                    await self._looked_at(task, await reports.get(self._db, task.report))
+            except PumpkinError as error:
+                log.info("a cached report could not be looked at", task=task.id if task else None, why=error.message)
+
+    async def _looked_at(self, task: Task, kept: Kept | None) -> None:
+        if kept is None or task.upload is not None:
+            return
+        if self._published is not None and kept.artifacts:
+            now = await self._published(Purl.parse(task.purl))
+            if now and set(now.split(",")) != set(kept.artifacts):
+                log.info("the files of a package changed", purl=task.purl)
+                await self._again(task)
+                return
+        newest = await reports.latest(self._db, kept.ecosystem, kept.name, kept.version)
+        if newest is not None and self._rules() and newest.rules != self._rules():
+            await self._rescore(newest)
+
+    async def _again(self, task: Task) -> None:
+        if self._submit is not None:
+            await self._submit(
+                Submission(
+                    owner=task.owner, asked=task.asked, purl=task.purl, ecosystem=task.ecosystem, name=task.name,
+                    version=task.version, tools=self._tools() or task.tools, forced=True, timeout_s=task.timeout_s,
+                    flagged="its published files changed",
+                )
+            )  # fmt: skip
+
+    async def _rescore(self, kept: Kept) -> None:
+        if kept.document is None:
+            return
+        check = uuid4()
+        document, outcome, score = rescoring.rescored(json.loads(kept.document), self._rules(), str(check))
+        report = NewReport(
+            document=json.dumps(document, separators=(",", ":")).encode(), tools=kept.tools, outcome=outcome,
+            score=score, rules=self._rules(), artifacts=kept.artifacts, created=time.time_ns() // 1_000, check_id=check,
+        )  # fmt: skip
+        number = await reports.add_rescored(self._db, kept, report)
+        log.info("a report was judged anew", purl=kept.purl, report=number, before=kept.outcome, after=outcome)
+        self.wake()
+
+
+def observation(kept: Kept, agent: str) -> Observation:
+    """The check a report is entered as: its digest and what it says; the same for every process that sends it."""
+    payload = {
+        "report_sha256": kept.digest.hex(),
+        "report": f"/reports/sha256/{kept.digest.hex()}.json",
+        "purl": kept.purl,
+        "outcome": kept.outcome,
+        "score": kept.score,
+        "tools": kept.tools,
+        "rules": kept.rules,
+        "artifacts": list(kept.artifacts),
+    }
+    return Observation(
+        id=kept.check_id,
+        type="package",
+        format="json",
+        agent=agent,
+        observed=kept.created,
+        payload=json.dumps(payload, separators=(",", ":"), sort_keys=True).encode(),
+        media="application/json",
+        kind="report",
+        detail={
+            "source": "package analysis",
+            "target": kept.purl[:1_000],
+            "status": _STATUS.get(kept.outcome, "unknown"),
+            "labels": {"ecosystem": kept.ecosystem, "outcome": kept.outcome},
+        },
+    )

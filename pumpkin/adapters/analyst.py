@@ -1,0 +1,351 @@
+"""Has one package looked at by every tool that was asked for, and folds what they say into one report.
+
+Which parts there are is handed in: the registries, the scanner's processes, the sandbox, the names known. A tool that
+is wanted and fails makes the verdict incomplete; one that was not wanted is said to be not checked. PumpkinError is
+raised only for want of a part: then the task is tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Protocol
+from uuid import uuid4
+
+from pumpkin.adapters.engine import EngineError, Job
+from pumpkin.adapters.registries.base import Fetched
+from pumpkin.analysis import documents, verdict
+from pumpkin.analysis.static import Scan
+from pumpkin.errors import PackageNotFound, RegistryError, RegistryUnavailable
+from pumpkin.model import reports as model
+from pumpkin.model.findings import Finding, Group, Level, Outcome, Verdict
+from pumpkin.model.packages import Advisory, Artifact, Release
+from pumpkin.model.purl import Purl
+from pumpkin.model.tasks import TOOLS, Ending, Task
+from pumpkin.model.wire import rfc3339
+from pumpkin.store.reports import NewReport
+
+ARTIFACT_LIMIT = 256 * 1024 * 1024
+ATTACHMENTS_LIMIT = 64 * 1024 * 1024
+INSTALLED_FIRST = ("wheel", "tarball", "gem", "crate", "jar", "zip", "apk", "sdist")
+
+Tell = Callable[[str, Mapping[str, Any]], None]
+
+
+class Looks(Protocol):
+    """The scanner: static tools in a process of their own."""
+
+    async def scan(self, data: bytes, name: str, ecosystem: str = "") -> Scan: ...
+
+
+class Sources(Protocol):
+    """The registries."""
+
+    async def resolve(self, purl: Purl) -> Release: ...
+    async def fetch(self, artifact: Artifact, folder: Path, *, limit: int) -> Fetched: ...
+    async def known_bad(self, purl: Purl) -> tuple[Advisory, ...]: ...
+
+
+Run = Callable[[Job, model.Artifact, Callable[[Mapping[str, Any]], None]], Awaitable[model.Report]]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What an analysis is made with. `no_engine()` says why nothing can be run ("" when it can); `names(ecosystem,
+    name)` what a name looks like, None where that tool is not there; `index(ecosystem)` the mirror a sandbox reads."""
+
+    sources: Sources
+    scanner: Looks
+    upload: Callable[[bytes], Awaitable[tuple[str, bytes] | None]]
+    run: Run | None = None
+    no_engine: Callable[[], str] = lambda: "no sandbox is part of this server"
+    index: Callable[[str], str] = lambda _: ""
+    names: Callable[[str, str], Sequence[Finding]] | None = None
+    known_bad: bool = False
+    folder: Path | None = None
+
+    def tools(self) -> tuple[str, ...]:
+        """What a task without wishes is looked at with, sorted."""
+        there = {"static"}
+        if self.run is not None and not self.no_engine():
+            there.add("dynamic")
+        if self.names is not None:
+            there.add("typosquatting")
+        if self.known_bad:
+            there.add("known_bad")
+        return tuple(sorted(there))
+
+
+@dataclass(slots=True)
+class _Case:
+    """One analysis as it goes: sections by tool, findings, what could not be looked at, and why."""
+
+    sections: dict[str, dict[str, Any]] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    rules: str = ""
+    dynamic: model.Report | None = None
+
+    def note(self, tool: str, status: str, why: str = "", **more: Any) -> None:
+        self.sections[tool] = {"status": status, "why": why, **more}
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    name: str
+    data: bytes = field(repr=False)
+    kind: str
+    source: str
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.data).hexdigest()
+
+
+class Analyst:
+    """`analyse` is what a worker calls."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def analyse(self, task: Task, tell: Tell) -> tuple[NewReport | None, Ending]:
+        """The report, and how the task ends. RegistryUnavailable and EngineError: try again."""
+        begun = time.time_ns() // 1_000
+        purl = Purl.parse(task.purl)
+        try:
+            tell("phase", {"phase": "fetch", "status": "started"})
+            files, published = await self._files(task, purl)
+        except PackageNotFound as error:
+            return None, Ending("not_found", category="analysis_error", message=error.message)
+        except RegistryUnavailable:
+            raise
+        except RegistryError as error:
+            return None, Ending("incomplete", category="analysis_error", message=error.message)
+        if not files:
+            return None, Ending("not_found", category="analysis_error", message="This version has no file to analyse.")
+        case = _Case()
+        wanted = frozenset(task.tools.split(","))
+        async with asyncio.TaskGroup() as group:
+            for work in (
+                self._static(case, wanted, files, task, tell),
+                self._known_bad(case, wanted, purl, task),
+                self._dynamic(case, wanted, files, task, tell),
+            ):
+                group.create_task(work)
+        self._names(case, wanted, task)
+        for tool in TOOLS:
+            if tool not in case.sections:
+                why = "it was not asked for" if tool not in wanted else "it is not part of this server"
+                case.note(tool, "not_run", why)
+        return _folded(task, case, files, published, begun)
+
+    # -- files
+
+    async def _files(self, task: Task, purl: Purl) -> tuple[list[_File], str]:
+        """What is looked at, and the key of all that is published for this version."""
+        if task.upload is not None:
+            kept = await self._parts.upload(task.upload)
+            if kept is None:
+                return [], ""
+            return [_File(kept[0], kept[1], "upload", "upload")], f"sha256:{task.upload.hex()}"
+        release = await self._parts.sources.resolve(purl)
+        with TemporaryDirectory(dir=self._parts.folder, prefix="artifacts-") as name:
+            files = []
+            for artifact in release.chosen or release.artifacts[:1]:
+                fetched = await self._parts.sources.fetch(artifact, Path(name), limit=ARTIFACT_LIMIT)
+                data = await asyncio.to_thread(fetched.path.read_bytes)
+                files.append(_File(artifact.filename, data, artifact.kind, artifact.url))
+        return files, release.digest_key
+
+    # -- tools
+
+    async def _static(
+        self, case: _Case, wanted: frozenset[str], files: Sequence[_File], task: Task, tell: Tell
+    ) -> None:
+        if "static" not in wanted:
+            case.skipped.append("static: it was not asked for")
+            return
+        tell("phase", {"phase": "static", "status": "started"})
+        gaps: list[str] = []
+        for file in files:
+            scan = await self._parts.scanner.scan(file.data, file.name, task.ecosystem)
+            case.findings += scan.findings
+            gaps += scan.gaps
+            case.skipped += [one for one in scan.skipped if one not in case.skipped]
+            case.rules = scan.rules
+        case.failed += gaps
+        case.note("static", "failed" if gaps else "ran", "; ".join(gaps)[:1_000], files=len(files), rules=case.rules)
+        tell("phase", {"phase": "static", "status": "completed"})
+
+    def _names(self, case: _Case, wanted: frozenset[str], task: Task) -> None:
+        if "typosquatting" not in wanted or self._parts.names is None:
+            return
+        found = self._parts.names(task.ecosystem, task.name)
+        case.findings += found
+        case.note("typosquatting", "ran", candidates=[one.as_json() for one in found])
+
+    async def _known_bad(self, case: _Case, wanted: frozenset[str], purl: Purl, task: Task) -> None:
+        if "known_bad" not in wanted or task.upload is not None:
+            return
+        try:
+            found = await self._parts.sources.known_bad(purl)
+        except RegistryError as error:
+            case.note("known_bad", "failed", error.message)
+            case.failed.append(f"known_bad: {error.message}")
+            return
+        case.note("known_bad", "ran", advisories=[one.as_dict() for one in found])
+        case.findings += [
+            Finding(
+                "known_bad", "known-malicious", Level.CRITICAL, Group.KNOWN_BAD,
+                f"{one.id} says this is malicious: {one.summary[:200] or 'no summary'}",
+            )
+            for one in found if one.malicious
+        ]  # fmt: skip
+
+    async def _dynamic(
+        self, case: _Case, wanted: frozenset[str], files: Sequence[_File], task: Task, tell: Tell
+    ) -> None:
+        why = self._parts.no_engine()
+        if "dynamic" not in wanted or self._parts.run is None:
+            case.note("dynamic", "not_run", why or "it was not asked for")
+            case.skipped.append(f"dynamic: {why or 'it was not asked for'}")
+            return
+        file = min(files, key=lambda one: INSTALLED_FIRST.index(one.kind) if one.kind in INSTALLED_FIRST else 99)
+        job = Job(
+            task.ecosystem,
+            archive=(file.name, file.data),
+            index=self._parts.index(task.ecosystem),
+            total_s=float(task.timeout_s),
+        )
+        about = model.Artifact(
+            task.ecosystem, task.name, task.version, file.name, file.sha256, len(file.data), file.source
+        )
+
+        def told(event: Mapping[str, Any]) -> None:
+            kind = str(event.get("type", "event"))
+            tell("phase" if kind == "phase" else "event", {key: value for key, value in event.items() if key != "type"})
+
+        try:
+            report = await self._parts.run(job, about, told)
+        except EngineError as error:
+            if task.attempt < 2:  # engines come back; after that the report says what is missing
+                raise
+            case.note("dynamic", "failed", error.message)
+            case.failed.append(f"dynamic: {error.message}")
+            return
+        case.dynamic = report
+        case.findings += report.findings
+        _judge_run(case, report)
+
+
+def _judge_run(case: _Case, report: model.Report) -> None:
+    """What became of the phases: what did not run is said, what broke off makes it incomplete."""
+    phases = {phase.name: {"status": phase.status, "why": phase.why} for phase in report.phases}
+    ran = any(phase.status != "not_run" for phase in report.phases)
+    status = "failed" if report.fault else "ran" if ran else "not_run"
+    case.note("dynamic", status, report.fault, phases=phases, duration_s=round(report.duration_s, 3))
+    if report.fault:
+        case.failed.append(f"dynamic: {report.fault}")
+    for phase in report.phases:
+        if phase.status == "not_run":
+            case.skipped.append(f"dynamic, {phase.name}: {phase.why or 'not run'}")
+        elif phase.status == "failed" and phase.name != "install":
+            case.skipped.append(f"dynamic, {phase.name}: it failed")
+
+
+def _outcome(case: _Case, judged: Verdict) -> str:
+    """The verdict's, unless the package could not be looked at as it should: a failed install is never clean."""
+    if judged.outcome in (Outcome.MALICIOUS, Outcome.SUSPICIOUS) or case.dynamic is None:
+        return judged.outcome.value
+    if any(phase.status == "timeout" for phase in case.dynamic.phases):
+        return Outcome.TIMEOUT.value
+    if case.dynamic.phase("install").status == "failed":
+        return Outcome.INSTALL_FAILED.value
+    return judged.outcome.value
+
+
+_SENTENCES = {
+    "install_failed": ("analysis_error", "The package could not be installed."),
+    "timeout": ("timeout_error", "A phase of the analysis was over its time."),
+    "incomplete": ("analysis_error", "The analysis is incomplete"),
+}
+
+
+def _folded(task: Task, case: _Case, files: Sequence[_File], published: str, begun: int) -> tuple[NewReport, Ending]:
+    findings = verdict.weigh(case.findings)
+    judged = verdict.judge(findings, not_checked=case.skipped, failed=case.failed)
+    outcome = _outcome(case, judged)
+    ended = time.time_ns() // 1_000
+    check = uuid4()
+    said = {
+        "outcome": outcome,
+        "score": judged.score,
+        "why": list(judged.why),
+        "groups": judged.groups,
+        "not_checked": list(judged.not_checked),
+        "failed": sorted(set(case.failed)),
+        "rules": case.rules,
+    }
+    ran = sorted(tool for tool, section in case.sections.items() if section["status"] == "ran")
+    document = {
+        "metadata": documents.metadata(
+            purl=task.purl, ecosystem=task.ecosystem, name=task.name, version=task.version, outcome=outcome,
+            started=rfc3339(begun), completed=rfc3339(ended), duration_s=(ended - begun) / 1e6,
+        ),
+        "analysis_results": documents.results(
+            name=task.name, version=task.version, duration_s=(ended - begun) / 1e6, dynamic=case.dynamic,
+            tools=dict(sorted(case.sections.items())), findings=[one.as_json() for one in findings], verdict=said,
+            artifacts=[
+                {"file": one.name, "sha256": one.sha256, "size": len(one.data), "kind": one.kind, "source": one.source}
+                for one in files
+            ],
+            proof={"check": str(check), "proof_url": f"/api/v1/checks/{check}/proof"}, rules=case.rules,
+        ),
+    }  # fmt: skip
+    report = NewReport(
+        document=json.dumps(document, separators=(",", ":"), ensure_ascii=True).encode(),
+        tools=",".join(ran),
+        outcome=outcome,
+        score=judged.score,
+        rules=case.rules,
+        artifacts=tuple(filter(None, published.split(","))),
+        created=ended,
+        check_id=check,
+        attachments=_attachments(case.dynamic),
+    )
+    category, message = _SENTENCES.get(outcome, (None, None))
+    if outcome == "incomplete":
+        message = f"{message}: {'; '.join(judged.not_checked)[:400] or 'a tool failed'}."
+    phases = {tool: section["status"] for tool, section in case.sections.items()}
+    if case.dynamic is not None:
+        phases["dynamic"] = {phase.name: phase.status for phase in case.dynamic.phases}
+    shown = {key: value for key, value in said.items() if key not in ("groups", "failed")}
+    return report, Ending(outcome, {**shown, "check": str(check)}, category, message, _details(case), phases)
+
+
+def _details(case: _Case) -> str | None:
+    """For the owner: the last words of an install that failed."""
+    if case.dynamic is None or case.dynamic.phase("install").status != "failed":
+        return None
+    return case.dynamic.phase("install").stderr[-4_096:].decode("utf-8", "replace").replace("\x00", "") or None
+
+
+def _attachments(report: model.Report | None) -> tuple[tuple[str, bytes], ...]:
+    """What a run left for download, the first of it within a bound."""
+    kept: list[tuple[str, bytes]] = []
+    left = ATTACHMENTS_LIMIT
+    for one in report.attachments if report else ():
+        with suppress(ValueError):
+            left -= len(one.content)
+            if left < 0:
+                break
+            kept.append((one.name.replace("\x00", "")[:300], one.content))
+    return tuple(kept)
