@@ -30,6 +30,9 @@ _SPOKEN: dict[str, Dialect] = {
     **dict.fromkeys(("items", "TimeStampTokens", "system"), "scandale"),
     **dict.fromkeys(("api", "log", "tsa", "health", "ready", "metrics", "openapi.json", "pubsub"), "api"),
     **dict.fromkeys(("media", "reports", "get_report", "get_all_report", "upload_sample"), "api"),
+    **dict.fromkeys((f"get_{name}_packages" for name in ("pypi", "npm", "packagist", "rubygems", "maven")), "api"),
+    **dict.fromkeys((f"get_{name}_versions" for name in ("pypi", "npm", "packagist", "rubygems")), "api"),
+    **dict.fromkeys(("get_rust_packages", "get_wolfi_packages"), "api"),
 }
 
 _COMMON = {

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from pydantic.json_schema import models_json_schema
 
-from pumpkin.web import package_operations
+from pumpkin.web import discovery_operations, package_operations
 from pumpkin.web.operations import DETAILS, MODELS, Detail
 
 TAGS = {
@@ -20,10 +20,12 @@ TAGS = {
     "log": "The append-only log: checkpoints, tiles (C2SP), inclusion and consistency.",
     "agents": "The registry of agents with presence, and what may be done with them.",
     "packages": "Packages analysed: submitted, queued, reported; for clients of Pack-a-mal in both dialects.",
+    "discovery": "Packages by name: search, versions, metadata, watch lists, known bad.",
     "events": "What happens, as it happens.",
     "scandale": "SCANDALE's addresses, kept to the letter for its clients.",
     "system": "For operators and machines.",
 }
+_DETAILS = {**DETAILS, **package_operations.DETAILS, **discovery_operations.DETAILS}
 _KEYED: list[dict[str, list[str]]] = [{"bearer": []}, {"key": []}, {"basic": []}, {"session": []}]
 _VARIABLE = re.compile(r"\{(\w+)(?::[^}]*)?\}")
 
@@ -66,7 +68,7 @@ def build(routes: Sequence[RouteLike], version: str) -> dict[str, Any]:
 
 def _operation(route: RouteLike, path: str) -> dict[str, Any]:
     named = f"{route.method} {route.path}"
-    detail = DETAILS.get(named) or package_operations.DETAILS.get(named) or Detail()
+    detail = _DETAILS.get(named, Detail())
     first, _, rest = " ".join((route.handler.__doc__ or "").split()).partition(". ")
     text = re.sub(r"^`[^`]*`(?:: | \()?", "", first).rstrip(".)") or first
     operation: dict[str, Any] = {

@@ -11,7 +11,7 @@ from pathlib import Path
 from aiohttp import web
 
 from pumpkin.web import docs, edge, openapi, pubsub, scandale, system, tokens
-from pumpkin.web.api import agents, bundle, checks, events, log, sandbox
+from pumpkin.web.api import agents, bundle, checks, discovery, events, log, packages, sandbox
 from pumpkin.web.api.analysis import analyze, live, reports, tasks, uploads
 from pumpkin.web.limits import BODY_LIMIT
 from pumpkin.web.services import SERVICES, Services
@@ -60,6 +60,15 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/api/v1/events", events.events, "checks:read", "events"),
     Route("POST", "/api/v1/analyze", analyze.create, "packages:write", "packages"),
     Route("POST", "/api/v1/analyze/batch", analyze.batch, "packages:write", "packages"),
+    Route("GET", "/api/v1/packages/{ecosystem}", packages.index, "", "discovery"),
+    Route("GET", "/api/v1/packages/{ecosystem}/{name:.+}", packages.show, "", "discovery"),
+    Route("GET", "/api/v1/known-bad", packages.known_bad, "", "discovery"),
+    Route("GET", "/api/v1/feeds", packages.feeds, "packages:read", "discovery"),
+    Route("GET", "/api/v1/watches", packages.watch_index, "packages:read", "discovery"),
+    Route("POST", "/api/v1/watches", packages.watch_add, "packages:write", "discovery"),
+    Route("GET", "/api/v1/watches/{id}", packages.watch_show, "packages:read", "discovery"),
+    Route("DELETE", "/api/v1/watches/{id}", packages.watch_remove, "packages:write", "discovery"),
+    *(Route("GET", path, handler, "", "discovery") for path, handler in discovery.OLD),
     Route("POST", "/api/v1/upload", uploads.create, "packages:write", "packages"),
     Route("POST", "/upload_sample", uploads.create, "packages:write", "packages"),
     Route("GET", "/api/v1/task/{id}", tasks.show, "", "packages"),

@@ -17,6 +17,7 @@ from pumpkin.model.packages import Release
 from pumpkin.model.proofs import Verdict
 from pumpkin.model.purl import Purl
 from pumpkin.model.tasks import Decided, Submission
+from pumpkin.web.discovery import Discovery
 
 if TYPE_CHECKING:
     from pumpkin.store.database import Database
@@ -106,6 +107,7 @@ class Services:
     settings_public: Mapping[str, Any] = field(default_factory=dict)
     access: Access = field(default_factory=Access)
     packages: Packages = field(default_factory=Packages)
+    discovery: Discovery = field(default_factory=Discovery)
     version: str = "0.1.0"
 
 

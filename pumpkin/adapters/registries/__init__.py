@@ -18,6 +18,7 @@ ever run, and no catalogue is ever downloaded by a request.
 
 from pumpkin.adapters.registries.base import Fetched, Registries, Registry
 from pumpkin.adapters.registries.build import Places, build
-from pumpkin.adapters.registries.fetch import Cache, Document, Fetcher
+from pumpkin.adapters.registries.fetch import Cache, Fetcher
+from pumpkin.model.documents import Document
 
 __all__ = ["Cache", "Document", "Fetched", "Fetcher", "Places", "Registries", "Registry", "build"]

@@ -6,14 +6,15 @@ import asyncio
 import hashlib
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from pumpkin.adapters.registries.fetch import ARTIFACT_S, MISSING, Document, Fetcher
+from pumpkin.adapters.registries.fetch import ARTIFACT_S, MISSING, Fetcher
 from pumpkin.errors import PackageNotFound, RegistryError, RegistryTooLarge, UnsupportedEcosystem
+from pumpkin.model.documents import Document
 from pumpkin.model.packages import Advisory, Artifact, NewRelease, Release, Versions
 from pumpkin.model.purl import Purl
 
@@ -87,15 +88,24 @@ class Registry(ABC):
 
 
 class Registries:
-    """All configured registries behind one door, by purl type; `close` ends what is under way."""
+    """All configured registries behind one door, by purl type; `close` ends what is under way.
+
+    `seen`, where set, is told of each package's versions after they were asked for.
+    """
 
     def __init__(self, fetcher: Fetcher, registries: Mapping[str, Registry], advisories: Any = None) -> None:
         self.fetcher = fetcher
         self._by_type = dict(registries)
         self._advisories = advisories
+        self.seen: Callable[[Versions], Awaitable[None]] | None = None
 
     async def close(self) -> None:
         await self.fetcher.close()
+
+    @property
+    def advised(self) -> bool:
+        """Whether an advisory database is configured."""
+        return self._advisories is not None
 
     @property
     def ecosystems(self) -> tuple[str, ...]:
@@ -110,10 +120,14 @@ class Registries:
         return registry
 
     async def resolve(self, purl: Purl) -> Release:
+        await self.versions(purl)
         return await self.of(purl).resolve(purl)
 
     async def versions(self, purl: Purl) -> Versions:
-        return await self.of(purl).versions(purl)
+        found = await self.of(purl).versions(purl)
+        if self.seen is not None:
+            await self.seen(found)
+        return found
 
     async def metadata(self, purl: Purl) -> dict[str, Any]:
         return await self.of(purl).metadata(purl)

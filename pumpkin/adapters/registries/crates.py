@@ -9,9 +9,10 @@ from urllib.parse import quote
 
 from pumpkin.adapters.registries import xml
 from pumpkin.adapters.registries.base import Registry, agreed, digest, inner, listing, mapping
-from pumpkin.adapters.registries.fetch import Document, Fetcher
+from pumpkin.adapters.registries.fetch import Fetcher
 from pumpkin.adapters.registries.pypi import rss_moment
 from pumpkin.errors import InvalidPurl, PackageNotFound, RegistryError
+from pumpkin.model.documents import Document
 from pumpkin.model.packages import Artifact, NewRelease, Release, Version, Versions, facts, moment, plain
 from pumpkin.model.purl import Purl, of_name
 from pumpkin.model.versions import newest, order, prerelease

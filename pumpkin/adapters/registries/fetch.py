@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import ssl
 import time
 import zlib
@@ -18,6 +17,7 @@ from yarl import URL
 
 from pumpkin.adapters.registries.guard import Guard
 from pumpkin.errors import PackageNotFound, RegistryError, RegistryRefused, RegistryTooLarge, RegistryUnavailable
+from pumpkin.model.documents import Document
 
 DOCUMENT_LIMIT = 64 * 1024 * 1024
 CACHED_LIMIT = 8 * 1024 * 1024
@@ -33,34 +33,12 @@ MISSING = (404, 410, 451)
 log = structlog.get_logger("pumpkin.registries")
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
-    """What an address answered: `body` with its validators. `fetched` is epoch seconds of the last time the registry
-    confirmed it, `stale` true when it could not be asked now."""
-
-    url: str
-    status: int
-    body: bytes
-    media: str = ""
-    etag: str | None = None
-    last_modified: str | None = None
-    fetched: float = 0.0
-    stale: bool = False
-
-    def json(self) -> Any:
-        """The body as JSON; RegistryError when it is none."""
-        try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError) as error:
-            raise RegistryError("The package registry's answer is not JSON.") from error
-
-
 class Cache(Protocol):
-    """Where documents are kept between requests and restarts (`store.packages` has the real one)."""
+    """Where documents are kept (`store.documents` has the real one). `confirmed`: only `fetched` is another."""
 
     async def document(self, url: str) -> Document | None: ...
 
-    async def keep(self, document: Document) -> None: ...
+    async def keep(self, document: Document, *, confirmed: bool = False) -> None: ...
 
 
 @dataclass
@@ -72,7 +50,7 @@ class NoCache:
     async def document(self, url: str) -> Document | None:
         return self.kept.get(url)
 
-    async def keep(self, document: Document) -> None:
+    async def keep(self, document: Document, *, confirmed: bool = False) -> None:
         while len(self.kept) > 500:
             self.kept.pop(next(iter(self.kept)))
         self.kept[document.url] = document
@@ -210,6 +188,9 @@ class Fetcher:
         async with self.answer("GET", url, headers=headers, total_s=self._document_s, also=also) as response:
             if response.status == 304 and old is not None:
                 new = replace(old, fetched=self._clock(), stale=False)
+                if key not in self._large:
+                    await self._cache.keep(new, confirmed=True)
+                    return new
             else:
                 body = await _read(response, limit) if response.status in (200, *also) else b""
                 new = Document(

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from pumpkin.adapters.registries import xml
 from pumpkin.adapters.registries.base import Registry, agreed, digest
-from pumpkin.adapters.registries.fetch import Document
 from pumpkin.errors import InvalidPurl, PackageNotFound
+from pumpkin.model.documents import Document
 from pumpkin.model.packages import Artifact, Release, Version, Versions, facts, moment, plain
 from pumpkin.model.purl import Purl
 from pumpkin.model.versions import newest, prerelease

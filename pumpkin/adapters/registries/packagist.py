@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from pumpkin.adapters.registries.base import Registry, agreed, digest, inner, listing, mapping
-from pumpkin.adapters.registries.fetch import Document
 from pumpkin.errors import InvalidPurl, RegistryError
+from pumpkin.model.documents import Document
 from pumpkin.model.packages import Artifact, NewRelease, Release, Version, Versions, facts, file_name, moment, plain
 from pumpkin.model.purl import Purl, of_name
 from pumpkin.model.versions import newest, order, prerelease

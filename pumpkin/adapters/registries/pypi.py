@@ -17,9 +17,9 @@ from packaging.version import Version as Pep440
 
 from pumpkin.adapters.registries import xml
 from pumpkin.adapters.registries.base import Registry, agreed, digest, inner, listing, mapping, size_of
-from pumpkin.adapters.registries.fetch import Document
 from pumpkin.adapters.registries.html import Links
 from pumpkin.errors import InvalidPurl, PackageNotFound, RegistryError
+from pumpkin.model.documents import Document
 from pumpkin.model.packages import Artifact, NewRelease, Release, Version, Versions, facts, file_name, moment, plain
 from pumpkin.model.purl import Purl
 from pumpkin.model.versions import newest, order, prerelease

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from pumpkin.adapters.registries.base import Registry, agreed, digest, inner, listing, mapping
-from pumpkin.adapters.registries.fetch import Document
 from pumpkin.errors import InvalidPurl
+from pumpkin.model.documents import Document
 from pumpkin.model.packages import Artifact, NewRelease, Release, Version, Versions, facts, moment, plain
 from pumpkin.model.purl import Purl, of_name
 from pumpkin.model.versions import newest, order, prerelease

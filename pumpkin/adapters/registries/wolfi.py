@@ -13,8 +13,9 @@ from io import BytesIO
 from typing import Any, ClassVar
 
 from pumpkin.adapters.registries.base import Registry
-from pumpkin.adapters.registries.fetch import Document, Fetcher
+from pumpkin.adapters.registries.fetch import Fetcher
 from pumpkin.errors import InvalidPurl, PackageNotFound, RegistryError, RegistryTooLarge
+from pumpkin.model.documents import Document
 from pumpkin.model.packages import Artifact, NewRelease, Release, Version, Versions, facts, moment, plain
 from pumpkin.model.purl import Purl, of_name
 from pumpkin.model.versions import newest, order, prerelease

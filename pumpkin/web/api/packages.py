@@ -1,0 +1,184 @@
+"""`/api/v1/packages`: names by search, versions and metadata by registry; watch lists; known-bad (OSV).
+
+contracts/analysis-api.md section 5. Names come from what was seen; no request downloads a catalogue.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pumpkin.errors import InvalidJson, InvalidRequest, NotFound, UnsupportedEcosystem
+from pumpkin.model.packages import Versions, stamp
+from pumpkin.model.purl import Purl, of_name
+from pumpkin.model.watches import Wish, ecosystem_of
+from pumpkin.store import packages, watches
+from pumpkin.web.api.checks import whole
+from pumpkin.web.envelope import success
+from pumpkin.web.guard import Identity, require
+from pumpkin.web.limits import SMALL_BODY, body
+from pumpkin.web.services import SERVICES
+
+LIMIT, MOST = 100, packages.LIMIT
+TEXT_MOST = 214
+
+
+class Watched(BaseModel):
+    """A package to watch: `purl` without version; its name may end in `*`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    purl: str = Field(min_length=1, max_length=2_048)
+    priority: int = Field(0, ge=0, le=9)
+
+
+async def index(request: web.Request) -> web.Response:
+    """`GET /api/v1/packages/<ecosystem>/?q=&limit=`: known names that begin with or hold `q`."""
+    ecosystem = _ecosystem(request)
+    text = asked_text(request)
+    limit = whole(request.query, "limit", LIMIT, least=1, most=MOST)
+    db = request.app[SERVICES].db
+    found = await packages.search(db, ecosystem, text, limit)
+    near = await packages.suggest(db, ecosystem, text) if text and not found else []
+    return success(
+        request,
+        {
+            "ecosystem": ecosystem,
+            "q": text,
+            "items": [_named(ecosystem, one) for one in found],
+            "suggestions": [_named(ecosystem, one) for one in near],
+        },
+    )
+
+
+async def show(request: web.Request) -> web.Response:
+    """`GET /api/v1/packages/<ecosystem>/<name>/`: versions, metadata and source repository, as the registry says."""
+    purl = of_name(_ecosystem(request), request.match_info["name"].strip("/"), request.query.get("version") or None)
+    services = request.app[SERVICES].discovery
+    found = await services.versions(purl)
+    about = _json(await services.metadata(purl.at(purl.version or found.latest)))
+    return success(
+        request,
+        {
+            "purl": purl.key,
+            "ecosystem": purl.type,
+            "name": purl.full_name,
+            "latest": found.latest,
+            "stale": found.stale,
+            "versions": _versions(found),
+            "metadata": about,
+            "repository": about.get("repository"),
+        },
+    )
+
+
+async def known_bad(request: web.Request) -> web.Response:
+    """`GET /api/v1/known-bad?purl=`: what OSV knows of a package version; `malicious` when an entry is `MAL-`."""
+    purl = Purl.package(request.query.get("purl", ""))
+    found = await request.app[SERVICES].discovery.known_bad(purl)
+    return success(
+        request,
+        {
+            "purl": purl.canonical,
+            "malicious": any(one.malicious for one in found),
+            "advisories": [one.as_dict() for one in found],
+        },
+    )
+
+
+async def feeds(request: web.Request) -> web.Response:
+    """`GET /api/v1/feeds`: where each feed of new releases stands, and how many names are known."""
+    require(request, "packages:read")
+    db = request.app[SERVICES].db
+    items = [
+        {"ecosystem": one.ecosystem, "polled": stamp(one.polled), "found": one.found, "error": one.error}
+        for one in await watches.feeds(db)
+    ]
+    return success(request, {"items": items, "names": await packages.count(db)})
+
+
+async def watch_index(request: web.Request) -> web.Response:
+    """`GET /api/v1/watches`: what is watched (all of it for an administrator)."""
+    asker = require(request, "packages:read")
+    found = await watches.every(request.app[SERVICES].db, _whose(asker))
+    return success(request, {"items": [one.as_dict() for one in found]})
+
+
+async def watch_add(request: web.Request) -> web.Response:
+    """`POST /api/v1/watches` `{"purl", "priority"}`: analyse each new version of these from now on."""
+    asker = require(request, "packages:write")
+    try:
+        given = Watched.model_validate_json(await body(request, SMALL_BODY))
+    except ValidationError as error:
+        first = error.errors()[0]
+        if first["type"] == "json_invalid":
+            raise InvalidJson from None
+        where = ".".join(map(str, first["loc"])) or "body"
+        raise InvalidRequest(f"{where}: {first['msg']}", fields={f"body.{where}": str(first["msg"])}) from None
+    services = request.app[SERVICES]
+    kept = await watches.add(services.db, Wish.of(given.purl, given.priority), asker.owner or asker.name)
+    services.discovery.look()
+    return success(request, kept.as_dict(), 201)
+
+
+async def watch_show(request: web.Request) -> web.Response:
+    """`GET /api/v1/watches/<id>`: what a watch led to, newest first."""
+    asker = require(request, "packages:read")
+    db = request.app[SERVICES].db
+    found = next((one for one in await watches.every(db, _whose(asker)) if one.id == _number(request)), None)
+    if found is None:
+        raise NotFound("There is no such watch.")
+    return success(request, {**found.as_dict(), "history": await watches.history(db, found.id)})
+
+
+async def watch_remove(request: web.Request) -> web.Response:
+    """`DELETE /api/v1/watches/<id>`: stop watching."""
+    asker = require(request, "packages:write")
+    if not await watches.remove(request.app[SERVICES].db, _number(request), _whose(asker)):
+        raise NotFound("There is no such watch.")
+    return success(request, {"removed": _number(request)})
+
+
+def asked_text(request: web.Request) -> str:
+    """`q`: what is searched for, bounded."""
+    text = request.query.get("q", "")
+    if len(text) > TEXT_MOST:
+        raise InvalidRequest(f"q has at most {TEXT_MOST} characters.", fields={"query.q": "too long"})
+    return text
+
+
+def _ecosystem(request: web.Request) -> str:
+    found = ecosystem_of(request.match_info["ecosystem"])
+    if found is None:
+        raise UnsupportedEcosystem
+    return found
+
+
+def _named(ecosystem: str, one: packages.Found) -> dict[str, Any]:
+    return {"name": one.name, "latest": one.latest, "purl": of_name(ecosystem, one.name).canonical}
+
+
+def _versions(found: Versions) -> list[dict[str, Any]]:
+    """Newest first."""
+    return [
+        {"version": v.number, "published": stamp(v.published), "yanked": v.yanked, "prerelease": v.prerelease}
+        for v in reversed(found.versions)
+    ]
+
+
+def _json(about: dict[str, Any]) -> dict[str, Any]:
+    return {key: stamp(value) if isinstance(value, datetime) else value for key, value in about.items()}
+
+
+def _whose(asker: Identity) -> str | None:
+    return None if asker.may("admin") else asker.owner or asker.name
+
+
+def _number(request: web.Request) -> int:
+    text = request.match_info["id"]
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise NotFound("There is no such watch.")
+    return int(text)
