@@ -15,6 +15,7 @@ from pumpkin.adapters.folder import DataFolder
 from pumpkin.building import front, ground
 from pumpkin.building.fleet import build_fleet, start_demonstration
 from pumpkin.building.line import build_line
+from pumpkin.building.packages import build_analysis
 from pumpkin.building.sandbox import build_sandbox
 from pumpkin.bus import Bus
 from pumpkin.settings import Settings
@@ -50,7 +51,8 @@ async def running(settings: Settings) -> AsyncIterator[House]:
         line = await build_line(settings, system, db, bus, key, authority, stack)
         fleet = await build_fleet(settings, system, db, bus, line, stack)
         sandbox = await build_sandbox(settings, system, key.origin, stack)
-        services = front.services(settings, db, bus, key, authority, line, fleet, system, sandbox)
+        analysis = await build_analysis(settings, system, db, bus, line, sandbox, stack)
+        services = front.services(settings, db, bus, key, authority, line, fleet, system, sandbox, analysis)
         url = await front.serve(settings, services, listener, stack)
         if settings.demo:
             await start_demonstration(settings, system, fleet, line)

@@ -6,6 +6,7 @@ environment is `PUMPKIN_` and the setting's name in capitals, `__` between parts
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import tomllib
 from pathlib import Path
@@ -100,6 +101,38 @@ class SandboxSettings(_Part):
     npm_registry: str = Field("", description="npm registry a sandbox reads; empty for the one npm is set up for.")
 
 
+class PackageSettings(_Part):
+    """How packages are queued and analysed."""
+
+    slots: int = Field(0, ge=0, le=256, description="Analyses at once in this process; 0 for one a CPU.")
+    timeout: float = Field(30.0, gt=0, le=1_440, description="Minutes one analysis may take in all.")
+    waiting: int = Field(10_000, ge=1, description="Most analyses of one owner that wait; more are refused with 429.")
+    upload_limit: int = Field(100, ge=1, le=512, description="Largest archive taken by upload, in MiB.")
+
+
+class AccessSettings(_Part):
+    """Who may ask without a key, and how often."""
+
+    open_reading: bool = Field(True, description="SCANDALE's reads need no key on loopback listeners.")
+    open_everywhere: bool = Field(False, description="Nor elsewhere.")
+    public_rate: float = Field(100.0, gt=0, description="Requests a second of one address that presents nothing.")
+    public_burst: int = Field(1_000, ge=1, description="How many of them at once.")
+    trusted_proxies: list[str] = Field(
+        default_factory=list,
+        description="Networks (CIDR) of reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.",
+    )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: list[str]) -> list[str]:
+        for one in value:
+            try:
+                ipaddress.ip_network(one, strict=False)
+            except ValueError:
+                raise ValueError(f"is not a network: {one!r}, for instance 198.51.100.0/24") from None
+        return value
+
+
 class Settings(BaseSettings):
     """All settings of one installation."""
 
@@ -133,6 +166,10 @@ class Settings(BaseSettings):
     )
     log: LogSettings = Field(default_factory=LogSettings, description="The append-only log.")
     sandbox: SandboxSettings = Field(default_factory=SandboxSettings, description="Where and how packages are run.")
+    packages: PackageSettings = Field(
+        default_factory=PackageSettings, description="How packages are queued and analysed."
+    )
+    access: AccessSettings = Field(default_factory=AccessSettings, description="Who may ask without a key.")
     demo: bool = Field(True, description="Whether the built-in demonstration probe runs.")
 
     @field_validator("listen")

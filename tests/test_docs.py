@@ -12,7 +12,16 @@ from pydantic import BaseModel
 import actors
 import pumpkin
 from pumpkin import errors
-from pumpkin.settings import AuthoritySettings, EngineAddress, LogSettings, SandboxSettings, Settings, XmppSettings
+from pumpkin.settings import (
+    AccessSettings,
+    AuthoritySettings,
+    EngineAddress,
+    LogSettings,
+    PackageSettings,
+    SandboxSettings,
+    Settings,
+    XmppSettings,
+)
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -25,12 +34,14 @@ DOCS = Path(__file__).parent.parent / "docs"
         (LogSettings, "log."),
         (AuthoritySettings, "authorities."),
         (SandboxSettings, "sandbox."),
+        (PackageSettings, "packages."),
+        (AccessSettings, "access."),
         (EngineAddress, "engines."),
     ],
 )
 def test_every_setting_is_documented_with_its_meaning(model: type[BaseModel], prefix: str) -> None:
     text = (DOCS / "settings.md").read_text("utf-8")
-    parts = {"xmpp", "log", "sandbox", "authorities"} if not prefix else set()
+    parts = {"xmpp", "log", "sandbox", "authorities", "packages", "access"} if not prefix else set()
     for name, field in model.model_fields.items():
         if name not in parts:
             assert f"| `{prefix}{name}` |" in text

@@ -285,6 +285,7 @@ def _folded(task: Task, case: _Case, files: Sequence[_File], published: str, beg
     outcome = _outcome(case, judged)
     ended = time.time_ns() // 1_000
     check = uuid4()
+    category, message = _SENTENCES.get(outcome, (None, None))
     said = {
         "outcome": outcome,
         "score": judged.score,
@@ -297,7 +298,8 @@ def _folded(task: Task, case: _Case, files: Sequence[_File], published: str, beg
     ran = sorted(tool for tool, section in case.sections.items() if section["status"] == "ran")
     document = {
         "metadata": documents.metadata(
-            purl=task.purl, ecosystem=task.ecosystem, name=task.name, version=task.version, outcome=outcome,
+            purl=task.purl, ecosystem=task.ecosystem, name=task.name, version=task.version,
+            status="failed" if category else "completed", outcome=outcome,
             started=rfc3339(begun), completed=rfc3339(ended), duration_s=(ended - begun) / 1e6,
         ),
         "analysis_results": documents.results(
@@ -321,7 +323,6 @@ def _folded(task: Task, case: _Case, files: Sequence[_File], published: str, beg
         check_id=check,
         attachments=_attachments(case.dynamic),
     )
-    category, message = _SENTENCES.get(outcome, (None, None))
     if outcome == "incomplete":
         message = f"{message}: {'; '.join(judged.not_checked)[:400] or 'a tool failed'}."
     phases = {tool: section["status"] for tool, section in case.sections.items()}

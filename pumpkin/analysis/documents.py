@@ -18,14 +18,24 @@ Json = dict[str, Any]
 
 
 def metadata(
-    *, purl: str, ecosystem: str, name: str, version: str, outcome: str, started: str, completed: str, duration_s: float
+    *,
+    purl: str,
+    ecosystem: str,
+    name: str,
+    version: str,
+    status: str,
+    outcome: str,
+    started: str,
+    completed: str,
+    duration_s: float,
 ) -> Json:
     """The document's head; times in RFC 3339."""
     return {
         "created_at": completed,
         "package": {"name": name, "version": version, "ecosystem": ecosystem, "purl": purl},
         "analysis": {
-            "status": outcome,
+            "status": status,
+            "outcome": outcome,
             "started_at": started,
             "completed_at": completed,
             "duration_seconds": round(duration_s, 3),

@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from ipaddress import ip_network
 from typing import Any
 
 from aiohttp import web
@@ -18,6 +19,7 @@ from pumpkin.adapters.clock import clock_of
 from pumpkin.adapters.xmppd.certificates import Certificates
 from pumpkin.building.fleet import Fleet
 from pumpkin.building.line import Line
+from pumpkin.building.packages import Analysis
 from pumpkin.bus import Bus
 from pumpkin.errors import PumpkinError, StartError
 from pumpkin.evidence import tsp
@@ -29,7 +31,7 @@ from pumpkin.prover import Prover
 from pumpkin.settings import Settings, folder
 from pumpkin.store.database import Database
 from pumpkin.web import routes
-from pumpkin.web.services import Services
+from pumpkin.web.services import Access, Services
 
 
 def services(
@@ -42,6 +44,7 @@ def services(
     fleet: Fleet,
     system: System,
     sandbox: Child[SandboxSupervisor],
+    analysis: Analysis,
 ) -> Services:
     prover = Prover(db, key, settings.quorum)
     clock = clock_of(settings.synchronised_clock)
@@ -87,7 +90,20 @@ def services(
         revoke=lambda *a, **k: fleet.gateway.actor.revoke(*a, **k),
         ready=missing,
         xmpp=fleet.as_json(),
+        packages=analysis.services,
+        access=_access(settings),
         sandbox=engines,
+    )
+
+
+def _access(settings: Settings) -> Access:
+    given = settings.access
+    return Access(
+        open_reading=given.open_reading,
+        open_everywhere=given.open_everywhere,
+        public_rate=given.public_rate,
+        public_burst=given.public_burst,
+        trusted=tuple(ip_network(one, strict=False) for one in given.trusted_proxies),
     )
 
 

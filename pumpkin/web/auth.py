@@ -14,6 +14,7 @@ import math
 import secrets
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -22,7 +23,7 @@ from pumpkin.errors import InvalidKey, RateLimited
 from pumpkin.model.access import ROLES
 from pumpkin.store import keys, people
 from pumpkin.web.guard import ANONYMOUS, SESSION_COOKIE, Identity
-from pumpkin.web.limits import Gcra, address
+from pumpkin.web.limits import Gcra, Network, address
 
 if TYPE_CHECKING:
     from pumpkin.store.database import Database
@@ -40,8 +41,8 @@ class WrongPassword(InvalidKey):
 class Authenticator:
     """Knows who presented what. `known` never waits, `identify` asks the store."""
 
-    def __init__(self, db: Database) -> None:
-        self._db = db
+    def __init__(self, db: Database, trusted: Sequence[Network] = ()) -> None:
+        self._db, self._trusted = db, trusted
         self._pepper = secrets.token_bytes(32)
         self._seen: OrderedDict[bytes, tuple[Identity, float]] = OrderedDict()
         self._failures = Gcra(rate=0.5, burst=20)
@@ -62,7 +63,7 @@ class Authenticator:
         presented = _presented(request)
         if not presented:
             return await self._session(request)
-        source = address(request)
+        source = address(request, self._trusted)
         wait = self._failures.would_wait(source)
         if wait:
             raise RateLimited("Too many wrong keys or passwords from this address.", retry_after=math.ceil(wait))

@@ -48,7 +48,7 @@ class Internal(PumpkinError):
 def setup(app: web.Application) -> None:
     """Put the edge around every route of `app`; `app[SERVICES]` must stand."""
     services = app[SERVICES]
-    app[AUTHENTICATOR] = Authenticator(services.db)
+    app[AUTHENTICATOR] = Authenticator(services.db, services.access.trusted)
     app[COUNTS] = Counter()
     app.middlewares.append(_edge(app[AUTHENTICATOR], Gcra(services.access.public_rate, services.access.public_burst)))
 
@@ -104,7 +104,7 @@ async def _identify(authenticator: Authenticator, request: web.Request) -> Ident
 def _bound(request: web.Request, strangers: Gcra) -> None:
     if is_local(request):
         return
-    wait = strangers.take(address(request))
+    wait = strangers.take(address(request, request.app[SERVICES].access.trusted))
     if wait:
         raise RateLimited("Too many requests from this address.", retry_after=math.ceil(wait))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from aiohttp import web
 
@@ -50,18 +50,43 @@ class Gcra:
         return max(0.0, due - now - self._tolerance)
 
 
-def address(request: web.Request) -> str:
-    """Whom an address limit counts: the peer's IPv4 address or its IPv6 network of 64 bits."""
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def address(request: web.Request, trusted: Sequence[Network] = ()) -> str:
+    """Whom an address limit counts: the peer's IPv4 address or its IPv6 network of 64 bits.
+
+    Behind proxies of `trusted` networks it is the last address of X-Forwarded-For that none of them has.
+    """
     remote = (request.remote or "").partition("%")[0]
+    if trusted and _among(remote, trusted):
+        for hop in reversed(request.headers.get("X-Forwarded-For", "").split(",")):
+            remote = hop.strip() or remote
+            if not _among(remote, trusted):
+                break
     try:
         parsed = ipaddress.ip_address(remote)
     except ValueError:
-        return remote
+        return remote[:64]
     if isinstance(parsed, ipaddress.IPv6Address):
         if parsed.ipv4_mapped is not None:
             return str(parsed.ipv4_mapped)
         return str(ipaddress.ip_network((parsed, 64), strict=False))
     return remote
+
+
+def behind_proxy(request: web.Request, trusted: Sequence[Network]) -> bool:
+    """Whether the peer is one of the trusted proxies."""
+    return bool(trusted) and _among((request.remote or "").partition("%")[0], trusted)
+
+
+def _among(text: str, networks: Sequence[Network]) -> bool:
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return any((mapped or found) in network for network in networks)
 
 
 async def body(request: web.Request, limit: int = BODY_LIMIT) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -33,12 +34,14 @@ class Access:
 
     `open_reading`: the compatibility reads need no key on loopback listeners; `open_everywhere`: nor elsewhere.
     `public_rate`: requests a second one address may make of the routes open to anyone, `public_burst` at once.
+    `trusted`: networks of reverse proxies that say truly who asks.
     """
 
     open_reading: bool = True
     open_everywhere: bool = False
     public_rate: float = 100.0
     public_burst: int = 1_000
+    trusted: tuple[IPv4Network | IPv6Network, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from pumpkin.model.tasks import Decided, Decision, Submission
 from pumpkin.store.rates import allowance
 from pumpkin.web.api.analysis import wishes
 from pumpkin.web.api.analysis.metering import meter, tell
-from pumpkin.web.api.analysis.shapes import base, report_metadata, urls
+from pumpkin.web.api.analysis.shapes import report_metadata, urls
 from pumpkin.web.api.analysis.wishes import Manner, Wish
-from pumpkin.web.envelope import success
+from pumpkin.web.envelope import REQUEST_ID, plain, success
 from pumpkin.web.guard import Identity, require
 from pumpkin.web.limits import SMALL_BODY, body
 from pumpkin.web.services import SERVICES, Packages
@@ -55,8 +55,13 @@ async def create(request: web.Request) -> web.Response:
     decided = await services.submit(submission)
     if not counted:
         _tell(request, decided, asker)
-    answer = shape(request, services, decided)
-    return success(request, answer.data, answer.status, **(answer.data if answer.bare else {}))
+    return answered(request, shape(request, services, decided))
+
+
+def answered(request: web.Request, answer: Answer) -> web.Response:
+    """In the envelope, and where both dialects have none, with the same keys beside it."""
+    body = {"success": True, "data": answer.data, "request_id": request[REQUEST_ID]}
+    return plain({**answer.data, **body} if answer.bare else body, answer.status)
 
 
 async def batch(request: web.Request) -> web.Response:
@@ -181,4 +186,4 @@ def shape(request: web.Request, services: Packages, decided: Decided) -> Answer:
     return Answer(200, data, bare=decided.state == "completed")
 
 
-__all__ = ["BATCH_LIMIT", "Answer", "base", "batch", "create", "shape"]
+__all__ = ["BATCH_LIMIT", "Answer", "answered", "batch", "create", "shape"]

@@ -10,11 +10,16 @@ from aiohttp import web
 from pumpkin.model.tasks import Decided, Task
 from pumpkin.model.wire import rfc3339
 from pumpkin.web.guard import ANONYMOUS, Identity
+from pumpkin.web.limits import behind_proxy
+from pumpkin.web.services import SERVICES
 
 
 def base(request: web.Request) -> str:
-    """Scheme and host this client reached us by."""
-    return f"{request.scheme}://{request.host}"
+    """Scheme and host this client reached us by; behind a trusted proxy, as that says."""
+    scheme = request.scheme
+    if behind_proxy(request, request.app[SERVICES].access.trusted):
+        scheme = "https" if request.headers.get("X-Forwarded-Proto", scheme) == "https" else "http"
+    return f"{scheme}://{request.host}"
 
 
 def when(microseconds: int | None) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, field
-from typing import Any
 
 from aiohttp import BodyPartReader, web
 
@@ -13,10 +12,9 @@ from pumpkin.errors import InvalidRequest, PayloadTooLarge
 from pumpkin.model.packages import file_name
 from pumpkin.model.purl import SPELLINGS, Purl, of_name
 from pumpkin.model.tasks import Submission
-from pumpkin.web.api.analysis.analyze import Answer, shape
+from pumpkin.web.api.analysis.analyze import Answer, answered, shape
 from pumpkin.web.api.analysis.metering import meter
 from pumpkin.web.api.analysis.wishes import priority_of
-from pumpkin.web.envelope import success
 from pumpkin.web.guard import Identity, require
 from pumpkin.web.services import SERVICES
 
@@ -42,8 +40,7 @@ async def create(request: web.Request) -> web.Response:
     `priority`). Its analysis is shown to its owner, or by its uuid."""
     asker = require(request, "packages:write")
     form = await read(request)
-    answer = await submit(request, asker, form)
-    return success(request, answer.data, answer.status, **(answer.data if answer.bare else {}))
+    return answered(request, await submit(request, asker, form))
 
 
 async def submit(request: web.Request, asker: Identity, form: Form) -> Answer:
@@ -136,8 +133,3 @@ def _plain_name(text: str) -> str:
     """A file's name without anything that leads elsewhere."""
     name = text.replace("\\", "/").rpartition("/")[2][:200]
     return file_name(name) or (re.sub(r"[^A-Za-z0-9._+-]", "_", name).lstrip(".-_") or "archive")
-
-
-def fields_of(form: Form) -> dict[str, Any]:
-    """The fields as they came, for a page that shows them again."""
-    return dict(form.fields)

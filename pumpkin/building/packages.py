@@ -1,0 +1,165 @@
+"""The packages' side: queue, worker and curator, with the registries, the scanner and the sandbox they use."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from actors.curator import Curator
+from actors.queue import Queue
+from actors.sandbox import SandboxSupervisor
+from actors.supervision import Child, System
+from actors.worker import Worker
+from pumpkin.adapters.analyst import Analyst, Parts
+from pumpkin.adapters.engine import Job
+from pumpkin.adapters.engines.relay import ORIGIN
+from pumpkin.adapters.registries.build import Places, build
+from pumpkin.adapters.scanner import Scanner
+from pumpkin.building.line import Line
+from pumpkin.bus import Bus
+from pumpkin.model import reports as model
+from pumpkin.model.checks import Observation, Receipt
+from pumpkin.model.purl import Purl
+from pumpkin.settings import Settings
+from pumpkin.store import tasks
+from pumpkin.store.database import Database
+from pumpkin.web.services import Packages
+
+_MIRRORS = {"pypi": f"{ORIGIN}/pypi/simple/", "npm": f"{ORIGIN}/npm/"}
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What analyses packages here; `services` is what the web is handed of it."""
+
+    queue: Child[Queue]
+    worker: Child[Worker]
+    curator: Child[Curator]
+    services: Packages
+
+
+async def build_analysis(
+    settings: Settings,
+    system: System,
+    db: Database,
+    bus: Bus,
+    line: Line,
+    sandbox: Child[SandboxSupervisor],
+    stack: AsyncExitStack,
+) -> Analysis:
+    """Queue, worker and curator, running."""
+    wanted = settings.packages
+    slots = wanted.slots or max(1, os.cpu_count() or 1)
+    node = _node(settings)
+    registries = build(Places())
+    stack.push_async_callback(registries.fetcher.close)
+    scanner = await stack.enter_async_context(Scanner(slots, packs=settings.data / "rules"))
+    folder = settings.data / "artifacts"
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob("artifacts-*/*"):
+        left.unlink(missing_ok=True)
+    workers: list[Child[Worker]] = []
+    curators: list[Child[Curator]] = []
+
+    def no_engine() -> str:
+        if sandbox.state != "running":
+            return "the sandbox's part is not running"
+        return sandbox.actor.unavailable()
+
+    async def run(job: Job, about: model.Artifact, tell: Any) -> model.Report:
+        return await sandbox.actor.analyse(job, about, tell)
+
+    async def upload(digest: bytes) -> tuple[str, bytes] | None:
+        return await tasks.upload(db, digest)
+
+    parts = Parts(
+        registries,
+        scanner,
+        upload,
+        run=run if settings.sandbox.enabled else None,
+        no_engine=no_engine,
+        index=lambda ecosystem: _MIRRORS.get(ecosystem, ""),
+        folder=folder,
+    )
+
+    def tools() -> str:
+        return ",".join(parts.tools())
+
+    def working(call: str, *values: Any) -> None:
+        if workers and workers[0].state == "running":
+            getattr(workers[0].actor, call)(*values)
+
+    def kept() -> None:
+        if curators and curators[0].state == "running":
+            curators[0].actor.wake()
+
+    def freshen(task_id: int) -> None:
+        if curators and curators[0].state == "running":
+            curators[0].actor.freshen(task_id)
+
+    async def receive(observation: Observation) -> Receipt:
+        return await line.aggregator.actor.receive(observation)
+
+    async def published(purl: Purl) -> str:
+        release = await registries.resolve(purl)
+        return "" if release.stale else release.digest_key
+
+    agent = f"analysis@{settings.xmpp.domain}"
+    line.approved.add(agent)
+    queue = await system.start(
+        "queue",
+        lambda: Queue.start(
+            db,
+            bus,
+            node,
+            free=lambda: workers[0].actor.free if workers and workers[0].state == "running" else 0,
+            hand=lambda task_id: working("hand", task_id),
+            wake=lambda: working("wake"),
+            drop=lambda task_id: working("drop", task_id),
+        ),
+    )
+    curators.append(
+        await system.start(
+            "curator",
+            lambda: Curator.start(
+                db,
+                agent,
+                receive,
+                rules=lambda: scanner.rules,
+                published=published,
+                submit=lambda wish: queue.actor.submit(wish),
+                tools=tools,
+            ),
+        )
+    )
+    analyst = Analyst(parts)
+    workers.append(
+        await system.start(
+            "worker",
+            lambda: Worker.start(db, bus, node, analyst.analyse, slots=lambda: slots, tools=tools, kept=kept),
+        )
+    )
+    services = Packages(
+        submit=lambda wish: queue.actor.submit(wish),
+        resolve=registries.resolve,
+        tools=parts.tools,
+        no_engine=no_engine,
+        sweep=lambda: queue.actor.sweep(),
+        cancelled=lambda task_id: queue.actor.cancelled(task_id),
+        freshen=freshen,
+        upload=lambda digest, name, content: tasks.keep_upload(db, digest, name, content),
+        cap=wanted.waiting,
+        timeout_s=int(wanted.timeout * 60),
+        upload_limit=wanted.upload_limit * 1024 * 1024,
+    )
+    return Analysis(queue, workers[0], curators[0], services)
+
+
+def _node(settings: Settings) -> str:
+    """This installation's name among all on one database: the same after a restart, as its folder is claimed by one."""
+    where = f"{socket.gethostname()}\n{settings.data}"
+    return f"{socket.gethostname()[:60]}-{hashlib.sha256(where.encode()).hexdigest()[:12]}"
