@@ -40,7 +40,8 @@ class SandboxSupervisor(LoopActor):
     """`engines` in order of preference (it closes them); without any, `find` is asked until one is there. `warm`
     sandboxes are kept ready on each, soon after the start; `registries` is what a sandbox may read, None for nothing;
     `auto_build` makes a missing image when the first analysis wants it; `why` tells why there is no engine at all.
-    Nothing of it hinders the start: what is missing is said by `unavailable`."""
+    `blank` makes, by ecosystem, the package whose run is the baseline. Nothing of it hinders the start: what is missing
+    is said by `unavailable`."""
 
     def __init__(
         self,
@@ -50,6 +51,7 @@ class SandboxSupervisor(LoopActor):
         registries: Registries | None = None,
         warm: int = 1,
         auto_build: bool = True,
+        blank: Mapping[str, Callable[[], tuple[str, bytes]]] = BLANK,
         why: str = "",
     ) -> None:
         super().__init__()
@@ -58,7 +60,7 @@ class SandboxSupervisor(LoopActor):
         self._freed = asyncio.Condition()
         self._swept: set[str] = set()
         self._checking = asyncio.Lock()
-        self._why = why
+        self._blank, self._why = blank, why
         self._baselines: dict[str, asyncio.Future[frozenset[str]]] = {}
 
     # -- its life
@@ -238,7 +240,7 @@ class SandboxSupervisor(LoopActor):
 
     async def _baseline(self, ecosystem: str) -> frozenset[str]:
         """What analysing a package that does nothing does, run once an ecosystem and image."""
-        archive = BLANK.get(ecosystem)
+        archive = self._blank.get(ecosystem)
         if archive is None:
             return frozenset()
         known = self._baselines.get(ecosystem)

@@ -71,6 +71,7 @@ class Engine:
         self.settings, self.owner = settings, Owner(instance)
         self.health = Health(settings.address, problem="not asked yet")
         self._docker: Docker | None = None
+        self._closed = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -79,13 +80,15 @@ class Engine:
         await self.close()
 
     async def close(self) -> None:
-        docker, self._docker = self._docker, None
+        docker, self._docker, self._closed = self._docker, None, True
         if docker is not None:
             await docker.close()
 
     @property
     def docker(self) -> Docker:
-        """The client, made when first used. Raises NoEngine for an address that is none."""
+        """The client, made when first used. Raises NoEngine for an address that is none, and once closed."""
+        if self._closed:
+            raise NoEngine("the engine is no longer used")
         if self._docker is None:
             try:
                 timeout = aiohttp.ClientTimeout(total=None, connect=CONTACT_S, sock_connect=CONTACT_S)

@@ -47,7 +47,7 @@ class Folding:
         self._attachments: dict[str, Attachment] = {}
         self._kept = 0
         self._cut: dict[str, int] = {}
-        self._duration = 0.0
+        self._duration = self._cpu = 0.0
         self._fault = ""
         self.ended = False
         self.told = 0  # frames taken
@@ -75,6 +75,7 @@ class Folding:
             cut=dict(self._cut),
             started=self._started,
             duration_s=self._duration,
+            cpu_s=self._cpu,
             fault=self._fault,
         )
 
@@ -88,6 +89,7 @@ class Folding:
                 self._blob(header, body)
             case "done":
                 self._duration, self.ended = float(header["duration_s"]), True
+                self._cpu = float(header.get("cpu_s", 0))
                 for name, count in header.get("cut", {}).items():
                     self._cut[str(name)[:40]] = int(count)
             case "fault":

@@ -134,7 +134,8 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The whole of one run. `fault` tells why it has no end; `cut` counts what was over a bound and not kept."""
+    """The whole of one run. `fault` tells why it has no end; `cut` counts what was over a bound and not
+    kept; `cpu_s` is what package, tracer and runner used together."""
 
     artifact: Artifact
     environment: Environment
@@ -145,6 +146,7 @@ class Report:
     cut: Mapping[str, int] = field(default_factory=dict)
     started: float = 0.0
     duration_s: float = 0.0
+    cpu_s: float = 0.0
     fault: str = ""
 
     @property

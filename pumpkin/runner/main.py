@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -204,7 +205,9 @@ class Runner:
         self._hand_over()
         seconds = round(time.monotonic() - begun, 3)
         cut = {name: count for name, count in (self._cut | self._sink.cut).items() if count}
-        self._sink.send("done", duration_s=seconds, cut=cut, counted=self._counted, sent=self._sink.sent)
+        used = [resource.getrusage(one) for one in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        cpu = round(sum(one.ru_utime + one.ru_stime for one in used), 3)
+        self._sink.send("done", duration_s=seconds, cpu_s=cpu, cut=cut, counted=self._counted, sent=self._sink.sent)
 
     def _unpack(self) -> None:
         for name, body in self._files:

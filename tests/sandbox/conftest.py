@@ -43,6 +43,6 @@ def reports(engine_settings: EngineSettings) -> dict[str, Report]:
 @pytest.fixture
 async def supervisor(engine_settings: EngineSettings) -> AsyncIterator[SandboxSupervisor]:
     """A supervisor of this test's own."""
-    actor = await laboratory.supervisor(engine_settings, warm=0)
+    actor = await laboratory.supervisor(engine_settings, warm=0, blank={})
     yield actor
     await laboratory.stop(actor)
