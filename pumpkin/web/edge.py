@@ -83,7 +83,9 @@ def _edge(authenticator: Authenticator, strangers: Gcra) -> Middleware:
         if not response.prepared:
             headers = response.headers
             if request.path.startswith("/static/") and response.status < 400:
-                headers.setdefault("Cache-Control", "public, max-age=3600")
+                # A file named by its content may be kept; modules import each other by bare name and must fit together.
+                kept = request.query_string or request.path.startswith("/static/vendor/")
+                headers.setdefault("Cache-Control", "public, max-age=3600" if kept else "no-cache")
             for name, value in HEADERS[kind].items():
                 headers.setdefault(name, value)
             headers.update(request.get(MORE_HEADERS, {}))

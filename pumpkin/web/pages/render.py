@@ -63,7 +63,7 @@ def setup(app: web.Application, templates: Path, static: Path) -> None:
     env.filters["query"] = _query
     tags = {
         path.relative_to(static).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()[:10]
-        for path in static.glob("*.*")
+        for path in (*static.glob("*.*"), *static.glob("verify/*.js"))
     }
     env.globals.update(
         static=lambda name: f"/static/{name}?{tags.get(name, '')}",

@@ -1,0 +1,84 @@
+// The page /verify: takes files by drop or choice, verifies them here, and says what stands. Sends nothing.
+
+import { claims, verify } from "./bundle.js";
+
+const WORDS = {
+  proven: ["ok", "Proven", "against the root you gave."],
+  trust: ["warning", "Consistent, but trust is not established", "a forger can make such a bundle. Give the authority's root, got from the authority."],
+  unreadable: ["critical", "Unreadable", "this is no bundle, or its archive was changed."],
+  browser: ["critical", "Not judged", "this browser cannot."],
+};
+
+const form = document.getElementById("verify-form");
+const result = document.getElementById("verify-result");
+const chosen = { bundle: null, root: null, key: null };
+
+function element(tag, words, kind) {
+  const made = document.createElement(tag);
+  if (words) made.textContent = words;
+  if (kind) made.className = kind;
+  return made;
+}
+
+function list(words) {
+  const made = element("ul");
+  for (const one of words) made.append(element("li", one));
+  return made;
+}
+
+function show(name, report) {
+  const [kind, head, tail] = WORDS[report.code] || ["critical", "Not proven", `${report.code}: ${report.detail}`];
+  result.replaceChildren();
+  result.dataset.code = report.code;
+  result.dataset.file = report.file;
+  const title = element("h2", head, `status-${kind}`);
+  const more = report.file ? ` In ${report.file}.` : "";
+  result.append(title, element("p", `${name}: ${WORDS[report.code] ? report.detail || tail : tail}${more}`, `notice ${kind}`));
+  const said = claims(report);
+  if (said.length) result.append(element("h3", "What it claims"), list(said));
+  if (report.code === "trust" && report.fingerprints.length) {
+    result.append(element("h3", "Root in the bundle"), element("p", "Compare its SHA-256 with one got elsewhere:"));
+    for (const one of report.fingerprints) result.append(element("pre", one.match(/.{2}/g).join(":")));
+  }
+  if (report.notes.length) result.append(element("h3", "Notes"), list(report.notes));
+  result.focus();
+}
+
+async function judge() {
+  if (!chosen.bundle) return;
+  result.replaceChildren(element("p", "Verifying…"));
+  const bytes = async (file) => new Uint8Array(await file.arrayBuffer());
+  const roots = chosen.root ? [await bytes(chosen.root)] : [];
+  const logKey = chosen.key ? await bytes(chosen.key) : null;
+  show(chosen.bundle.name, await verify(await bytes(chosen.bundle), { roots, logKey }));
+}
+
+for (const [name, id] of Object.entries({ bundle: "verify-bundle", root: "verify-root", key: "verify-key" })) {
+  const input = document.getElementById(id);
+  input.addEventListener("change", () => {
+    [chosen[name]] = input.files;
+    judge();
+  });
+}
+
+const drop = document.getElementById("verify-drop");
+for (const kind of ["dragenter", "dragover"]) {
+  document.addEventListener(kind, (event) => {
+    event.preventDefault();
+    drop.classList.add("over");
+  });
+}
+document.addEventListener("dragleave", () => drop.classList.remove("over"));
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  drop.classList.remove("over");
+  for (const file of event.dataTransfer.files) {
+    if (/\.zip$/.test(file.name)) chosen.bundle = file;
+    else if (/key|vkey/.test(file.name)) chosen.key = file;
+    else chosen.root = file;
+  }
+  judge();
+});
+form.addEventListener("submit", (event) => event.preventDefault());
+form.hidden = false;
+document.getElementById("verify-noscript")?.remove();
