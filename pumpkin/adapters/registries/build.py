@@ -55,8 +55,11 @@ def build(
     fresh_s: float = 600.0,
     strict: bool = False,
     document_s: float = 20.0,
+    rate: float = 10.0,
+    slow: float = SLOW,
 ) -> Registries:
-    """All registries that have an address. `strict` follows no address outside the configured ones."""
+    """All registries that have an address. `strict` follows no address outside the configured ones; `rate` is
+    requests a second of one host, `slow` those of the crates API."""
     pypi, pypi_token = _apart(places.pypi or pypi_index())
     npm, npm_token = _apart(places.npm or npm_registry())
     tokens = {**pypi_token, **npm_token, **places.tokens}
@@ -67,7 +70,8 @@ def build(
         cache,
         agent=agent,
         fresh_s=fresh_s,
-        rates={URL(places.crates_api).host or "": SLOW} if places.crates_api else None,
+        rate=rate,
+        rates={URL(places.crates_api).host or "": slow} if places.crates_api else None,
         tokens=tokens,
         document_s=document_s,
         trust=_trust(),

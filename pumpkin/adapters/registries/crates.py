@@ -93,7 +93,7 @@ class Crates(Registry):
         if not self._files:
             return (), cursor
         document = await self.fetcher.document(
-            f"{self._files}/rss/updates.xml", accept="application/rss+xml", fresh_s=30
+            f"{self._files}/rss/updates.xml", accept="application/rss+xml", fresh_s=self.fetcher.feed_s
         )
         channel = xml.read(document.body).child("channel")
         found = []
@@ -113,7 +113,7 @@ class Crates(Registry):
         for line in document.body.splitlines():
             try:
                 row = mapping(json.loads(line))
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise RegistryError("The crate index's answer is not JSON by lines.") from error
             agreed(_folded(str(row.get("name"))), purl, _folded(purl.name))
             try:

@@ -79,7 +79,8 @@ class _Host:
 
 
 class Fetcher:
-    """Asks registries. `fresh_s` is how long a document answers without the registry being asked.
+    """Asks registries. `fresh_s` is how long a document answers without the registry being asked,
+    `feed_s` the same for feeds.
 
     `rates` are requests a second by host (others `rate`); `agent` the User-Agent, with a contact as the registries'
     etiquette asks; `tokens` are Authorization values by base address, sent to that origin only.
@@ -92,6 +93,7 @@ class Fetcher:
         *,
         agent: str = "pumpkin",
         fresh_s: float = 600.0,
+        feed_s: float = 30.0,
         rate: float = 10.0,
         rates: Mapping[str, float] | None = None,
         tokens: Mapping[str, str] | None = None,
@@ -102,6 +104,7 @@ class Fetcher:
         self._guard = guard
         self._cache: Cache = cache or NoCache()
         self._fresh_s = fresh_s
+        self.feed_s = min(feed_s, fresh_s)
         self._rate, self._rates = rate, dict(rates or {})
         self._tokens = {URL(base).origin(): value for base, value in (tokens or {}).items()}
         self._agent = agent

@@ -31,7 +31,7 @@ class Guard(AbstractResolver):
         self._hosts = {base.host for base in bases if base.host}
         self._known: set[str] = set()
         self._strict = strict
-        self._resolver = ThreadedResolver()
+        self._resolver: ThreadedResolver | None = None
 
     def check(self, url: URL) -> URL:
         """`url` itself; RegistryRefused when it is none of ours to ask."""
@@ -49,6 +49,8 @@ class Guard(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
+        if self._resolver is None:
+            self._resolver = ThreadedResolver()
         found = await self._resolver.resolve(host, port, family)
         addresses = {entry["host"] for entry in found}
         if host in self._hosts:
@@ -61,7 +63,8 @@ class Guard(AbstractResolver):
         return found
 
     async def close(self) -> None:
-        await self._resolver.close()
+        if self._resolver is not None:
+            await self._resolver.close()
 
 
 def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

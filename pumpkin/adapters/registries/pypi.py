@@ -120,7 +120,7 @@ class PyPI(Registry):
 
     async def new_releases(self, cursor: str) -> tuple[Sequence[NewRelease], str]:
         document = await self.fetcher.document(
-            f"{self._site}/rss/updates.xml", accept="application/rss+xml", fresh_s=30
+            f"{self._site}/rss/updates.xml", accept="application/rss+xml", fresh_s=self.fetcher.feed_s
         )
         channel = xml.read(document.body).child("channel")
         found: list[NewRelease] = []
@@ -160,7 +160,11 @@ class PyPI(Registry):
 
     def _of_html(self, purl: Purl, document: Document) -> list[_File]:
         found = []
-        for link in Links.of(document.body.decode("utf-8", "replace")):
+        page = document.body.decode("utf-8", "replace")
+        links = Links.of(page)
+        if not links and "links for" not in page.lower():
+            raise RegistryError("The index's answer is no page of files.")
+        for link in links:
             url, fragment = urldefrag(urljoin(document.url.partition(" ")[0], link.href))
             name, _, value = fragment.partition("=")
             more = {"published": moment(link.data.get("data-upload-time")), "yanked": "data-yanked" in link.data}

@@ -93,9 +93,8 @@ class RubyGems(Registry):
         )
 
     async def new_releases(self, cursor: str) -> tuple[Sequence[NewRelease], str]:
-        rows = listing(
-            (await self.fetcher.document(self.path("api", "v1", "activity", "just_updated.json"), fresh_s=30)).json()
-        )
+        address = self.path("api", "v1", "activity", "just_updated.json")
+        rows = listing((await self.fetcher.document(address, fresh_s=self.fetcher.feed_s)).json())
         found = []
         for row in map(mapping, rows):
             try:

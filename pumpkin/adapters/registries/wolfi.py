@@ -77,7 +77,7 @@ class Wolfi(Registry):
 
     async def new_releases(self, cursor: str) -> tuple[Sequence[NewRelease], str]:
         """What was built since the newest build time seen before."""
-        index = await self._read(fresh_s=60)
+        index = await self._read(fresh_s=self.fetcher.feed_s)
         since = int(cursor) if cursor.isdigit() else None
         newest_build = since or 0
         found = []
