@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 
 from aiohttp import BodyPartReader, web
 
@@ -131,5 +132,5 @@ async def _bounded(part: BodyPartReader, limit: int) -> bytes:
 
 def _plain_name(text: str) -> str:
     """A file's name without anything that leads elsewhere."""
-    name = text.replace("\\", "/").rpartition("/")[2][:200]
+    name = unquote(text).replace("\\", "/").rpartition("/")[2][:200]
     return file_name(name) or (re.sub(r"[^A-Za-z0-9._+-]", "_", name).lstrip(".-_") or "archive")
