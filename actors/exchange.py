@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from hashlib import sha256
 from typing import Literal
 
 import structlog
@@ -95,11 +95,12 @@ class Exchange:
         """Whether it may be asked now, and answered when last asked."""
         return self.failures == 0 and self.next_s <= asyncio.get_running_loop().time()
 
-    async def token(self, data: bytes) -> Answer:
-        """A verified token over `data`. NoToken when there is none; then `next_s` lies in the future."""
+    async def token(self, data: bytes, digest: str = "sha256") -> Answer:
+        """A verified token over `data`, by sha256, sha384 or sha512. NoToken when there is none; then `next_s` lies in
+        the future."""
         self.next_s = asyncio.get_running_loop().time() + self.series.min_interval_s
         try:
-            answer = await self._asked(data)
+            answer = await self._asked(data, digest)
         except NoToken as error:
             self._failed(error)
             raise
@@ -109,8 +110,8 @@ class Exchange:
         self.state, self.error, self.detail, self.failures = "ok", "", "", 0
         return answer
 
-    async def _asked(self, data: bytes) -> Answer:
-        query = tsp.make_query(sha256(data).digest(), policy=self.series.policy)
+    async def _asked(self, data: bytes, digest: str) -> Answer:
+        query = tsp.make_query(hashlib.new(digest, data).digest(), digest, policy=self.series.policy)
         asked = self._now()
         try:
             async with asyncio.timeout(self.series.deadline_s):

@@ -15,6 +15,7 @@ COMMANDS = {
     "user": "people",
     "verify": "verify",
     "tsa": "tsa",
+    "renew": "renew",
     "audit": "audit",
     "scan": "scan",
     "explain": "scan",

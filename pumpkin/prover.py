@@ -13,13 +13,14 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from pumpkin.errors import NotFound, NotSealed
 from pumpkin.evidence import bundle, checkpoint, merkle, tiles, tsp
-from pumpkin.evidence.bundle import After, Direct, Proof, Stamped
+from pumpkin.evidence.bundle import After, Direct, Proof, RenewedBy, Stamped
 from pumpkin.evidence.checkpoint import LogKey
-from pumpkin.evidence.proof import evidence_record
 from pumpkin.model.checks import Check
 from pumpkin.model.proofs import Checkpoint, Stamp
-from pumpkin.store import checks, proofs
+from pumpkin.renewer import gather
+from pumpkin.store import checks, proofs, renewals
 from pumpkin.store.database import Database
+from pumpkin.store.renewals import Renewal
 
 T = TypeVar("T")
 MOST_CHECKS = 1_000
@@ -104,26 +105,13 @@ class Prover:
         head = await proofs.checkpoint(self._db, stamp.size)
         assert head is not None, "a stamp refers to its checkpoint"
         path = await self.path(check.seq, stamp.size)
-        return Stamped(stamp, head.note, path, await self._evidence(check, stamp, head.note))
+        gathered = await gather(self._db, stamp, check.seq)
+        newer = [await self._renewal(one.renewal) for one in gathered.covering]
+        return Stamped(stamp, head.note, path, gathered.record(check), newer if check.payload is not None else ())
 
-    async def _evidence(self, check: Check, stamp: Stamp, note: str) -> bytes | None:
-        """The check's RFC 4998 EvidenceRecord: its group, the tree of its checkpoint, the tree over the checkpoints the
-        stamp covers, and the checkpoint's own hash as the last sibling. None once the payload is erased."""
-        if check.payload is None:
-            return None
-        heads = await proofs.checkpoints(self._db, stamp.start, stamp.size)
-        own = next(at for at, head in enumerate(heads) if head.start <= check.seq < head.size)
-        leaves = await checks.leaves(self._db, heads[own].start, heads[own].size)
-        return evidence_record(
-            check.record,
-            check.payload,
-            batch=[group for _, group in leaves],
-            index=check.seq - heads[own].start,
-            batches=[head.group_root for head in heads],
-            batch_index=own,
-            note=note,
-            response=stamp.response,
-        )
+    async def _renewal(self, made: Renewal) -> RenewedBy:
+        captured = await renewals.captured(self._db, made.id)
+        return RenewedBy(made.id, made.data, made.query, made.response, made.chain, captured)
 
     async def _with_tiles(self, size: int, work: Callable[[merkle.Node], T]) -> T:
         """`work` over the tree's nodes; the few tiles it turns out to need are read one after another."""

@@ -161,6 +161,7 @@ class Settings(BaseSettings):
     quorum: int = Field(
         1, ge=1, le=16, description="How many authorities must stamp a check before it counts as stamped."
     )
+    renew_before: float = Field(90.0, ge=0, description="Days before a proof's end at which it is renewed.")
     synchronised_clock: bool = Field(
         False, description="Whether the local authority stamps only while the kernel says its clock is synchronised."
     )

@@ -5,6 +5,7 @@ Each has a stamper of its own. Who is added or removed by `pumpkin tsa` is taken
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from typing import Any
 
 import structlog
 
+from actors.exchange import Exchange
+from actors.keeper import Keeper
 from actors.notary import Notary
 from actors.stamper import Series, Stamper
 from actors.steward import Steward, Watched
@@ -22,6 +25,7 @@ from pumpkin.bus import Bus
 from pumpkin.errors import StartError
 from pumpkin.evidence.authority import Authority, Clock
 from pumpkin.model.proofs import Checkpoint
+from pumpkin.renewer import DAY_US, Renewer
 from pumpkin.settings import AuthoritySettings, Settings
 from pumpkin.store import authorities
 from pumpkin.store.authorities import Entry
@@ -70,15 +74,14 @@ class Pool:
         """Start with who is in force now. StartError for settings that cannot be used."""
         await self._stack.enter_async_context(self._revocation)
         self._stack.push_async_callback(self._close)
-        for place, one in enumerate(self._settings.authorities):
-            await self._take(Member(_series(one), TsaClient(one.url, one.timeout), (0, place)))
-        if authority is not None:
-            series = Series(LOCAL, LOCAL, [authority.root_pem], authority.policy, self_asserted=True)
-            await self._take(Member(series, LocalTsa(authority, clock=clock), (2, 0)))
+        for member in configured(self._settings, authority, clock):
+            await self._take(member)
         await self.refresh()
 
     async def watch(self) -> None:
-        """Start the steward, which keeps all this up to date."""
+        """Start the steward, which keeps all this up to date, and the keeper, which renews what nears its end."""
+        renewer = Renewer(self._db, margin_us=int(self._settings.renew_before * DAY_US))
+        await self._system.start("keeper", lambda: Keeper.start(self._bus, renewer, self.exchanges))
         self._steward = await self._system.start(
             "steward",
             lambda: Steward.start(
@@ -99,10 +102,7 @@ class Pool:
                 await self._leave(name)
         for place, (name, entry) in enumerate(entries.items()):
             if name not in self._members:
-                series = Series(name, entry.url, list(entry.roots), entry.policy, min_interval_s=entry.min_interval)
-                auth = (entry.username, entry.password) if entry.username else None
-                client = TsaClient(entry.url, entry.timeout, auth=auth)
-                await self._take(Member(series, client, (1, place), entry))
+                await self._take(added(entry, place))
                 log.info("authority in force", authority=name, url=entry.url)
         await self._appoint()
 
@@ -164,6 +164,13 @@ class Pool:
             stamper = other.stamper
             before += stamper is not None and stamper.exchange.state == "ok" and self._counts(other)
         return before < self._settings.quorum
+
+    def exchanges(self) -> list[Exchange]:
+        """A door of its own to each authority, for renewals: third parties first, in order."""
+        return [
+            Exchange(one.series, one.client.ask, lambda: time.time_ns() // 1_000, self._revocation.capture)
+            for one in self._ordered()
+        ]
 
     # -- what others read
 
@@ -235,6 +242,25 @@ class Pool:
                 )
             )
         return found
+
+
+def configured(settings: Settings, authority: Authority | None, clock: Clock) -> list[Member]:
+    """The authorities of the settings and the local one, not started. StartError for settings that cannot be used."""
+    found = [
+        Member(_series(one), TsaClient(one.url, one.timeout), (0, place))
+        for place, one in enumerate(settings.authorities)
+    ]
+    if authority is not None:
+        series = Series(LOCAL, LOCAL, [authority.root_pem], authority.policy, self_asserted=True)
+        found.append(Member(series, LocalTsa(authority, clock=clock), (2, 0)))
+    return found
+
+
+def added(entry: Entry, place: int) -> Member:
+    """An authority added while running, not started."""
+    series = Series(entry.name, entry.url, list(entry.roots), entry.policy, min_interval_s=entry.min_interval)
+    auth = (entry.username, entry.password) if entry.username else None
+    return Member(series, TsaClient(entry.url, entry.timeout, auth=auth), (1, place), entry)
 
 
 def _series(authority: AuthoritySettings) -> Series:

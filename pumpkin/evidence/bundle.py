@@ -7,6 +7,7 @@ One check lies flat; several lie in `checks/<uuid>/` and share what each stamp i
                           checkpoint.txt anchor.bin token.tsr token.tsq chain.pem revocation/*
     after/                checkpoint.txt token.tsr                         the lower bound of time
     direct/               token.tsr chain.pem                              a token over the payload alone
+    renewals/<number>/    data.bin token.tsr token.tsq chain.pem revocation/*   newer tokens within evidence.ers
     trust-root.pem log-key.pem cosignatures/*.txt manifest.json manifest.sig verify.sh README.txt
 
 In a bundle of several, `checks/<uuid>/authorities/<name>/` holds the first line's files and
@@ -39,6 +40,19 @@ _REVOCATION = re.compile(r"(?:crl|ocsp)[a-z0-9-]{0,40}\Z")
 
 
 @dataclass(frozen=True, slots=True)
+class RenewedBy:
+    """A renewal whose token stands in the evidence records it covers: its number in the log's house, the bytes it
+    stamps, request and response in DER, chain in DER leaf first, and what was captured of revocation."""
+
+    number: int
+    data: bytes
+    query: bytes
+    response: bytes
+    chain: tuple[bytes, ...]
+    revocation: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Stamped:
     """How one check reaches one authority's token: the checkpoint's signed note, the inclusion path in its tree
     (leaf to root), and the check's RFC 4998 EvidenceRecord in DER, where there is one."""
@@ -47,6 +61,7 @@ class Stamped:
     note: str
     path: Sequence[bytes]
     evidence: bytes | None = None
+    renewals: Sequence[RenewedBy] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +127,11 @@ def write(proofs: Sequence[Proof], key: LogKey, *, cosignatures: Sequence[Cosign
             slug = slugs[stamped.stamp.authority]
             shared = f"authorities/{slug}/" if not folder else f"authorities/{slug}-{stamped.stamp.size}/"
             _put_stamp(out, f"{folder}authorities/{slug}/", shared, proof.check.seq, stamped)
+    renewals = {one.number: one for proof in proofs for stamped in proof.stamps for one in stamped.renewals}
+    for number, renewal in renewals.items():
+        _put_renewal(out, f"renewals/{number}/", renewal)
     chains = [stamped.stamp.chain for proof in proofs for stamped in proof.stamps]
+    chains += [renewal.chain for renewal in renewals.values()]
     chains += [part.chain for proof in proofs for part in (proof.direct, proof.after) if part]
     out.put("trust-root.pem", _pem(dict.fromkeys(chain[-1] for chain in chains if chain)))
     out.put("log-key.pem", key.public_pem)
@@ -189,6 +208,16 @@ def _put_stamp(out: _Files, own: str, shared: str, seq: int, stamped: Stamped) -
     for name, data in sorted(stamp.revocation.items()):
         if _REVOCATION.match(name):
             out.put(f"{shared}revocation/{name}", data)
+
+
+def _put_renewal(out: _Files, folder: str, renewal: RenewedBy) -> None:
+    out.put(f"{folder}data.bin", renewal.data)
+    out.put(f"{folder}token.tsr", renewal.response)
+    out.put(f"{folder}token.tsq", renewal.query)
+    out.put(f"{folder}chain.pem", _pem(renewal.chain))
+    for name, data in sorted(renewal.revocation.items()):
+        if _REVOCATION.match(name):
+            out.put(f"{folder}revocation/{name}", data)
 
 
 def _slugs(names: Sequence[str]) -> dict[str, str]:

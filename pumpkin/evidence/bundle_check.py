@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+import time as clock
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
-from pumpkin.evidence import authority, bundle, checkpoint, ers, groups, merkle, record, tsp
+from pumpkin.evidence import authority, bundle, bundle_renew, checkpoint, ers, groups, merkle, record, renewal, tsp
 from pumpkin.evidence.checkpoint import BadNote, Checkpoint, VerifierKey
-from pumpkin.evidence.claims import CheckReport, Time, quoted
+from pumpkin.evidence.claims import CheckReport, Time, moment, quoted
 from pumpkin.model.proofs import Verdict
+
+_RENEWAL = re.compile(r"renewals/[1-9][0-9]{0,18}/")
 
 
 class Fault(Exception):
@@ -70,10 +73,12 @@ def _proven(opened: Opened, folder: str, name: str) -> CheckReport:
     if not ways:
         raise Fault("inclusion", "no authority has stamped this check")
     times, places = [], set()
+    renewals: dict[Time, None] = {}
     for way in ways:
-        time, index, size = _stamped(opened, folder, way.removesuffix("proof.txt"), raw, payload)
+        time, index, size, newer = _stamped(opened, folder, way.removesuffix("proof.txt"), raw, payload)
         times.append(time)
         places.add((size, index))
+        renewals |= dict.fromkeys(newer)
         if time.latest < body["received"]:
             opened.warnings[f"{quoted(time.authority)} says a time before the one the log took the check in at"] = None
     if len({index for _, index in places}) != 1:
@@ -94,6 +99,7 @@ def _proven(opened: Opened, folder: str, name: str) -> CheckReport:
         after_size=after_size,
         direct=_direct(opened, folder, payload),
         signed_by=_probe(opened, folder, body, payload),
+        renewals=tuple(sorted(renewals, key=lambda one: one.gen_time)),
         log_trusted=opened.log_trusted,
     )
 
@@ -138,7 +144,9 @@ def _probe(opened: Opened, folder: str, body: dict[str, Any], payload: bytes | N
     return sha256(key.public).hexdigest()
 
 
-def _stamped(opened: Opened, folder: str, way: str, raw: bytes, payload: bytes | None) -> tuple[Time, int, int]:
+def _stamped(
+    opened: Opened, folder: str, way: str, raw: bytes, payload: bytes | None
+) -> tuple[Time, int, int, list[Time]]:
     try:
         index, size, path = bundle.parse_proof(opened.need(f"{way}proof.txt", "inclusion"))
     except ValueError as error:
@@ -160,8 +168,9 @@ def _stamped(opened: Opened, folder: str, way: str, raw: bytes, payload: bytes |
         chain=chain,
         revocation=_revocation(opened, shared),
     )
-    _evidence(opened, way, raw, payload, response, chain)
-    return time, index, size
+    renewals = _evidence(opened, way, raw, payload, response, chain)
+    _still_good(opened, time, renewals)
+    return time, index, size, renewals
 
 
 def _note(opened: Opened, name: str, code: str) -> Checkpoint:
@@ -214,7 +223,8 @@ def _time(
     for warning in verdict.warnings:
         opened.warnings[f"{verdict.tsa}: {warning}"] = None
     own = any(authority.is_self_asserted(one) for one in verdict.chain)
-    return Time(verdict.tsa or "an unnamed authority", verdict.gen_time, verdict.accuracy or 0, own, is_trusted)
+    end = renewal.good_until(verdict.chain, renewal.digest_of(response))
+    return Time(verdict.tsa or "an unnamed authority", verdict.gen_time, verdict.accuracy or 0, own, is_trusted, end)
 
 
 def _after(opened: Opened, folder: str, body: dict[str, Any]) -> tuple[Time | None, int | None]:
@@ -253,15 +263,72 @@ def _direct(opened: Opened, folder: str, payload: bytes | None) -> Time | None:
 
 def _evidence(
     opened: Opened, way: str, raw: bytes, payload: bytes | None, response: bytes, chain: bytes | None
-) -> None:
-    """The evidence record must prove the record (and the payload where it is there) by the very token beside it."""
+) -> list[Time]:
+    """What renewed the proof, oldest first. The evidence record must prove the record (and the payload where it is
+    there) by the very token beside it, and each renewal in `renewals/` must be one of its tokens."""
     data = opened.get(f"{way}evidence.ers")
     if data is None:
-        return
+        return []
     objects = [raw] if payload is None else [raw, payload]
-    untrusted = [chain] if chain else []
+    folders = sorted({match[0] for name in opened.files if (match := _RENEWAL.match(name))})
+    chains = [opened.files.get(f"{folder}chain.pem") for folder in folders]
+    untrusted = [one for one in (chain, *chains) if one]
     verdict = ers.verify(data, objects, [*opened.roots, *opened.own_roots], untrusted=untrusted, at=opened.at)
     if not verdict.ok:
         raise Fault("evidence", f"evidence.ers: {verdict.code} {verdict.detail}".rstrip())
-    if ers.tokens(data)[0] != ers.archived(response):
+    tokens = ers.tokens(data)
+    if tokens[0] != ers.archived(response):
         raise Fault("evidence", "evidence.ers begins with another token than token.tsr")
+    times = [time for folder in folders if (time := _renewal(opened, folder, tokens[1:]))]
+    return times + _held(opened, data, objects, untrusted)
+
+
+def _held(opened: Opened, data: bytes, objects: Sequence[bytes], untrusted: Sequence[bytes]) -> list[Time]:
+    """What the bundle's holder renewed it by (`renewed/`), oldest first. A renewal that no root vouches for is told."""
+    longer = bundle_renew.newest(opened.files, data)
+    if longer is data:
+        return []
+    opened.get(f"renewed/{sha256(longer).hexdigest()}.ers")
+    roots = [*opened.roots, *opened.own_roots]
+    verdict = ers.verify(longer, objects, roots, untrusted=untrusted, at=opened.at)
+    if not verdict.ok:
+        opened.warnings[f"the holder's renewal is not taken: {verdict.code} {verdict.detail}".rstrip()] = None
+        return []
+    times = []
+    for token in ers.tokens(longer)[len(ers.tokens(data)) :]:
+        info = tsp.parse_response(token).token
+        digest = info.info.digest if info and info.info else None
+        times.append(_time(opened, token, None, digest=digest))
+    return times
+
+
+def _renewal(opened: Opened, folder: str, tokens: Sequence[bytes]) -> Time | None:
+    """What a renewal's token says; None where it is not one of `tokens` (it belongs to another check's record)."""
+    response = opened.files.get(f"{folder}token.tsr", b"")
+    try:
+        if ers.archived(response) not in tokens:
+            return None
+    except ValueError as error:
+        raise Fault("evidence", f"{folder}token.tsr: {error}") from None
+    opened.get(f"{folder}token.tsr")
+    try:
+        return _time(
+            opened,
+            response,
+            opened.need(f"{folder}data.bin", "evidence"),
+            query=opened.get(f"{folder}token.tsq"),
+            chain=opened.get(f"{folder}chain.pem"),
+            revocation=_revocation(opened, folder),
+        )
+    except Fault as fault:
+        raise Fault("evidence", f"{folder}: {fault.code}: {fault.detail}") from None
+
+
+def _still_good(opened: Opened, time: Time, renewals: Sequence[Time]) -> None:
+    """Say where the proof ended before the time it is judged at, and nothing renewed it while it was good."""
+    end = time.good_until
+    for one in sorted(renewals, key=lambda one: one.gen_time):
+        end = max(end, one.good_until) if one.gen_time <= end else end
+    judged = clock.time_ns() // 1_000 if opened.at is None else opened.at
+    if judged > end:
+        opened.warnings[f"{quoted(time.authority)}: the proof was good until {moment(end)}; nothing renewed it"] = None

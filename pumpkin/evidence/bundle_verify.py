@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
 
-from pumpkin.evidence import bundle, bundle_zip, certificates, checkpoint
+from pumpkin.evidence import bundle, bundle_renew, bundle_zip, certificates, checkpoint
 from pumpkin.evidence.bundle_check import Fault, Opened, judge_check
 from pumpkin.evidence.checkpoint import BadNote, VerifierKey
 from pumpkin.evidence.claims import Report, quoted
@@ -91,7 +91,13 @@ def _manifest(opened: Opened, log_key: bytes | None) -> None:
         key = opened.key = VerifierKey.parse(body["log"])
     except (ValueError, KeyError, TypeError, RecursionError, AttributeError):
         raise Fault("manifest", "the manifest is none") from None
-    others = {name: one for name, one in opened.files.items() if name not in ("manifest.json", "manifest.sig")}
+    others = {
+        name: one
+        for name, one in opened.files.items()
+        if name not in ("manifest.json", "manifest.sig") and not name.startswith("renewed/")
+    }
+    if bad := bundle_renew.misnamed(opened.files):
+        raise Fault("manifest", f"{bad} is not named by its SHA-256")
     if raw != bundle.manifest_of(others, key):
         raise Fault("manifest", "the manifest does not fit the files")
     if opened.get("log-key.pem") != key.pem or not key.verify(signature, raw):

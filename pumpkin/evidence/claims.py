@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from pumpkin.evidence import renewal
+
 PROVEN, NOT_PROVEN, NO_TRUST, UNREADABLE = 0, 1, 3, 4
 
 _LAST = 253_402_300_800_000_000 - 1
@@ -14,13 +16,15 @@ SELF_ASSERTED = "a local, self-asserted authority: only this installation vouche
 
 @dataclass(frozen=True, slots=True)
 class Time:
-    """What one authority's token says. Times in microseconds; `trusted` whether its chain ends in a root given."""
+    """What one authority's token says. Times in microseconds; `trusted` whether its chain ends in a root given,
+    `good_until` the end of its certificates and algorithms."""
 
     authority: str
     gen_time: int
     accuracy: int
     self_asserted: bool
     trusted: bool
+    good_until: int = renewal.END
 
     @property
     def latest(self) -> int:
@@ -49,6 +53,7 @@ class CheckReport:
     after_size: int | None = None
     direct: Time | None = None
     signed_by: str = ""
+    renewals: tuple[Time, ...] = ()
     log_trusted: bool = False
 
     @property
@@ -63,6 +68,7 @@ class CheckReport:
             return []
         what = f"The record {self.id}" + ("" if self.erased else f" with its payload of {self.payload_size} bytes")
         lines = [_before(what, time) for time in self.times]
+        lines += [_renewed(time) for time in self.renewals]
         place = (
             f"It stands at position {self.index} of {self.size} in the log {quoted(self.origin)}, says that log's key."
         )
@@ -98,6 +104,10 @@ class CheckReport:
             "erased": self.erased,
             "not_before": moment(self.not_before),
             "not_after": moment(best.latest) if best else None,
+            "renewals": [
+                {"authority": time.authority, "gen_time": moment(time.gen_time), "trusted": time.trusted}
+                for time in self.renewals
+            ],
             "authorities": [
                 {
                     "authority": time.authority,
@@ -192,6 +202,12 @@ def quoted(text: str) -> str:
 def _before(what: str, time: Time) -> str:
     accuracy = f"accurate to {time.accuracy / 1e6:g} s"
     said = f"{what} existed before {moment(time.latest)}, says {quoted(time.authority)} ({accuracy})"
+    said += f", {SELF_ASSERTED}." if time.self_asserted else "."
+    return said if time.trusted else _if(f"the root of {quoted(time.authority)} is genuine", said)
+
+
+def _renewed(time: Time) -> str:
+    said = f"The proof was renewed at {moment(time.gen_time)} by {quoted(time.authority)}"
     said += f", {SELF_ASSERTED}." if time.self_asserted else "."
     return said if time.trusted else _if(f"the root of {quoted(time.authority)} is genuine", said)
 

@@ -6,23 +6,35 @@ A checkpoint has a tree over its own records; a stamp over several checkpoints h
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from hashlib import sha256
 
 EMPTY = sha256(b"").digest()
 
 
-def group_root(hashes: Sequence[bytes]) -> bytes:
-    """The root over group hashes (or over the group roots of checkpoints), 32 bytes; of none, SHA-256 of nothing."""
+def group_root(hashes: Sequence[bytes], name: str = "sha256") -> bytes:
+    """The root over group hashes (or over the group roots of checkpoints), 32 bytes; of none, SHA-256 of nothing.
+    `name` is another hash for the trees of renewals (sha384, sha512)."""
     if not hashes:
         return EMPTY
     row = list(hashes)
     while len(row) > 1:
-        row = _above(row)
+        row = _above(row, name)
     return row[0]
 
 
-def reduced_tree(hashes: Sequence[bytes], index: int) -> list[list[bytes]]:
+def top(hashes: Sequence[bytes], name: str = "sha256") -> bytes:
+    """What is hashed to become the root of two or more: its two children, ascending. ValueError for fewer."""
+    row = list(hashes)
+    while len(row) > 2:
+        row = _above(row, name)
+    if len(row) < 2:
+        raise ValueError("a tree of one has nothing above its leaf")
+    return b"".join(sorted(row))
+
+
+def reduced_tree(hashes: Sequence[bytes], index: int, name: str = "sha256") -> list[list[bytes]]:
     """The reduced hash tree of one group: the siblings on its way up, a list for each level that has one.
 
     The group's own first list (exactly its members' hashes) stands before these in an evidence record.
@@ -35,7 +47,7 @@ def reduced_tree(hashes: Sequence[bytes], index: int) -> list[list[bytes]]:
         sibling = at ^ 1
         if sibling < len(row):
             lists.append([row[sibling]])
-        row, at = _above(row), at >> 1
+        row, at = _above(row, name), at >> 1
     return lists
 
 
@@ -65,9 +77,10 @@ def body_hash(note: str) -> bytes:
     return sha256(note.partition("\n\n")[0].rstrip("\n").encode() + b"\n").digest()
 
 
-def _above(row: list[bytes]) -> list[bytes]:
+def _above(row: list[bytes], name: str = "sha256") -> list[bytes]:
+    digest = getattr(hashlib, name)
     above = [
-        sha256(left + right if left <= right else right + left).digest()
+        digest(left + right if left <= right else right + left).digest()
         for left, right in zip(row[::2], row[1::2], strict=False)
     ]
     if len(row) & 1:

@@ -128,6 +128,20 @@ def test_an_authority_is_added_to_and_removed_from_a_running_server(tmp_path: Pa
         assert "To be pinned" in shown
         until(lambda: "late" in stamps(product, check, key), "its first token covers what was stored before")
         assert "late" in product.command("tsa", "list")
+        assert "renewed by late" in product.command("renew", "--every")
+        found = product.json(f"/api/v1/checks/{check}", key=key)["data"]
+        assert (found["state"], found["renewals"][0]["authority"]) == ("renewed", "late")
+        place = bundle_of(product, check, key, tmp_path / "renewed.zip")
+        roots = ["--root", product.facts["tsa_root"], "--root", str(tsa.root(tmp_path))]
+        product.command("renew", str(place), "--tsa", tsa.url, *roots[2:])
+        said = json.loads(verify(str(place), *roots, "--log-key", product.facts["log_key"], "--json").stdout)
+        assert said["ok"], said
+        assert len(said["checks"][0]["renewals"]) == 2, "one by the house, one by the holder"
+        with zipfile.ZipFile(place) as archive:
+            archive.extractall(tmp_path / "renewed")
+        script = ["bash", "verify.sh", product.facts["tsa_root"]]
+        plain = subprocess.run(script, cwd=tmp_path / "renewed", capture_output=True, text=True, check=False)
+        assert plain.returncode == 0, plain.stdout + plain.stderr
         assert product.command("tsa", "remove", "late") == "late is asked no more.\n"
         until(lambda: "late" not in names(product, key), "it is let go")
         asked = tsa.asked

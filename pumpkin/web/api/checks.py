@@ -19,7 +19,7 @@ from pumpkin import prover
 from pumpkin.errors import InvalidRequest, NotFound, PayloadTooLarge, PumpkinError
 from pumpkin.model import wire
 from pumpkin.model.checks import STATUSES, Check, Observation, Receipt
-from pumpkin.store import checks, proofs
+from pumpkin.store import checks, proofs, renewals
 from pumpkin.web.envelope import success
 from pumpkin.web.guard import Identity, require
 from pumpkin.web.limits import BODY_LIMIT, body
@@ -202,12 +202,24 @@ async def provenness(services: Services, check: Check) -> dict[str, Any]:
         }
         for stamp in stamps
     ]
+    newer = await renewals.brief(services.db, [stamp.id for stamp in stamps])
     quorum = services.stamping().get("quorum", 1)
     latest = prover.stamped_by(stamps, quorum)
+    done = "renewed" if newer else "stamped"
     lower = await prover.not_before(services.db, check.after)
     return {
-        "state": "sealed" if latest is None and sealed else "stored" if latest is None else "stamped",
+        "state": "sealed" if latest is None and sealed else "stored" if latest is None else done,
         "stamps": shown,
+        "renewals": [
+            {
+                "kind": one["kind"],
+                "digest": one["digest"],
+                "authority": one["authority"],
+                "gen_time": wire.rfc3339(one["gen_time"]),
+                "self_asserted": one["self_asserted"],
+            }
+            for one in newer
+        ],
         "quorum": quorum,
         "not_before": None if lower is None else wire.rfc3339(lower),
         "not_after": None if latest is None else wire.rfc3339(latest),
