@@ -13,7 +13,7 @@ from typing import Protocol
 import structlog
 
 from actors.base import LoopActor
-from pumpkin.errors import PackageNotFound, PumpkinError, RegistryError
+from pumpkin.errors import PackageNotFound, PumpkinError, RegistryError, Unavailable
 from pumpkin.model.packages import NewRelease, Versions
 from pumpkin.model.purl import Purl
 from pumpkin.model.watches import Watch
@@ -60,7 +60,11 @@ class Watcher(LoopActor):
     async def on_receive(self, message: object) -> object:
         if message != POLL:
             return await super().on_receive(message)
-        return await self.round()
+        try:
+            return await self.round()
+        except Unavailable as error:  # the database is away: the next round may find it
+            log.warning("round left", reason=error.message)
+            return 0
 
     async def round(self) -> int:
         """Read what is to be read; how many versions were submitted."""
@@ -80,7 +84,7 @@ class Watcher(LoopActor):
         stood = await watches.feed(self._db, ecosystem)
         try:
             releases, cursor = await self._sources.new_releases(ecosystem, stood.cursor)
-        except RegistryError as error:
+        except (RegistryError, PackageNotFound) as error:
             await watches.read_feed(self._db, ecosystem, stood.cursor, 0, error.message)
             return 0
         await packages.remember(self._db, ecosystem, {one.purl.full_name: one.purl.version for one in releases}.items())

@@ -101,6 +101,37 @@ class SandboxSettings(_Part):
     npm_registry: str = Field("", description="npm registry a sandbox reads; empty for the one npm is set up for.")
 
 
+class RegistrySettings(_Part):
+    """Package registries: where they are, how they are asked."""
+
+    pypi: str = Field("", description="Python's simple index; empty for the one pip is set up for.")
+    npm: str = Field("", description="npm registry; empty for the one npm is set up for.")
+    gem: str = Field("https://rubygems.org", description="Gem server; empty for none.")
+    maven: str = Field("https://repo.maven.apache.org/maven2", description="Maven repository; empty for none.")
+    composer: str = Field("https://repo.packagist.org", description="Composer repository; empty for none.")
+    cargo: str = Field("https://index.crates.io", description="Sparse index of crates; empty for none.")
+    apk: str = Field(
+        "https://packages.wolfi.dev/os/x86_64", description="Folder of one architecture of Wolfi; empty for none."
+    )
+    osv: str = Field("https://api.osv.dev", description="Advisory database that knows bad packages; empty for none.")
+    npm_changes: str = Field("", description="npm's feed of changes (`.../_changes`); without it watches are polled.")
+    crates_api: str = Field("https://crates.io", description="The crates site's API; empty for none.")
+    crates_files: str = Field("https://static.crates.io", description="Where crates' archives and feeds lie.")
+    allowed: list[str] = Field(
+        default_factory=list, description="Further base addresses that registries may point to, private ones too."
+    )
+    strict: bool = Field(False, description="Follow nothing outside the addresses configured here.")
+    tokens: dict[str, str] = Field(
+        default_factory=dict,
+        description="Authorization values by base address, for private registries.",
+        json_schema_extra={"secret": True},
+    )
+    contact: str = Field("", description="A mail address or page for registries' operators, sent as User-Agent.")
+    fresh: float = Field(600.0, ge=0, description="Seconds a registry's answer is used without asking again.")
+    poll: float = Field(300.0, ge=1, description="Seconds between two readings of feeds and watched packages.")
+    feeds: bool = Field(False, description="Read every feed of new releases, also where nothing is watched.")
+
+
 class PackageSettings(_Part):
     """How packages are queued and analysed."""
 
@@ -167,6 +198,9 @@ class Settings(BaseSettings):
     )
     log: LogSettings = Field(default_factory=LogSettings, description="The append-only log.")
     sandbox: SandboxSettings = Field(default_factory=SandboxSettings, description="Where and how packages are run.")
+    registries: RegistrySettings = Field(
+        default_factory=RegistrySettings, description="Package registries: where they are, how they are asked."
+    )
     packages: PackageSettings = Field(
         default_factory=PackageSettings, description="How packages are queued and analysed."
     )

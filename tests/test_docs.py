@@ -18,6 +18,7 @@ from pumpkin.settings import (
     EngineAddress,
     LogSettings,
     PackageSettings,
+    RegistrySettings,
     SandboxSettings,
     Settings,
     XmppSettings,
@@ -34,6 +35,7 @@ DOCS = Path(__file__).parent.parent / "docs"
         (LogSettings, "log."),
         (AuthoritySettings, "authorities."),
         (SandboxSettings, "sandbox."),
+        (RegistrySettings, "registries."),
         (PackageSettings, "packages."),
         (AccessSettings, "access."),
         (EngineAddress, "engines."),
@@ -41,7 +43,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 )
 def test_every_setting_is_documented_with_its_meaning(model: type[BaseModel], prefix: str) -> None:
     text = (DOCS / "settings.md").read_text("utf-8")
-    parts = {"xmpp", "log", "sandbox", "authorities", "packages", "access"} if not prefix else set()
+    parts = {"xmpp", "log", "sandbox", "authorities", "registries", "packages", "access"} if not prefix else set()
     for name, field in model.model_fields.items():
         if name not in parts:
             assert f"| `{prefix}{name}` |" in text

@@ -31,6 +31,7 @@ from pumpkin.prover import Prover
 from pumpkin.settings import Settings, folder
 from pumpkin.store.database import Database
 from pumpkin.web import routes
+from pumpkin.web.discovery import Discovery
 from pumpkin.web.services import Access, Services
 
 
@@ -45,6 +46,7 @@ def services(
     system: System,
     sandbox: Child[SandboxSupervisor],
     analysis: Analysis,
+    discovery: Discovery,
 ) -> Services:
     prover = Prover(db, key, settings.quorum)
     clock = clock_of(settings.synchronised_clock)
@@ -91,6 +93,7 @@ def services(
         ready=missing,
         xmpp=fleet.as_json(),
         packages=analysis.services,
+        discovery=discovery,
         access=_access(settings),
         sandbox=engines,
     )

@@ -17,7 +17,7 @@ from actors.worker import Worker
 from pumpkin.adapters.analyst import Analyst, Parts
 from pumpkin.adapters.engine import Job
 from pumpkin.adapters.engines.relay import ORIGIN
-from pumpkin.adapters.registries.build import Places, build
+from pumpkin.adapters.registries import Registries
 from pumpkin.adapters.scanner import Scanner
 from pumpkin.building.line import Line
 from pumpkin.bus import Bus
@@ -48,6 +48,7 @@ async def build_analysis(
     db: Database,
     bus: Bus,
     line: Line,
+    registries: Registries,
     sandbox: Child[SandboxSupervisor],
     stack: AsyncExitStack,
 ) -> Analysis:
@@ -55,8 +56,6 @@ async def build_analysis(
     wanted = settings.packages
     slots = wanted.slots or max(1, os.cpu_count() or 1)
     node = _node(settings)
-    registries = build(Places())
-    stack.push_async_callback(registries.fetcher.close)
     scanner = await stack.enter_async_context(Scanner(slots, packs=settings.data / "rules"))
     folder = settings.data / "artifacts"
     folder.mkdir(parents=True, exist_ok=True)

@@ -92,9 +92,7 @@ class Crates(Registry):
     async def new_releases(self, cursor: str) -> tuple[Sequence[NewRelease], str]:
         if not self._files:
             return (), cursor
-        document = await self.fetcher.document(
-            f"{self._files}/rss/updates.xml", accept="application/rss+xml", fresh_s=self.fetcher.feed_s
-        )
+        document = await self.fetcher.feed(f"{self._files}/rss/updates.xml", accept="application/rss+xml")
         channel = xml.read(document.body).child("channel")
         found = []
         for item in channel.every("item") if channel else ():

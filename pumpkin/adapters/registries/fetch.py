@@ -148,12 +148,13 @@ class Fetcher:
         fresh_s: float | None = None,
         behind: bool = False,
         also: tuple[int, ...] = (),
+        stale: bool = True,
     ) -> Document:
         """The document at `url`: from the cache while fresh, else asked with its validators, else (registry down) what
         it said at most a day ago, `stale`. With `behind` an old one is answered at once and asked again meanwhile.
 
         PackageNotFound for 404, 410 and 451; other RegistryErrors otherwise. Equal questions at once are asked once.
-        `also` are statuses whose body is an answer too.
+        `also` are statuses whose body is an answer too; without `stale` nothing old is answered.
         """
         key = f"{url} {accept}" if accept != "application/json" else url
         old = self._large.get(key) or await self._cache.document(key)
@@ -171,9 +172,13 @@ class Fetcher:
         try:
             return _found(await asyncio.shield(task))
         except RegistryUnavailable:
-            if old is None or age >= STALE_S:
+            if old is None or age >= STALE_S or not stale:
                 raise
             return _found(replace(old, stale=True))
+
+    async def feed(self, url: str, **more: Any) -> Document:
+        """A feed's document: asked again soon, and never what it said before it went away."""
+        return await self.document(url, **{"fresh_s": self.feed_s, "stale": False, **more})
 
     def _forget(self, key: str, task: asyncio.Task[Document]) -> None:
         self._under_way.pop(key, None)

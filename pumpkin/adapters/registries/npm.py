@@ -75,10 +75,10 @@ class Npm(Registry):
         if not self._changes:
             return (), cursor
         if not cursor:  # from now on: the feed's past is the whole registry
-            answer = mapping(await self.fetcher.document(f"{self._changes}?descending=true&limit=1", fresh_s=0))
+            answer = mapping(await self.fetcher.feed(f"{self._changes}?descending=true&limit=1", fresh_s=0))
             return (), plain(str(answer.get("last_seq", "0")), 80)
         answer = mapping(
-            await self.fetcher.document(f"{self._changes}?since={quote(cursor, safe='')}&limit={FEED_PAGE}", fresh_s=0)
+            await self.fetcher.feed(f"{self._changes}?since={quote(cursor, safe='')}&limit={FEED_PAGE}", fresh_s=0)
         )
         found: dict[str, NewRelease] = {}
         for change in map(mapping, listing(answer.get("results"))):

@@ -58,9 +58,9 @@ class Packagist(Registry):
     async def new_releases(self, cursor: str) -> tuple[Sequence[NewRelease], str]:
         address = self.path("metadata", "changes.json")
         if not cursor.isdigit():  # asked without `since` it says where the feed stands, with status 400
-            start = await self.fetcher.document(address, fresh_s=0, also=(400,))
+            start = await self.fetcher.feed(address, fresh_s=0, also=(400,))
             return (), str(mapping(start).get("timestamp", ""))
-        answer = mapping(await self.fetcher.document(f"{address}?since={cursor}", fresh_s=0))
+        answer = mapping(await self.fetcher.feed(f"{address}?since={cursor}", fresh_s=0))
         found: dict[str, NewRelease] = {}
         for action in map(mapping, listing(answer.get("actions"))):
             name = str(action.get("package")).removesuffix("~dev")

@@ -119,9 +119,7 @@ class PyPI(Registry):
         return _about(info, [], None)
 
     async def new_releases(self, cursor: str) -> tuple[Sequence[NewRelease], str]:
-        document = await self.fetcher.document(
-            f"{self._site}/rss/updates.xml", accept="application/rss+xml", fresh_s=self.fetcher.feed_s
-        )
+        document = await self.fetcher.feed(f"{self._site}/rss/updates.xml", accept="application/rss+xml")
         channel = xml.read(document.body).child("channel")
         found: list[NewRelease] = []
         for item in channel.every("item") if channel else ():

@@ -94,7 +94,7 @@ class RubyGems(Registry):
 
     async def new_releases(self, cursor: str) -> tuple[Sequence[NewRelease], str]:
         address = self.path("api", "v1", "activity", "just_updated.json")
-        rows = listing((await self.fetcher.document(address, fresh_s=self.fetcher.feed_s)).json())
+        rows = listing((await self.fetcher.feed(address)).json())
         found = []
         for row in map(mapping, rows):
             try:
