@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from actors import inspection, outpost
+from actors import probe as probes
 from actors.supervision import System
 from pumpkin.adapters.folder import DataFolder
 from pumpkin.building import front, ground
@@ -65,11 +65,6 @@ async def running(settings: Settings) -> AsyncIterator[House]:
         yield House(url, front.welcome(settings, url, fleet, first_password, self_asserted=alone), system.escalated)
 
 
-async def run_probes(files: Sequence[Path], *, data: Path, stop: asyncio.Event) -> list[outpost.Summary]:
-    """The body of `pumpkin probe`: until `stop` is set, or all jobs are done and delivered."""
-    return await outpost.run_probes(files, data=data, stop=stop)
-
-
-def inspect_probe(file: Path, *, data: Path) -> AsyncIterator[inspection.Finding]:
-    """The body of `pumpkin probe --check`."""
-    return inspection.inspect(file, data)
+async def run_probe(config: Path, *, data: Path, stop: asyncio.Event) -> None:
+    """The body of `pumpkin probe`: until `stop` is set, or its jobs are done and delivered."""
+    await probes.run_probe(config, data=data, stop=stop)
