@@ -33,6 +33,8 @@ class Tag(StrEnum):
     FOLDER = "working folder"
     SCREEN = "screen"
     KEYS = "keyboard"
+    WALLET = "keys of a wallet"
+    FORM = "what a form was filled with"
     CLIPBOARD = "clipboard"
     AUDIO = "microphone or camera"
     PIXELS = "pixels of a picture"
@@ -43,7 +45,7 @@ class Tag(StrEnum):
 
 
 HOST = frozenset({Tag.HOST_NAME, Tag.HOST_USER, Tag.HOST_ID})
-SPYING = frozenset({Tag.SCREEN, Tag.KEYS, Tag.CLIPBOARD, Tag.AUDIO})
+SPYING = frozenset({Tag.SCREEN, Tag.KEYS, Tag.CLIPBOARD, Tag.AUDIO, Tag.FORM})
 NOTHING: frozenset[Tag] = frozenset()
 
 
@@ -62,6 +64,11 @@ class Sink(StrEnum):
     DELETE = "delete"
     SCHEDULE = "schedule"
     HIDE = "hide"
+    LISTEN = "listen"
+    PAGE = "page"
+    IMPORT = "import"
+    HOOK = "hook"
+    CLIPBOARD = "clipboard"
     READ_SECRET = "read-secret"  # noqa: S105
 
 
@@ -140,7 +147,7 @@ def merged(one: Value, other: Value) -> Value:
     return Value(one.tags | other.tags, const, hint, other.name or one.name, other.items or one.items)
 
 
-LITERAL_FROM = 32
+LITERAL_FROM = 24
 
 
 def literal(const: str | bytes | int | None) -> Value:
@@ -158,6 +165,8 @@ def element_of(value: Value) -> Value:
     """Any one element of an iterable."""
     if value.items:
         result = value.items[0]
+        if len(value.items) == 1:
+            return result.with_tags(*value.tags)
         for item in value.items[1:32]:
             result = merged(result, item)
         return Value(result.tags | value.tags, None if len(value.items) > 1 else result.const, result.text, result.name)

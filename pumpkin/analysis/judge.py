@@ -16,6 +16,7 @@ from pumpkin.analysis.places import (
     BUILD_TOOLS,
     DROP_POINTS,
     LOCAL_ADDRESS,
+    OTHERS,
     RAW_ADDRESS,
     RUNNABLE,
     SECRETS,
@@ -29,7 +30,36 @@ _ORDER = list(Level)
 _EAGER = Reach.IMPORT
 _HIDING = frozenset({Tag.DECODE, Tag.CHARS})
 _DOWNLOADERS = re.compile(r"https?://|ftp://")
+_STEALABLE = frozenset({Tag.ENV_ALL, Tag.ENV_SECRET, Tag.SECRET})
+_SENDERS = re.compile(r"\b(?:curl|wget|nc|ncat|scp|ssh|ftp|nslookup|dig|host)\b|https?://")
+_FIXED_HOST = re.compile(
+    r"(?:https?|wss?)://[\w.-]+\.\w{2,}|\b[\w-]+\.(?:com|net|org|io|dev|app|xyz|example|invalid|ru|cn|top|site|online|info|co|me|cc)\b"
+)
+_SENSITIVE_HOOK = re.compile(
+    r"getpass|builtins\.input|requests\.|urllib3|http\.client|^https?\.|Module\._load|paramiko|smtplib|SSLSocket|crypto|boto3"
+)
+_DESKTOP = re.compile(r"[/\\](?:Desktop|OneDrive|Escritorio|Schreibtisch)[/\\]", re.IGNORECASE)
+_CLIMBS = re.compile(r"(?:\.\.[/\\]){2}")
+_HOME_WIDE = re.compile(r"^(?:~|\$HOME|\$USERPROFILE|/home|/)(?:[/\\]*\ufffc)+$")
+_WALLET_HOOK = re.compile(
+    r"(?:ethereum|solana|tronWeb|phantom)\.|fromSecretKey|fromMnemonic|privateKeyToAccount|signTransaction"
+)
 _SHELL = re.compile(r"(?:^|[\s/\\])(?:ba|z|da)?sh\b|cmd\.exe|powershell", re.IGNORECASE)
+
+_ON_REQUEST = frozenset(
+    {
+        "autostart-command",
+        "defence-off",
+        "run-downloaded",
+        "inline-code",
+        "installs-other",
+        "publishes",
+        "traffic-redirect",
+        "container-escape",
+        "own-library",
+    }
+)
+"""Commands that a tool may well run for whoever asks it to."""
 
 Rule = tuple[str, Level, str, str]
 
@@ -76,7 +106,9 @@ def _exec(event: Event) -> list[Rule]:
             ("flow-environment-code", _by_reach(event, Level.MEDIUM), "T1059", "runs an environment variable as code")
         ]
     if tags & _HIDING and event.reach >= _EAGER:
-        return [("flow-decoded-code", Level.MEDIUM, "T1140", "runs decoded text as code")]
+        bundled = event.file.endswith(("js", "jsx")) and Tag.DECODE not in tags and event.reach is not Reach.INSTALL
+        level = Level.MEDIUM if bundled else Level.HIGH
+        return [("flow-decoded-code", level, "T1140", "runs decoded text as code")]
     return []
 
 
@@ -84,7 +116,8 @@ def _spawn(event: Event) -> list[Rule]:
     tags, found = event.tags, []
     known = attack(event.text)
     if known is not None:
-        found.append((f"flow-{known.rule}", _by_reach(event, known.level), known.tactic, f"a command {known.reason}"))
+        level = _by_reach(event, known.level, 2 if known.rule in _ON_REQUEST else 1)
+        found.append((f"flow-{known.rule}", level, known.tactic, f"a command {known.reason}"))
     if Tag.DROPPED in tags:
         found.append(
             ("flow-dropper", _by_reach(event, Level.CRITICAL, 2), "T1105", "runs a file it just fetched or unpacked")
@@ -93,12 +126,15 @@ def _spawn(event: Event) -> list[Rule]:
         level = _by_reach(event, Level.CRITICAL)
         found.append(("flow-hidden-command", level, "T1027.010", "runs a command hidden in a literal"))
     elif Tag.NET in tags:
-        level = _by_reach(event, Level.HIGH, 2)
+        level = _by_reach(event, Level.CRITICAL, 1 if tags & _HIDING else 3)
         found.append(("flow-remote-command", level, "T1059", "runs a command made of what the network answered"))
     if not found and event.reach >= _EAGER:
         plain = BUILD_TOOLS.match(event.text) is not None or not event.text.strip("\ufffc \t")
         level = Level.INFO if plain else Level.MEDIUM if _SHELL.search(event.text) else Level.LOW
         found.append(("flow-spawn", level, "T1059", "starts a program"))
+    if tags & _STEALABLE and _SENDERS.search(event.text) and event.reach >= Reach.CALLED:
+        level = _by_reach(event, Level.CRITICAL)
+        found.append(("flow-leak-by-command", level, "T1041", "hands secrets or the environment to a sending command"))
     if "hidden window" in event.detail:
         found.append(
             ("flow-hidden-window", _by_reach(event, Level.MEDIUM), "T1564.003", "starts a program without a window")
@@ -112,11 +148,19 @@ def _send(event: Event) -> list[Rule]:
     raw = RAW_ADDRESS.search(text) is not None and LOCAL_ADDRESS.search(text) is None
     found: list[Rule] = []
     if Tag.SECRET in tags:
-        found.append(("flow-secret-leak", _sent(event, Level.CRITICAL, drop), "T1552.001", "sends secret files away"))
+        level = Level.CRITICAL if event.reach >= _EAGER or drop else Level.HIGH if raw else Level.MEDIUM
+        level = level if event.reach > Reach.ASIDE else Level.MEDIUM
+        found.append(("flow-secret-leak", level, "T1552.001", "sends secret files away"))
+    if Tag.WALLET in tags and _FIXED_HOST.search(text) and event.reach > Reach.ASIDE:
+        found.append(("flow-wallet-leak", Level.CRITICAL, "T1657", "sends the keys of a wallet away"))
     if Tag.ENV_ALL in tags:
-        found.append(
-            ("flow-environment-leak", _sent(event, Level.CRITICAL, drop), "T1082", "sends the environment away")
-        )
+        level = _by_reach(event, Level.CRITICAL)
+        found.append(("flow-environment-leak", level, "T1082", "sends the environment away"))
+    if Tag.HOST_INFO in tags and event.reach is Reach.INSTALL and not tags & HOST:
+        found.append(("flow-host-ping", Level.HIGH, "T1082", "tells somebody what machine this is"))
+    if tags & _HIDING and Tag.LITERAL in tags and event.reach >= Reach.CALLED and Tag.NET not in tags:
+        level = Level.HIGH if event.reach >= _EAGER else Level.MEDIUM
+        found.append(("flow-hidden-address", level, "T1027.010", "talks to an address hidden in the source"))
     if tags & SPYING:
         what = ", ".join(sorted(tags & SPYING))
         found.append(("flow-spying", _sent(event, Level.CRITICAL, drop), "T1113", f"sends what it saw of {what} away"))
@@ -124,15 +168,23 @@ def _send(event: Event) -> list[Rule]:
         level = _sent(event, Level.CRITICAL if drop or raw or Tag.NET in tags else Level.HIGH, drop)
         found.append(("flow-command-leak", level, "T1041", "sends the output of commands away"))
     if Tag.ENV_SECRET in tags and (event.reach >= _EAGER or drop):
-        level = Level.CRITICAL if drop else Level.HIGH
+        level = Level.CRITICAL
         found.append(("flow-token-leak", level, "T1552.007", "sends a secret of the environment away"))
+    if Tag.FILE in tags and Tag.SECRET not in tags and event.reach >= _EAGER and "recv" not in event.name:
+        sure = event.reach is Reach.INSTALL or event.file.endswith(".py")
+        found.append(
+            ("flow-file-leak", Level.HIGH if sure else Level.MEDIUM, "T1005", "sends the content of files away")
+        )
     hosts = tags & HOST
     if hosts and (event.reach >= _EAGER or drop):
-        strong = len(hosts) > 1 or drop or event.reach is Reach.INSTALL or Tag.FOLDER in tags
+        dns = event.name.startswith(("dns.", "socket.getho", "socket.getaddr"))
+        strong = len(hosts) > 1 or drop or dns or event.reach is Reach.INSTALL or Tag.FOLDER in tags
         level = Level.CRITICAL if strong and (drop or event.reach >= _EAGER) else Level.HIGH
         found.append(("flow-host-leak", level, "T1082", f"sends {', '.join(sorted(hosts))} away"))
     if not found and event.reach >= _EAGER and event.name.rpartition(".")[2] not in ("getaddrinfo", "gethostbyname"):
-        level = Level.HIGH if drop or raw else Level.MEDIUM if event.reach is Reach.INSTALL else Level.LOW
+        unasked = event.reach is Reach.INSTALL
+        plain = Level.HIGH if event.file.endswith(".py") else Level.MEDIUM
+        level = Level.HIGH if drop or raw else plain if unasked else Level.LOW
         if LOCAL_ADDRESS.search(text):
             level = Level.INFO
         found.append(("flow-network", level, "T1071.001", "talks to the network"))
@@ -156,8 +208,17 @@ def _write(event: Event) -> list[Rule]:
     if AUTOSTART.search(path):
         level = _by_reach(event, Level.CRITICAL, 2)
         found.append(("flow-autostart", level, "T1547", "writes where programs start by themselves"))
+    elif _DESKTOP.search(path) and event.reach >= _EAGER:
+        found.append(("flow-desktop", Level.HIGH, "T1491.001", "writes onto the user's desktop"))
+    elif _CLIMBS.search(path) and RUNNABLE.search(path) and event.reach >= _EAGER:
+        found.append(("flow-tampering", Level.CRITICAL, "T1554", "changes the files of another package"))
+    elif OTHERS.search(path) and event.reach >= _EAGER and tags & {Tag.NET, Tag.DECODE, Tag.LITERAL}:
+        found.append(("flow-tampering", Level.CRITICAL, "T1554", "changes the files of another program"))
+    elif _HOME_WIDE.match(path) and event.reach >= _EAGER:
+        found.append(("flow-home-wide", Level.CRITICAL, "T1486", "changes files all over the user's home"))
     elif RUNNABLE.search(path) and tags & {Tag.NET, Tag.DECODE}:
         level = Level.HIGH if event.reach >= _EAGER else Level.LOW
+        level = Level.MEDIUM if "checked" in event.detail and level is Level.HIGH else level
         found.append(("flow-drop", level, "T1105", "writes a fetched or unpacked program"))
     elif TEMPORARY.search(path) and tags & {Tag.NET, Tag.DECODE} and event.reach >= _EAGER:
         found.append(("flow-drop", Level.MEDIUM, "T1105", "writes fetched or unpacked data to a temporary place"))
@@ -177,7 +238,7 @@ def _write(event: Event) -> list[Rule]:
 
 def _unpickle(event: Event) -> list[Rule]:
     if Tag.NET in event.tags:
-        level = _by_reach(event, Level.HIGH, 2)
+        level = _by_reach(event, Level.CRITICAL, 3)
         return [("flow-remote-pickle", level, "T1105", "unpickles what the network answered (pickles can run code)")]
     if Tag.LITERAL in event.tags and event.tags & _HIDING and event.reach >= _EAGER:
         return [("flow-hidden-pickle", Level.HIGH, "T1027.010", "loads objects or code hidden in a long literal")]
@@ -188,7 +249,8 @@ def _native(event: Event) -> list[Rule]:
     if event.tags & {Tag.NET, Tag.DECODE, Tag.LITERAL, Tag.CHARS}:
         level = _by_reach(event, Level.CRITICAL)
         return [("flow-shellcode", level, "T1055", "puts machine code into memory and runs it")]
-    return [("flow-native", _by_reach(event, Level.MEDIUM), "T1055", "calls what is used to run code from memory")]
+    level = Level.LOW if event.name.endswith("CFUNCTYPE") else Level.MEDIUM
+    return [("flow-native", _by_reach(event, level), "T1055", "calls what is used to run code from memory")]
 
 
 def _registry(event: Event) -> list[Rule]:
@@ -204,13 +266,57 @@ def _connect(event: Event) -> list[Rule]:
 
 
 def _delete(event: Event) -> list[Rule]:
-    if event.reach >= _EAGER and event.text.strip() in ("~", "/", "$HOME", "~/", "/*"):
+    if event.reach >= _EAGER and (
+        event.text.strip() in ("~", "/", "$HOME", "~/", "/*") or _HOME_WIDE.match(event.text)
+    ):
         return [("flow-wipe", Level.CRITICAL, "T1485", "deletes the user's files")]
     return []
 
 
 def _hide(event: Event) -> list[Rule]:
     return [("flow-keylogger", _by_reach(event, Level.HIGH, 2), "T1056.001", "listens to the keyboard")]
+
+
+def _read_secret(event: Event) -> list[Rule]:
+    if event.reach >= _EAGER:
+        return [("flow-secret-read", Level.HIGH, "T1552.001", "reads places in which secrets are kept")]
+    return []
+
+
+def _listen(event: Event) -> list[Rule]:
+    if event.reach >= _EAGER:
+        return [("flow-listen", Level.HIGH, "T1205", "waits for connections from outside")]
+    return []
+
+
+def _page(event: Event) -> list[Rule]:
+    if event.reach >= _EAGER and _FIXED_HOST.search(event.text):
+        return [("flow-page", Level.HIGH, "T1189", "sends the browser elsewhere or loads a script from there")]
+    return []
+
+
+def _hook(event: Event) -> list[Rule]:
+    if _WALLET_HOOK.search(event.name):
+        return [
+            (
+                "flow-wallet-hook",
+                _by_reach(event, Level.CRITICAL),
+                "T1565.002",
+                "puts itself between a page and a wallet",
+            )
+        ]
+    level = Level.MEDIUM if event.reach >= _EAGER else Level.LOW
+    return [("flow-hook", level, "T1056", "puts itself in front of another module's function")]
+
+
+def _import(event: Event) -> list[Rule]:
+    if event.reach >= _EAGER:
+        return [("flow-hidden-import", Level.HIGH, "T1027", "hides the name of a module it loads")]
+    return []
+
+
+def _clipboard(event: Event) -> list[Rule]:
+    return [("flow-clipboard", _by_reach(event, Level.HIGH, 3), "T1115", "changes the clipboard")]
 
 
 def _silent(_event: Event) -> list[Rule]:
@@ -230,7 +336,12 @@ _RULES: dict[Sink, Callable[[Event], list[Rule]]] = {
     Sink.DELETE: _delete,
     Sink.SCHEDULE: _silent,
     Sink.HIDE: _hide,
-    Sink.READ_SECRET: _silent,
+    Sink.READ_SECRET: _read_secret,
+    Sink.LISTEN: _listen,
+    Sink.PAGE: _page,
+    Sink.HOOK: _hook,
+    Sink.IMPORT: _import,
+    Sink.CLIPBOARD: _clipboard,
 }
 
 
@@ -246,4 +357,37 @@ def _together(events: list[Event]) -> list[Finding]:
             level = Level.CRITICAL if event.reach >= Reach.CALLED else Level.MEDIUM
             rule = ("flow-reverse-shell", level, "T1059", "connects out and hands its input and output to a shell")
             findings.append(_finding(event, rule))
+    return [*findings, *_across(events)]
+
+
+def _across(events: list[Event]) -> list[Finding]:
+    """What is done unasked in one package: secrets read and the network spoken to; functions hooked and reported."""
+    eager = [event for event in events if event.reach >= _EAGER]
+    out = [event for event in eager if event.sink is Sink.SEND and not LOCAL_ADDRESS.search(event.text)]
+    secrets = [event for event in eager if event.sink is Sink.READ_SECRET]
+    findings = []
+    if out and secrets:
+        rule = ("flow-secret-and-network", Level.CRITICAL, "T1552.001", "reads secrets and talks to the network")
+        findings.append(_finding(secrets[0], rule))
+    sent: dict[str, bool] = {}
+    for event in events:
+        if event.sink is Sink.SEND and event.reach > Reach.ASIDE:
+            fixed = _FIXED_HOST.search(event.text) is not None and not LOCAL_ADDRESS.search(event.text)
+            sent[event.file] = sent.get(event.file, False) or fixed
+    for event in eager:
+        if event.sink is Sink.HOOK and sent.get(event.file):
+            level = Level.CRITICAL if _SENSITIVE_HOOK.search(event.name) else Level.HIGH
+            rule = ("flow-hook-and-network", level, "T1056", "hooks a function and talks to a fixed address")
+            findings.append(_finding(event, rule))
+    if out:
+        written = {event.text for event in eager if event.sink is Sink.WRITE and len(event.text.strip("\ufffc/.~")) > 3}
+        for event in eager:
+            if event.sink is Sink.SPAWN and any(path in event.text for path in written):
+                rule = (
+                    "flow-dropper",
+                    Level.CRITICAL,
+                    "T1105",
+                    "writes a program and runs it, with the network at hand",
+                )
+                findings.append(_finding(event, rule))
     return findings

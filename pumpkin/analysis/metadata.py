@@ -35,6 +35,13 @@ _BIDI_BYTES = re.compile("|".join(map(re.escape, sorted(BIDI))).encode())
 _HIDDEN_RUN = re.compile("(?:" + "|".join(map(re.escape, sorted(INVISIBLE - {"\ufeff", "\u00ad"}))) + "){8}")
 _TAGS = re.compile("[\U000e0000-\U000e007f\U000e0100-\U000e01ef]{8}")
 _SPACES = re.compile(rb"\S[ \t]{180,}\S")
+_GIT_HOSTS = re.compile(
+    r"://(?:[\w.-]+\.)?(?:github\.com|githubusercontent\.com|gitlab\.com|bitbucket\.org|codeberg\.org)/"
+)
+_COMMANDS = frozenset(
+    ["npm", "node", "npx", "git", "ls", "cd", "sh", "bash", "sudo", "ssh", "curl", "wget", "python", "python3", "pip",
+     "cat", "docker", "yarn", "pnpm", "make", "grep", "ps", "kubectl", "aws", "gh", "code"]
+)  # fmt: skip
 _DIRECT = re.compile(r"@\s*(?:https?|git\+\w+|ftp|file)://|^(?:git\+|https?:|file:)", re.IGNORECASE)
 
 
@@ -50,6 +57,12 @@ def examine(files: Mapping[str, bytes]) -> list[Finding]:
             found += _papers(path, data)
         if path.endswith(".dist-info/RECORD"):
             found += _record(path, data, files)
+        if path.rsplit("/", 1)[-1] == "package.json" and path.count("/") <= 1:
+            found += npm(path, package_json(data))
+        script = re.search(r"\.data/scripts/([\w.-]+)$", path)
+        if script is not None and script[1] in _COMMANDS:
+            reason = "offers a program under the name of a well-known one"
+            found.append(_found("meta-shadowing", Level.HIGH, path, reason, "T1574.008", script[1]))
         if path.endswith(".pth"):
             found += _startup(path, data)
     return found
@@ -132,7 +145,10 @@ def _papers(path: str, data: bytes) -> Iterator[Finding]:
     for line in headers.get_all("Requires-Dist", []):
         if _DIRECT.search(str(line)):
             reason = "depends on a file at an address, not in the index"
-            yield _found("meta-direct-dependency", Level.MEDIUM, path, reason, "T1195.001", str(line))
+            grave = not _GIT_HOSTS.search(str(line)) and "file:" not in str(line)
+            yield _found(
+                "meta-direct-dependency", Level.HIGH if grave else Level.MEDIUM, path, reason, "T1195.001", str(line)
+            )
     yield from odd_version(path, str(headers.get("Version", "")))
 
 
@@ -209,9 +225,14 @@ def npm(path: str, package: Mapping[str, object]) -> Iterator[Finding]:
     for key in ("dependencies", "optionalDependencies"):
         wanted = package.get(key)
         for name, source in wanted.items() if isinstance(wanted, dict) else ():
-            if re.match(r"https?://(?!github\.com|codeload)", str(source)):
+            if re.match(r"https?://", str(source)) and not _GIT_HOSTS.search(str(source)):
                 reason, quote = "depends on a file at an address, not in the index", f"{name}: {source}"
-                yield _found("meta-direct-dependency", Level.MEDIUM, path, reason, "T1195.001", quote)
+                yield _found("meta-direct-dependency", Level.HIGH, path, reason, "T1195.001", quote)
+    offered = package.get("bin")
+    for name in offered if isinstance(offered, dict) else ():
+        if name in _COMMANDS and str(package.get("name", "")) != name:
+            reason = "offers a program under the name of a well-known one"
+            yield _found("meta-shadowing", Level.HIGH, path, reason, "T1574.008", name)
 
 
 def entropy(data: bytes) -> float:

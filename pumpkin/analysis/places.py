@@ -22,7 +22,8 @@ SECRETS = re.compile(
     |cookies\.sqlite|(?:^|[/\\])Cookies$|logins\.json|key[34]\.db|\.mozilla[/\\]firefox|Firefox[/\\]Profiles
     |leveldb|Local\ Storage|discord(?:canary|ptb)?[/\\]|Telegram\ Desktop|tdata\b|\.electrum|Exodus[/\\]|wallet\.dat
     |\.(?:bitcoin|ethereum|monero|atomic)\b|MetaMask|solana[/\\]id\.json|keychain|\.config[/\\](?:gh|hub)\b
-    |kubernetes\.io/serviceaccount|\.terraform\.d|vault-token|\.cargo[/\\]credentials|\.gem[/\\]credentials""",
+    |kubernetes\.io/serviceaccount|\.near-credentials|accessTokens\.json|docker\.sock\b
+    |\.config[/\\]solana|\.terraform\.d|vault-token|\.cargo[/\\]credentials|\.gem[/\\]credentials""",
     _I | re.VERBOSE,
 )
 ENV_SECRETS = re.compile(
@@ -34,14 +35,31 @@ AUTOSTART = re.compile(
     r"""\.(?:bashrc|bash_profile|bash_login|profile|zshrc|zprofile|zshenv)$|\.config[/\\](?:autostart|systemd|fish)
     |(?:^|[/\\])(?:etc|var/spool)/cron|crontab|/etc/(?:systemd|init\.d|rc\.local|profile|ld\.so\.preload)|LaunchAgents
     |LaunchDaemons|Start\ Menu[/\\]+Programs[/\\]+Startup|[/\\]Startup[/\\]|CurrentVersion[/\\]+Run|Winlogon
-    |authorized_keys|sitecustomize\.py|usercustomize\.py|site-packages[/\\].*\.pth$|\.git[/\\]hooks|/etc/hosts$
+    |authorized_keys|sitecustomize\.py|usercustomize\.py|site-packages[/\\].*\.pth$|\.git[/\\]hooks|/etc/hosts$|/etc/sudoers
     |System32[/\\]drivers[/\\]etc[/\\]hosts|Schedule[/\\]TaskCache|\.vscode[/\\]tasks\.json""",
     _I | re.VERBOSE,
 )
+CLOUD_SECRETS = re.compile(
+    r"meta-data/iam/security-credentials|computeMetadata/v1\S*/token|metadata/identity/oauth2/token"
+)
+SECRET_COMMANDS = re.compile(
+    r"gh\s+auth\s+(?:token|status)|gcloud\s+auth\s+print|aws\s+configure\s+(?:export|get)|git\s+credential|security\s+find-"
+    r"|\bop\s+read|pass\s+show|kubectl\s+\S*\s*get\s+secret|vault\s+(?:read|kv)|npm\s+token|cmdkey\s+/list|lsass"
+    r"|netsh\s+wlan\s+show\s+profile|secretsmanager\s+get|az\s+account\s+get-access-token"
+)
+OTHERS = re.compile(
+    r"""discord_desktop_core|app\.asar|resources[/\\]app\b|site-packages|dist-packages|node_modules[/\\]\w|\.vscode[/\\]extensions
+    |\.github[/\\]workflows|\.claude|\.cursor|claude_desktop_config|mcp\.json|Program\ Files|electron\.asar""",
+    _I | re.VERBOSE,
+)
+"""Files of other programs, which no package has to change."""
 TEMPORARY = re.compile(
     r"^(?:/tmp|/var/tmp|/dev/shm)\b|\$(?:TEMP|TMP|APPDATA|LOCALAPPDATA|PUBLIC)|%(?:temp|appdata)%", _I
 )
 RUNNABLE = re.compile(r"\.(?:exe|dll|scr|com|bat|cmd|ps1|vbs|hta|msi|jar|sh|bash|bin|elf|pyw?|js|so|dylib|node)$", _I)
+A_TEMPORARY = "/tmp/\ufffc"  # noqa: S108 - a mark, not a place
+"""Stands for a temporary file of whatever name."""
+
 DROP_POINTS = re.compile(
     r"""discord(?:app)?\.com/api/(?:v\d+/)?webhooks|api\.telegram\.org/bot|hooks\.slack\.com/services|webhook\.site
     |pipedream\.net|requestbin|requestcatcher|hookb\.in|beeceptor\.com|mockbin|burpcollaborator|oastify\.com|interact\.sh
@@ -81,7 +99,8 @@ _SHELL = r"(?:/\S{0,40}/)?(?:ba|z|da|k|a)?sh\b"
 ATTACKS: tuple[Attack, ...] = (
     _attack("reverse-shell", _C, "T1059.004", "opens a reverse shell",
             rf"/dev/(?:tcp|udp)/|\bn(?:c|cat|etcat)\b{_G}\s-\w*[ec]\w*\s+\S*(?:sh|cmd)|mkfifo{_G}\|\s*\bnc\b|socat{_G}exec:"
-            rf"|\bbash\s+-i\b|fsockopen{_G}{_SHELL}|socket{_G}(?:dup2|subprocess){_G}{_SHELL}"),
+            rf"|\bbash\s+-i\b|fsockopen{_G}{_SHELL}|socket{_G}(?:dup2|subprocess){_G}{_SHELL}"
+            rf"|\bssh\b{_G}\s-\w*R\w*\s|telnet\s+\S+\s+\d+\s*\|\s*{_SHELL}"),
     _attack("download-and-run", _C, "T1105", "downloads something and runs it",
             rf"\b(?:curl|wget|fetch)\b{_G}\|\s*(?:sudo\s+)?(?:\S{{0,40}}/)?(?:{_SHELL}|python\d?|perl|ruby|node|php)"
             rf"|\b(?:curl|wget)\b{_G}(?:&&|;|\|\|)\s*(?:chmod|sudo|{_SHELL}|python\d?\s|node\s|\./|start\s|nohup)"
@@ -104,13 +123,34 @@ ATTACKS: tuple[Attack, ...] = (
             rf"|\b(?:curl|wget|nc)\b{_G}(?:\$(?:USER|HOSTNAME|HOME|AWS_\w+|NPM_TOKEN|GITHUB_TOKEN)\b)"
             rf"|\bcurl\b{_G}(?:-d|-F|-T|--data\S*|--upload-file|--form)\s*\S{{0,40}}@{_G}(?:\.ssh|\.aws|\.npmrc|passwd|\.env\b)"
             rf"|(?:nslookup|dig|ping|host)\b{_G}(?:\$\(|`)\s*(?:whoami|hostname|id|env)"),
-    _attack("autostart-command", _H, "T1053", "sets itself to start again by a command",
+    _attack("autostart-command", _C, "T1053", "sets itself to start again by a command",
             rf"schtasks{_G}/create|\breg\b{_G}add{_G}\\Run|crontab\s+-(?!l)|\|\s*crontab|>>\s*\S*(?:bashrc|profile|zshrc)"
             rf"|launchctl\s+(?:load|bootstrap)|systemctl\s+(?:--user\s+)?enable|New-ScheduledTask|sc\s+create\s"),
-    _attack("defence-off", _H, "T1562.001", "switches protection off",
+    _attack("defence-off", _C, "T1562.001", "switches protection off",
             rf"Set-MpPreference{_G}-Disable|Add-MpPreference{_G}-Exclusion|netsh{_G}(?:advfirewall|firewall){_G}(?:off|disable)"
             rf"|vssadmin{_G}delete\s+shadows|wevtutil\s+cl\b|setenforce\s+0|ufw\s+disable|bcdedit{_G}recoveryenabled"
             rf"|taskkill{_G}(?:msmpeng|defender|avast|avp|chrome|discord|wireshark)"),
+    _attack("agent-abuse", _C, "T1059", "sets a coding assistant to work without asking",
+            rf"\b(?:claude|gemini|codex|q|aider|cursor-agent)\b{_G}(?:--dangerously-skip-permissions|--yolo\b|--trust-all-tools"
+            rf"|--dangerously-bypass|--full-auto)"),
+    _attack("adds-account", _C, "T1136", "adds an account or gives one rights",
+            rf"\buseradd\b|net\s+user\s+\S+\s+\S+\s+/add|net\s+localgroup\s+administrators|NOPASSWD|usermod\s+{_G}(?:sudo|wheel)"),
+    _attack("password-dialog", _C, "T1056.002", "asks the user for a password in the system's name",
+            rf"osascript{_G}(?:hidden\s+answer|password)|zenity\s+--password|kdialog\s+--password|Get-Credential"),
+    _attack("container-escape", _C, "T1611", "reaches out of its container",
+            rf"docker\s+run\b{_G}(?:--privileged|-v\s+/:)|nsenter\b{_G}-t\s*1|/proc/1/root|release_agent"),
+    _attack("own-library", _C, "T1218.011", "has Windows run a library it brought along",
+            rf"rundll32\S*\s{_G}\.dll|regsvr32\S*\s+/s"),
+    _attack("fork-bomb", _C, "T1499", "starts programs until nothing works any more",
+            r":\s*\(\)\s*\{\s*:\s*\|\s*:\s*&"),
+    _attack("publishes", _H, "T1195.002", "publishes packages",
+            r"npm\s+publish|cargo\s+publish|gem\s+push"),
+    _attack("traffic-redirect", _H, "T1557", "sends the user's traffic through another machine",
+            rf"git\s+config{_G}(?:http\.proxy|url\.{_G}insteadOf)|pip3?\s+config\s+set{_G}(?:index-url|proxy)"
+            rf"|npm\s+(?:config\s+)?set{_G}(?:registry|proxy)|netsh{_G}portproxy|networksetup\s+-setwebproxy"),
+    _attack("installs-other", _H, "T1195.002", "installs something from outside the index",
+            rf"\bpip3?\s+install\b{_G}(?:git\+|https?://|--(?:extra-)?index-url|\s-i\s)|\bnpm\s+(?:i|install|exec)\b{_G}https?://"
+            rf"|\bnpx\s+(?:-y\s+)?https?://|\bgem\s+install\b{_G}(?:--source|https?://)"),
     _attack("wipe", _C, "T1485", "destroys files of the user",
             r"rm\s+-\w*r\w*\s+(?:-\S+\s+)*(?:--no-preserve-root\s+)?[\"']?(?:/|~/?|\$HOME/?|/\*)[\"']?(?:\s|$|;|&)"
             r"|dd\s+if=/dev/(?:zero|urandom)\s+of=/dev/|mkfs\.\w+\s+/dev/|format\s+c:|del\s+/[sfq].{0,20}[a-z]:\\"),
@@ -120,7 +160,7 @@ ATTACKS: tuple[Attack, ...] = (
             rf"\b(?:curl|wget)\b{_G}https?://{_G}(?:-o|-O|>|--output)"),
     _attack("inline-code", _H, "T1059.006", "passes code to an interpreter on its command line",
             rf"python\d?\S*\s+-c\s+{_G}(?:exec|eval|b64decode|urlopen|__import__|requests|socket)"
-            rf"|node\s+(?:-e|--eval|-p)\s+{_G}(?:require\(\\{{0,2}}[\"'][a-z]|eval|Buffer|http|child_process)|perl\s+-e{_G}socket|ruby\s+-r?socket"),
+            rf"|node\s+(?:-e|--eval|-p)\s+{_G}(?:child_process|eval|Buffer|https?\b|process\.env|[\"\'](?:node:)?(?:net|dns|fs|os|vm|zlib|axios)\b)|perl\s+-e{_G}socket|ruby\s+-r?socket"),
 )  # fmt: skip
 
 BUILD_TOOLS = re.compile(

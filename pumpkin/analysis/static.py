@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
-from pumpkin.analysis import archive, javascript, metadata, python, text, verdict
+from pumpkin.analysis import archive, hooks, javascript, metadata, python, text, verdict
 from pumpkin.analysis.archive import Gap, Limits, Member
 from pumpkin.model.findings import Finding, Verdict
 
@@ -155,6 +155,7 @@ def _scanned(looked: _Looked, artifact: dict[str, Any], ecosystem: str, packs: S
         looked.skipped.append("JavaScript data flow: nothing runs it in a Python package")
     else:
         tools.append(("JavaScript data flow", javascript.analyse))
+    tools.append(("install hooks", lambda files: (hooks.examine(files), [], [])))
     tools.append(("text rules", lambda files: (*text.scan(files, (text.own(), *packs)), [])))
     for name, tool in tools:
         _run(looked, name, tool)
@@ -170,7 +171,7 @@ def _run(looked: _Looked, name: str, tool: Tool) -> None:
     try:
         findings, gaps, skipped = tool(looked.files)
     except (MemoryError, RecursionError, ValueError, TypeError, LookupError, AttributeError, RuntimeError) as error:
-        _log.exception("static tool failed tool=%s", name)
+        _log.error("static tool failed tool=%s error=%r", name, error)
         looked.gaps.append(f"{name}: failed ({type(error).__name__})")
         return
     looked.findings += findings

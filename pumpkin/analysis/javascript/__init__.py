@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pumpkin.analysis import shell
 from pumpkin.analysis.javascript.package import SUFFIXES, read
 from pumpkin.analysis.judge import judge
 from pumpkin.model.findings import Finding, Group, Level, quoted
@@ -20,4 +21,4 @@ def analyse(sources: Mapping[str, bytes]) -> tuple[list[Finding], list[str], lis
                 file=path, line=line, quote=quoted(text))
         for path, line, text in reading.broken
     ]  # fmt: skip
-    return [*judge(reading.events), *broken], reading.gaps, reading.skipped
+    return [*judge(reading.events), *shell.followed(reading.events, sources), *broken], reading.gaps, reading.skipped

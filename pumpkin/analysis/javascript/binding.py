@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from tree_sitter import Node
 
-from pumpkin.analysis.flow import EMPTY, Value, merged, union
+from pumpkin.analysis.flow import EMPTY, Sink, Tag, Value, merged, union
 from pumpkin.analysis.javascript.folding import first_of, text_of, unescaped
-from pumpkin.analysis.javascript.knowledge import ALIASES
+from pumpkin.analysis.javascript.knowledge import ALIASES, HOOKED, REQUEST_NAMES, REQUESTED
 from pumpkin.analysis.javascript.state import Frame
 from pumpkin.analysis.places import environment
 
@@ -55,15 +56,21 @@ def attribute(frame: Frame, base: Value, name: str) -> Value:
         return base.items[int(name[:9])]
     if isinstance(base.const, str) and name.isdecimal() and int(name[:9]) < len(base.const):
         return Value(base.tags, base.const[int(name[:9])])
-    if name == "constructor" and (base.name == "" or base.name in frame.machine.functions):
+    if name == "constructor" and (base.const is not None or base.items is not None or base.name == "method"):
         return Value(base.tags, name="constructor")
+    if name == "constructor" and (base.name in frame.machine.functions or base.name == "constructor"):
+        return Value(base.tags, name="Function")
+    if base.items is not None or isinstance(base.const, str):
+        return Value(base.tags, name="method")
     if not base.name or base.name in frame.machine.functions:
         return Value(base.tags)
+    if name in REQUESTED and REQUEST_NAMES.search(base.name):
+        return Value(base.tags | {Tag.NET}, name=f"{base.name}.{name}"[:_NAME_LIMIT])
     full = canonical(f"{base.name}.{name}")
     if full == "process.env":
-        from pumpkin.analysis.flow import Tag
-
         return Value(frozenset({Tag.ENV_ALL}), name="process.env")
+    if full in ("document.cookie", "localStorage", "sessionStorage") or full.startswith("localStorage."):
+        return Value(frozenset({Tag.SECRET}), name=full)
     if full in ("process.execPath", "process.argv0"):
         return Value(hint="node", name=full)
     if full == "process.platform":
@@ -131,6 +138,14 @@ def _property(frame: Frame, target: Node, value: Value, evaluate: Evaluate) -> N
     else:
         key = evaluate(frame, target.child_by_field_name("index"))
         name = str(key.const) if isinstance(key.const, str | int) else "*"
+    if base.name and base.name not in frame.machine.objects and HOOKED.search(f"{base.name}.{name}"):
+        frame.emit(Sink.HOOK, f"{base.name}.{name}", frame.machine.deep(value), "", target)
+    if name in ("href", "location") and re.search(r"(?:^|\.)location$|^document$|^globalThis$", base.name):
+        frame.emit(Sink.PAGE, f"{base.name}.{name}", frame.machine.deep(value), value.text, target)
+    if name == "src" and base.name == "document.createElement()" and "script" in base.hint:
+        frame.emit(Sink.PAGE, "script.src", frame.machine.deep(value), value.text, target)
+    if base.name in ("Image()", "HTMLImageElement()") and name == "src":
+        frame.emit(Sink.SEND, "Image.src", frame.machine.deep(value), value.text, target)
     if base.name == "module" and name == "exports":
         frame.module.exports = value if frame.module.state == "running" else merged(frame.module.exports, value)
     elif base.name in frame.machine.objects:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
+from itertools import pairwise
 
 from tree_sitter import Node
 
@@ -26,14 +29,14 @@ from pumpkin.analysis.javascript.folding import first_of, text_of
 from pumpkin.analysis.javascript.functions import invoke
 from pumpkin.analysis.javascript.knowledge import PATHS, READERS, SAME, SINKS, SOURCES
 from pumpkin.analysis.javascript.state import Frame
-from pumpkin.analysis.places import SECRETS
+from pumpkin.analysis.places import CLOUD_SECRETS, SECRET_COMMANDS, SECRETS
 
 _PRIVATE = HOST | SPYING | {Tag.SECRET, Tag.ENV_SECRET, Tag.ENV_ALL}
 _LATER = frozenset({"setTimeout", "setInterval", "setImmediate", "process.nextTick", "queueMicrotask"})
 _EACH = frozenset({"map", "forEach", "filter", "find", "some", "every", "flatMap", "findIndex", "reduce", "sort"})
 _SENDERS = frozenset({"post", "sendMail", "sendBeacon", "putObject", "upload"})
+_PASSING = frozenset({"then", "map", "flatMap", "catch", "finally", "reduce", "replace", "replaceAll"})
 _HANDLED = frozenset({"then", "catch", "finally", "on", "once", "addListener", "addEventListener", "pipe"})
-_SEND_NAMES = ("https.request().", "http.request().", "https.get().", "http.get().")
 
 
 def called(frame: Frame, node: Node, evaluate: Evaluate) -> Value:
@@ -88,7 +91,7 @@ def _arguments(frame: Frame, given: Node, evaluate: Evaluate) -> list[Value]:
             continue
         if part.type == "spread_element":
             value = evaluate(frame, first_of(part))
-            arguments += list(value.items) if value.items is not None else [Value(value.tags, hint=value.text)]
+            arguments += list(value.items) if value.items is not None else [Value(value.tags, value.const, value.text)]
         else:
             arguments.append(evaluate(frame, part))
     return arguments
@@ -114,8 +117,14 @@ def constructed(frame: Frame, node: Node, evaluate: Evaluate) -> Value:
         machine.objects.setdefault(identity, {})
         invoke(frame, machine.functions[callee.name], arguments, Value(name=identity))
         return Value(name=identity)
-    if callee.name in ("Function", "constructor"):
+    if callee.name in ("Function", "Function.constructor"):
         return _compiled(frame, node, arguments)
+    if (
+        callee.name in ("worker_threads.Worker", "Worker")
+        and arguments
+        and "eval" in machine.objects.get(arguments[-1].name, {})
+    ):
+        return _compiled(frame, node, arguments[:1])
     if callee.name in ("Uint8Array", "Array", "Buffer", "String") and arguments:
         if callee.name == "Buffer":
             return _buffer(arguments)
@@ -129,6 +138,8 @@ def call(
 ) -> Value:
     """The value a call gives, its events told."""
     machine = frame.machine
+    if callee.name.startswith("returns:"):
+        return Value(name=canonical(callee.name[8:].replace("this", "globalThis")))
     if callee.name.startswith("resolver:"):
         before = machine.promises.get(callee.name)
         given = arguments[0] if arguments else EMPTY
@@ -145,11 +156,11 @@ def call(
         if argument.name not in machine.functions:
             tags |= machine.deep(argument)
     told = _act(frame, node, callee.name, attr, receiver, arguments, tags)
-    result = _result(frame, callee, receiver, attr, arguments, tags, told, made=made)
+    result = _result(frame, node, callee, receiver, attr, arguments, tags, told, made=made)
     back = _call_back(frame, callee.name, receiver, attr, arguments, result)
-    if attr in ("then", "map", "flatMap", "catch", "finally", "reduce") and back is not None:
+    if attr in _PASSING and back is not None:
         tags = back.tags | receiver.tags
-        if attr == "map":
+        if attr in ("map", "replace", "replaceAll", "from"):
             return Value(tags, name=back.name or receiver.name, items=back.items)
         return Value(tags, back.const if attr == "then" else None, back.text, back.name or receiver.name)
     return result
@@ -180,6 +191,10 @@ def _call_back(
             given = Value(receiver.tags, receiver.const, receiver.hint, receiver.name) if attr in _HANDLED else EMPTY
             if attr in _EACH or attr in ("on", "once", "addListener"):
                 given = Value(frame.machine.deep(receiver))
+            if attr == "addEventListener" and arguments[0].text in ("keydown", "keypress", "keyup", "input"):
+                given = Value(frozenset({Tag.KEYS}))
+            elif attr == "addEventListener" and arguments[0].text == "submit":
+                given = Value(frozenset({Tag.FORM}))
             if name in SOURCES:
                 tags = result.tags - {Tag.LITERAL}
                 given = Value(tags, hint=result.hint)
@@ -195,7 +210,7 @@ def _for_each(frame: Frame, identity: str, attr: str, receiver: Value) -> Value:
     items = receiver.items or ()
     if attr == "reduce":
         return invoke(frame, own, [Value(receiver.tags), element_of(receiver)], EMPTY)
-    if len(items) <= 2048 and all(item.const is not None for item in items):
+    if items and len(items) <= 2048 and all(item.const is not None for item in items):
         results = []
         for place, item in enumerate(items):
             result = invoke(frame, own, [item, Value(const=place)], EMPTY, each=True)
@@ -211,7 +226,7 @@ def _special(
     name, machine = callee.name, frame.machine
     first = arguments[0] if arguments else EMPTY
     if name == "require":
-        return _required(frame, first)
+        return _required(frame, node, first)
     if attr in ("call", "apply", "bind") and receiver.name:
         if attr == "bind":
             return receiver
@@ -219,7 +234,7 @@ def _special(
         return call(frame, node, receiver, first, "", rest)
     if name in ("Reflect.apply",) and len(arguments) > 2:
         return call(frame, node, first, arguments[1], "", list(arguments[2].items or (arguments[2],)))
-    if name in ("eval", "Function", "constructor") or (attr == "constructor" and arguments):
+    if name in ("eval", "Function", "Function.constructor", "method.constructor"):
         return _compiled(frame, node, arguments)
     if name in _LATER:
         if first.name in machine.functions:
@@ -231,6 +246,15 @@ def _special(
         return _buffer(arguments)
     if name in ("String.fromCharCode", "String.fromCodePoint"):
         return _characters(arguments)
+    if name == "TextDecoder().decode" and first.items:
+        return _buffer([first])
+    if (
+        attr == "toString"
+        and isinstance(receiver.const, int)
+        and isinstance(first.const, int)
+        and 1 < first.const <= 36
+    ):
+        return Value(receiver.tags | {Tag.CHARS}, folding.based(receiver.const, first.const))
     if name in ("parseInt", "Number", "BigInt") and isinstance(first.const, str):
         radix = arguments[1].const if len(arguments) > 1 else 10
         try:
@@ -258,16 +282,47 @@ def _special(
     return None
 
 
-def _required(frame: Frame, target: Value) -> Value:
+def _required(frame: Frame, node: Node, target: Value) -> Value:
     """A module of the package is run and gives its exports; one of the library its name."""
     text = target.const if isinstance(target.const, str) else target.hint
+    if text.startswith("data:"):
+        return _compiled(frame, node, [target])
+    if text in ("module", "node:module"):
+        return Value(name="Module")
     if text.startswith(".") or text.startswith("/"):
         module = frame.machine.load(frame, text)
         if module is not None:
             return module.exports
+        if (data := frame.machine.data(frame, text)) is not None:
+            return _json(frame, text, data)
+    if target.tags & {Tag.DECODE, Tag.CHARS} and not text.startswith(("./", "../")):
+        frame.emit(Sink.IMPORT, "require", target.tags, text, node)
     if not isinstance(target.const, str):
         return Value(target.tags)
     return Value(name=canonical(target.const))
+
+
+def _json(frame: Frame, name: str, data: bytes) -> Value:
+    """A JSON file of the package as a value: what is hidden in it is as known as in the source."""
+    try:
+        return _plain(frame, f"{frame.module.file}:{name}", json.loads(data), 3)
+    except (ValueError, RecursionError):
+        return EMPTY
+
+
+def _plain(frame: Frame, name: str, value: object, depth: int) -> Value:
+    if isinstance(value, str):
+        return literal(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Value(const=value)
+    if isinstance(value, list) and depth:
+        items = tuple(_plain(frame, f"{name}.{place}", one, depth - 1) for place, one in enumerate(value[:4096]))
+        return Value(union(*items) if items else frozenset(), items=items)
+    if isinstance(value, dict) and depth:
+        held = {str(key): _plain(frame, f"{name}.{key}", one, depth - 1) for key, one in list(value.items())[:500]}
+        frame.machine.objects[name] = held
+        return Value(name=name)
+    return EMPTY
 
 
 def _compiled(frame: Frame, node: Node, arguments: list[Value]) -> Value:
@@ -276,8 +331,9 @@ def _compiled(frame: Frame, node: Node, arguments: list[Value]) -> Value:
     tags = frame.machine.deep(code)
     frame.emit(Sink.EXEC, "eval", tags, code.text, node)
     if isinstance(code.const, str | bytes):
-        frame.machine.nested(frame, code.text, node)
-    return Value(tags, name="Function().run" if tags else "")
+        frame.machine.nested(frame, code.text.removeprefix("data:text/javascript,"), node)
+    plain = re.fullmatch(r"\s*return\s+(this|process|globalThis|global|window|require)\W*", code.text)
+    return Value(tags, name=f"returns:{plain[1]}" if plain else "")
 
 
 def _buffer(arguments: list[Value]) -> Value:
@@ -332,6 +388,7 @@ def _method(receiver: Value, attr: str, arguments: list[Value]) -> Value | None:
         return Value(tags)
     if isinstance(const, str):
         made = folding.method(const, attr, [argument.const for argument in arguments])
+        tags |= {Tag.CHARS} if attr in ("charCodeAt", "codePointAt") else frozenset()
         return Value(tags | literal(made).tags, made) if made is not None else None
     if items is None:
         return None
@@ -361,8 +418,14 @@ def _act(
     machine = frame.machine
     text = " ".join(filter(None, (machine.words(a) for a in arguments if a.name not in machine.functions)))[:4096]
     sink = SINKS.get(name)
+    if sink is None and name.endswith("._compile"):
+        sink = Sink.EXEC
     if sink is None and attr in _SENDERS and tags & _PRIVATE:
         sink = Sink.SEND
+    if name.startswith("crypto.createHash"):
+        machine.checked.add(frame.module.file)
+    if name.endswith("pipeline") and len(arguments) > 1:
+        _piped(frame, node, arguments[0], arguments[-1])
     if attr == "pipe" and arguments:
         _piped(frame, node, receiver, arguments[0])
     if attr == "write" and receiver.name == "fs.createWriteStream()" and arguments:
@@ -373,32 +436,43 @@ def _act(
         return text
     if sink is None:
         return text
+    if sink is Sink.SEND and CLOUD_SECRETS.search(text):
+        frame.emit(Sink.READ_SECRET, name, tags, text, node)
     if sink is Sink.DELETE and len(text.strip("/~" + UNKNOWN)) > 3:
         return text
     if sink is Sink.SPAWN:
-        tags = _started(frame, text, arguments, tags)
+        tags = _started(frame, node, text, arguments, tags - {Tag.ENV_ALL})
     if sink is Sink.SEND and receiver.text:
         text = f"{receiver.text} {text}"
     frame.emit(sink, name or attr, tags, text, node)
     return text
 
 
-def _started(frame: Frame, text: str, arguments: list[Value], tags: frozenset[Tag]) -> frozenset[Tag]:
+def _started(frame: Frame, node: Node, text: str, arguments: list[Value], tags: frozenset[Tag]) -> frozenset[Tag]:
     """A program started: of what was dropped, or a script of the package, which then runs as early."""
     if any(path and path in text for path in frame.machine.dropped):
         tags |= {Tag.DROPPED}
-    words = [word for argument in arguments for word in (argument, *(argument.items or ())[:20])]
+    argv = [argument for argument in arguments if argument.name not in frame.machine.objects]
+    for argument in argv:
+        tags |= frame.machine.deep(argument) & {Tag.ENV_ALL}
+    words = [word for argument in argv for word in (argument, *(argument.items or ())[:20])]
+    for flag, code in pairwise(words):
+        if flag.text in ("-e", "--eval", "-p") and isinstance(code.const, str) and "node" in text[:60]:
+            frame.machine.nested(frame, code.const, node)
+    for code in re.findall(r"\bnode(?:\.exe)?\s+(?:-e|--eval|-p)\s+(?:\"(.+)\"|'(.+)')", text[:20_000], re.DOTALL):
+        frame.machine.nested(frame, "".join(code), node)
     for word in words:
         path = word.text.removeprefix(UNKNOWN)
         if path.endswith((".js", ".mjs", ".cjs")) and len(path) < 200 and " " not in path:
             frame.machine.load(frame, path if path.startswith((".", "/")) else f"./{path}")
-    return tags - {Tag.FOLDER, Tag.ENV_ALL}
+    return tags - {Tag.FOLDER}
 
 
 def _written(frame: Frame, node: Node, name: str, path: Value, content: Value) -> None:
     tags = frame.machine.deep(content)
     place = path.text
-    frame.emit(Sink.WRITE, name or "write", tags, place, node, content.text[:2000])
+    detail = [content.text[:2000], *(["checked"] if frame.module.file in frame.machine.checked else [])]
+    frame.emit(Sink.WRITE, name or "write", tags, place, node, *detail)
     if tags & {Tag.NET, Tag.DECODE} and len(place.strip(UNKNOWN + "/.")) > 3:
         frame.machine.dropped.add(place)
 
@@ -414,7 +488,8 @@ def _piped(frame: Frame, node: Node, source: Value, target: Value) -> None:
 
 
 def _result(
-    frame: Frame, callee: Value, receiver: Value, attr: str, arguments: list[Value], tags: frozenset[Tag], told: str,
+    frame: Frame,
+    node: Node, callee: Value, receiver: Value, attr: str, arguments: list[Value], tags: frozenset[Tag], told: str,
     *, made: bool,
 ) -> Value:  # fmt: skip
     """What comes back from code that is not ours: the tags of what went in, and the source's own."""
@@ -422,8 +497,29 @@ def _result(
     first = arguments[0] if arguments else EMPTY
     if name in SOURCES:
         tags |= {SOURCES[name]}
+        if SOURCES[name] is Tag.NET and CLOUD_SECRETS.search(told):
+            tags |= {Tag.SECRET}
+    if attr in ("charCodeAt", "codePointAt"):
+        tags |= {Tag.CHARS}
+    if name == "document.createElement":
+        return Value(tags, hint=first.text, name=f"{name}()")
+    if name == "require.resolve":
+        return Value(tags, hint=f"node_modules/{first.text}")
+    if SINKS.get(name) is Sink.SPAWN and SECRET_COMMANDS.search(told):
+        tags |= {Tag.SECRET}
+    if attr in ("extractAllTo", "extract") and arguments and tags & {Tag.NET, Tag.DECODE}:
+        frame.machine.dropped.add(first.text)
+    if any(path in first.text for path in frame.machine.dropped) and name in READERS:
+        tags |= {Tag.NET, Tag.DROPPED}
     if name in READERS:
-        tags = (tags - {Tag.LITERAL}) | ({Tag.SECRET} if SECRETS.search(first.text[:300]) else frozenset())
+        known = SECRETS.search(first.text[:300])
+        hidden = re.search(r"(?:^|[/\\])\.env$|^~/.*\ufffc", first.text[:300])
+        tags = (tags - {Tag.LITERAL}) | ({Tag.SECRET} if known or hidden else frozenset())
+        if first.text.startswith((".", "/")) and (data := frame.machine.data(frame, first.text)) is not None:
+            found = literal(data.decode("utf-8", "replace"))
+            return found.with_tags(*tags)
+        if known:
+            frame.emit(Sink.READ_SECRET, name, tags, first.text, node)
         return Value(tags, hint="", name=f"{name}()" if attr.startswith("create") else "")
     if Tag.DECODE in tags and (const := _decode(name, first)) is not None:
         return Value(tags | literal(const).tags, const)
@@ -431,9 +527,12 @@ def _result(
         return Value(tags, hint=receiver.hint)
     if attr in ("update", "final", "decrypt") and "ecipher" in name.lower() + receiver.name.lower():
         tags |= {Tag.DECODE}
+    if made and name not in SINKS and name not in SOURCES:
+        return Value(tags, hint=told[:1000], name=name)
     if name in SINKS or made or name in SOURCES:
         hint = told if SINKS.get(name) in (Sink.SEND, Sink.CONNECT) or name in SOURCES else first.text
-        return Value(tags - {Tag.LITERAL}, hint=hint[:1000], name=name if made else f"{name}()")
+        fresh = SOURCES.get(name) in (Tag.NET, Tag.COMMAND, Tag.FILE)
+        return Value(tags - {Tag.LITERAL} if fresh else tags, hint=hint[:1000], name=name if made else f"{name}()")
     if attr in _HANDLED or attr in ("setEncoding", "catch"):
         return receiver
     keep = attr in ("trim", "replace", "toString", "toLowerCase", "slice", "substring", "concat", "normalize")

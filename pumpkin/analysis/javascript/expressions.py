@@ -72,6 +72,8 @@ def _identifier(frame: Frame, node: Node) -> Value:
         return found
     if name in ("__dirname", "__filename"):
         return Value(frozenset({Tag.FOLDER}), hint="." if name == "__dirname" else frame.module.file)
+    if name in ("localStorage", "sessionStorage"):
+        return Value(frozenset({Tag.SECRET}), name=name)
     return Value(name=canonical(name)) if len(name) < 60 else EMPTY
 
 
@@ -88,7 +90,8 @@ def _subscript(frame: Frame, node: Node) -> Value:
         return attribute(frame, base, str(key.const))
     held = frame.machine.objects.get(base.name)
     if base.name == "process.env":
-        return Value(frozenset({Tag.ENV}))
+        hidden = key.tags & {Tag.CHARS, Tag.DECODE}
+        return Value(key.tags & {Tag.ENV_ALL} | {Tag.ENV_SECRET if hidden else Tag.ENV} | hidden)
     if held:
         return Value(frame.machine.deep(base, 1))
     if base.items:
@@ -114,8 +117,9 @@ def _binary(frame: Frame, node: Node) -> Value:
 
 def _operated(frame: Frame, operator: str, left: Value, right: Value) -> Value:
     if operator in ("||", "??", "&&"):
-        named = right if operator == "&&" or not (left.name or left.text) else left
-        return Value(left.tags | right.tags, named.const, named.hint, named.name, named.items)
+        named = right if operator == "&&" or (not _known(frame, left) and _known(frame, right)) else left
+        items = named.items if named is right or left.items is not None or not left.tags else None
+        return Value(left.tags | right.tags, named.const, named.hint, named.name, items)
     if operator in ("==", "===", "!=", "!==", "<", ">", "<=", ">=", "in", "instanceof"):
         return EMPTY
     tags = frame.machine.deep(left) | frame.machine.deep(right)
@@ -127,6 +131,12 @@ def _operated(frame: Frame, operator: str, left: Value, right: Value) -> Value:
     if const is not None:
         return Value(tags, const)
     return textual(tags, approximate([left, right])) if operator == "+" else Value(tags)
+
+
+def _known(frame: Frame, value: Value) -> bool:
+    """Is it more than a name of something from outside?"""
+    inside = value.name in frame.machine.functions or value.name in frame.machine.objects
+    return inside or value.const is not None or bool(value.items) or bool(value.tags)
 
 
 def _ternary(frame: Frame, node: Node) -> Value:
@@ -179,12 +189,21 @@ def _array(frame: Frame, node: Node) -> Value:
     for child in node.named_children[:65_536]:
         if child.type == "spread_element":
             value = evaluate(frame, first_of(child))
-            items += value.items if value.items is not None else (Value(value.tags),)
+            items += _spread(value)
         else:
             items.append(evaluate(frame, child))
-        numbers = numbers and child.type == "number"
+        numbers = numbers and child.type in ("number", "string")
     tags = frozenset({Tag.LITERAL}) if numbers and len(items) >= 32 else frozenset[Tag]()
     return Value(tags | (union(*items) if items else frozenset()), items=tuple(items))
+
+
+def _spread(value: Value) -> tuple[Value, ...]:
+    """`...value`: its items, a text's characters, or one that stands for all."""
+    if value.items is not None:
+        return value.items
+    if isinstance(value.const, str):
+        return tuple(Value(value.tags, character) for character in value.const[:4096])
+    return (Value(value.tags),)
 
 
 def _object(frame: Frame, node: Node) -> Value:

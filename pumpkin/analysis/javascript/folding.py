@@ -85,6 +85,16 @@ def inflated(data: bytes, wbits: int) -> bytes | None:
         return None
 
 
+def based(number: int, radix: int) -> str:
+    """`number.toString(radix)`."""
+    digits = ""
+    rest = abs(number)
+    while rest:
+        rest, digit = divmod(rest, radix)
+        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[digit] + digits
+    return ("-" if number < 0 else "") + (digits or "0")
+
+
 def _slice(text: str, *bounds: int) -> str:
     return text[slice(*bounds[:2])]
 

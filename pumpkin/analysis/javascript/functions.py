@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable
 
 from tree_sitter import Node
 
-from pumpkin.analysis.flow import EMPTY, Value, element_of, merged
+from pumpkin.analysis.flow import EMPTY, Tag, Value, element_of, merged
 from pumpkin.analysis.javascript.binding import assign, attribute, canonical
 from pumpkin.analysis.javascript.folding import first_of, text_of, unescaped
+from pumpkin.analysis.javascript.knowledge import REQUEST_NAMES, WALLET_NAMES
 from pumpkin.analysis.javascript.state import DEPTH_LIMIT, VISIT_LIMIT, Frame, Function, Machine, Scope
 
 
@@ -73,6 +74,10 @@ def _bind(frame: Frame, node: Node, arguments: list[Value]) -> None:
             assign(frame, parameter, Value(items=rest), evaluate, declare=True)
             return
         given = arguments[place] if place < len(arguments) else EMPTY
+        if given == EMPTY and parameter.type == "identifier" and REQUEST_NAMES.match(text_of(parameter)):
+            given = Value(name=text_of(parameter))
+        elif given == EMPTY and parameter.type == "identifier" and WALLET_NAMES.match(text_of(parameter)):
+            given = Value(frozenset({Tag.WALLET}))
         assign(frame, parameter, given, evaluate, declare=True)
         place += 1
 

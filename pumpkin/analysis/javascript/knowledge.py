@@ -30,6 +30,11 @@ SOURCES: dict[str, Tag] = {
     "XMLHttpRequest()": Tag.NET,
     "dns.resolveTxt": Tag.NET,
     "dns.resolve": Tag.NET,
+    "net.createServer": Tag.NET,
+    "http.createServer": Tag.NET,
+    "https.createServer": Tag.NET,
+    "zx.$": Tag.COMMAND,
+    "TextDecoder().decode": Tag.CHARS,
     "atob": Tag.DECODE,
     "unescape": Tag.DECODE,
     "decodeURIComponent": Tag.DECODE,
@@ -101,6 +106,19 @@ SINKS: dict[str, Sink] = {
     "execa.execa": Sink.SPAWN,
     "execa.command": Sink.SPAWN,
     "shelljs.exec": Sink.SPAWN,
+    "zx.$": Sink.SPAWN,
+    "Bun.spawn": Sink.SPAWN,
+    "Bun.spawnSync": Sink.SPAWN,
+    "Deno.Command()": Sink.SPAWN,
+    "Deno.run": Sink.SPAWN,
+    "node-serialize.unserialize": Sink.UNPICKLE,
+    "serialize-to-js.deserialize": Sink.UNPICKLE,
+    "ejs.render": Sink.UNPICKLE,
+    "net.createServer": Sink.LISTEN,
+    "location.replace": Sink.PAGE,
+    "location.assign": Sink.PAGE,
+    "document.location.replace": Sink.PAGE,
+    "window.open": Sink.PAGE,
     "fetch": Sink.SEND,
     **{client: Sink.SEND for client in _CLIENTS if client not in ("http", "https", "http2")},
     **{f"{client}.{verb}": Sink.SEND for client in _CLIENTS for verb in _VERBS if verb != "stream"},
@@ -189,13 +207,29 @@ SAME = frozenset(
 )  # fmt: skip
 """Calls whose result is what they were given, in another dress."""
 
+HOOKED = re.compile(
+    r"""(?:^|\.)(?:ethereum|solana|tronWeb|phantom)\.(?:request|send\w*|sign\w*|enable)$|^(?:fetch|XMLHttpRequest\.prototype\.\w+)$
+    |^(?:https?|http2)\.(?:request|get)$|^(?:child_process|fs|crypto)\.\w+$|(?:^|\.)Module\._(?:load|extensions)|module\.constructor\._load
+    |\.(?:fromSecretKey|fromMnemonic|privateKeyToAccount|signTransaction)$|^(?:String|Array|Promise|JSON|Function)\.prototype\.\w+$
+    |^navigator\.clipboard\.\w+$|^console\.log$|^require\.extensions""",
+    re.VERBOSE,
+)
+"""Functions of others that code may put itself in front of."""
+
+WALLET_NAMES = re.compile(r"^(?:private_?key|mnemonic|seed_?phrase|secret_?key)$", re.IGNORECASE)
+"""Parameters that hold what nobody ever sends: the keys of wallets."""
+
+REQUESTED = frozenset({"headers", "query", "body", "params", "cookies", "rawBody", "url"})
+REQUEST_NAMES = re.compile(r"^(?:req|request|ctx|ctx\.request|event)$")
+"""What a visitor of a web server sends: `req.headers` and the like."""
+
 WORTH_READING = re.compile(
     rb"""\b(?:eval|Function|execSync|spawnSync|execFile|runInThisContext|runInNewContext|_compile|dlopen|sendBeacon)\b
     |child_process|\batob\b|fromCharCode|['"]base64['"]|['"]hex['"]|process\s*\.\s*env\b|process\s*\[
     |(?:require|import|from)\s*\(?\s*['"`](?:node:)?(?:https?|http2|net|tls|dgram|dns(?:/promises)?|vm|os|fs-extra|axios|got
     |request|needle|node-fetch|undici|superagent|ws|execa|shelljs|cross-spawn|socket\.io-client|clipboardy|nodemailer
     |follow-redirects)['"`]
-    |\bfetch\s*\(|XMLHttpRequest|WebSocket|\.ssh\b|\.npmrc|\.aws\b|\.bashrc|authorized_keys|wallet|createRequire
+    |\bfetch\s*[(=]|ethereum\b|solana\b|_compile|_load\b|fromSecretKey|sendBeacon|\.prototype\.\w+\s*=|document\.cookie|\.src\s*=|rmSync|location\b|createServer|\bBun\b|XMLHttpRequest|WebSocket|\.ssh\b|\.npmrc|\.aws\b|\.bashrc|authorized_keys|wallet|createRequire
     |\brequire\s*\(\s*[^'"`\s)]|globalThis\s*\[|constructor\s*\.\s*constructor""",
     re.VERBOSE,
 )

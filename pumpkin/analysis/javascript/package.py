@@ -20,6 +20,9 @@ from pumpkin.analysis.javascript.state import Frame, Machine, Module, Scope
 from pumpkin.analysis.metadata import package_json
 
 SOURCE_LIMIT = 12 * 1024 * 1024
+SMALL = 256 * 1024
+"""A package of no more bytes of JavaScript is read whole."""
+
 NESTED_LIMIT = 4
 SUFFIXES = (".js", ".cjs", ".mjs", ".jsx")
 INSTALL_SCRIPTS = ("preinstall", "install", "postinstall", "prepare", "preprepare", "postprepare")
@@ -49,7 +52,7 @@ class _Program:
         self.sources = sources
         self.reading = Reading()
         self.parser = tree_sitter.Parser(_LANGUAGE)
-        self.machine = Machine(load=self.load, nested=self.nested)
+        self.machine = Machine(load=self.load, nested=self.nested, data=self.data)
         self.papers = {p: package_json(d) for p, d in sources.items() if is_paper(p)}
         self.installed = set(self._installed())
 
@@ -65,7 +68,9 @@ class _Program:
                         yield found
         for path, data in self.sources.items():
             if path.rsplit("/", 1)[-1] == "binding.gyp" and path.count("/") <= 1:
-                for command in re.findall(rb"<!@?\(([^)]{3,400})\)", data[:200_000]):
+                lists = re.findall(rb"[\"']action[\"']\s*:\s*\[([^\]]{3,800})\]", data[:200_000])
+                actions = [b" ".join(re.findall(rb"[\"']([^\"']*)[\"']", one)) for one in lists]
+                for command in [*re.findall(rb"<!@?\(([^)]{3,400})\)", data[:200_000]), *actions]:
                     text = command.decode("utf-8", "replace")
                     self.machine.events[Event(Sink.SPAWN, "gyp", NOTHING, text, path, 0, Reach.INSTALL)] = None
                     for word in _SCRIPT_FILE.findall(text):
@@ -84,7 +89,7 @@ class _Program:
     def reach_of(self, path: str) -> Reach:
         if path in self.installed:
             return Reach.INSTALL
-        if _ASIDE.search(path.partition("/")[2] or path):
+        if _ASIDE.search(f"/{path}"):
             return Reach.ASIDE
         if re.search(r"(?:^|/)(?:bin|cli|scripts|tools)/", path) or "node_modules/" in path:
             return Reach.CALLED
@@ -105,6 +110,12 @@ class _Program:
         self.machine.objects[exports.name] = {}
         self.machine.modules[path] = Module(path, root, self.reach_of(path), exports)
         return self.machine.modules[path]
+
+    def data(self, frame: Frame, target: str) -> bytes | None:
+        """The bytes of a file of the package, of at most 256 KiB; None for anything else."""
+        path = self.resolve(frame.module.file, target)
+        found = self.sources[path] if path is not None else b""
+        return found if 0 < len(found) <= SMALL else None
 
     def load(self, frame: Frame, target: str) -> Module | None:
         """The module `target` of the package, run if it has not been; None for anything else."""
@@ -146,13 +157,17 @@ class _Program:
 
     def call_the_rest(self) -> None:
         """Functions nobody called are called by whoever uses the package."""
-        for identity in sorted(self.machine.functions):
-            function = self.machine.functions[identity]
-            if any((identity, reach) in self.machine.visits for reach in Reach):
-                continue
-            asked = function.module.reach if identity in self.machine.called else Reach.CALLED
-            frame = Frame(self.machine, function.module, function.outer, min(function.module.reach, asked), identity)
-            self.guarded(partial(invoke, frame, function, [], EMPTY))
+        seen: set[str] = set()
+        while fresh := sorted(self.machine.functions.keys() - seen):
+            seen.update(fresh)
+            for identity in fresh:
+                function = self.machine.functions[identity]
+                if any((identity, reach) in self.machine.visits for reach in Reach):
+                    continue
+                asked = function.module.reach if identity in self.machine.called else Reach.CALLED
+                reach = min(function.module.reach, asked)
+                frame = Frame(self.machine, function.module, function.outer, reach, identity)
+                self.guarded(partial(invoke, frame, function, [], EMPTY))
 
 
 def is_paper(path: str) -> bool:
@@ -172,7 +187,9 @@ def scripts(paper: Mapping[str, object], data: bytes) -> Iterator[tuple[str, str
 def read(sources: Mapping[str, bytes]) -> Reading:
     """The events of all JavaScript among the sources, by path inside the package."""
     program = _Program(sources)
-    chosen = [p for p, d in sources.items() if p.endswith(SUFFIXES) and WORTH_READING.search(d)]
+    programs = {p: d for p, d in sources.items() if p.endswith(SUFFIXES)}
+    small = sum(map(len, programs.values())) <= SMALL
+    chosen = [p for p, d in programs.items() if small or WORTH_READING.search(d)]
     chosen += [p for p in _entries(program) if p not in chosen]
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, _RECURSION))

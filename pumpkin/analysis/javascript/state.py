@@ -111,11 +111,13 @@ class Machine:
     promises: dict[str, Value] = field(default_factory=dict)
     events: dict[Event, None] = field(default_factory=dict)
     dropped: set[str] = field(default_factory=set)
+    checked: set[str] = field(default_factory=set)
     called: set[str] = field(default_factory=set)
     visits: dict[tuple[str, Reach], int] = field(default_factory=dict)
     memo: dict[object, Value] = field(default_factory=dict)
     steps: int = 0
     cut: bool = False
+    data: Callable[[Frame, str], bytes | None] = lambda *_: None
     load: Callable[[Frame, str], Module | None] = lambda *_: None
     nested: Callable[[Frame, str, Node], None] = lambda *_: None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pumpkin.analysis import shell
 from pumpkin.analysis.judge import judge
 from pumpkin.analysis.python.package import read
 from pumpkin.model.findings import Finding, Group, Level, quoted
@@ -17,4 +18,4 @@ def analyse(sources: Mapping[str, bytes]) -> tuple[list[Finding], list[str], lis
                 line=line, quote=quoted(reason))
         for path, line, reason in reading.broken
     ]  # fmt: skip
-    return [*judge(reading.events), *broken], reading.gaps, reading.skipped
+    return [*judge(reading.events), *shell.followed(reading.events, sources), *broken], reading.gaps, reading.skipped

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
-from pumpkin.analysis.flow import EMPTY, Value, merged, union
+from pumpkin.analysis.flow import EMPTY, Sink, Value, merged, union
+from pumpkin.analysis.python.knowledge import HOOKED
 from pumpkin.analysis.python.state import Frame
 
 
@@ -19,6 +20,8 @@ def assign(
         _unpack(frame, target, value)
     elif isinstance(target, ast.Starred):
         assign(frame, target.value, Value(value.tags))
+    elif isinstance(target, ast.Attribute) and evaluate is not None and _hooks(frame, target, value, evaluate):
+        return
     elif isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
         holder = frame.scope.find(target.value.id) or EMPTY
         owner = holder.name.removesuffix("()")
@@ -32,6 +35,15 @@ def assign(
         holder = frame.scope.find(target.value.id) or EMPTY
         if value.tags - holder.tags:
             frame.scope.bind(target.value.id, holder.with_tags(*value.tags))
+
+
+def _hooks(frame: Frame, target: ast.Attribute, value: Value, evaluate: Callable[[Frame, ast.AST], Value]) -> bool:
+    """`getpass.getpass = mine`: told, since what was there before is now in somebody's hands."""
+    name = f"{evaluate(frame, target.value).name}.{target.attr}"
+    if not HOOKED.match(name):
+        return False
+    frame.emit(Sink.HOOK, name, value, "", target)
+    return True
 
 
 def _unpack(frame: Frame, target: ast.Tuple | ast.List, value: Value) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import re
+from itertools import pairwise
 
 from pumpkin.analysis.flow import EMPTY, HOST, SPYING, UNKNOWN, Sink, Tag, Value, approximate, literal, union
-from pumpkin.analysis.places import AUTOSTART, SECRETS, environment
+from pumpkin.analysis.places import A_TEMPORARY, AUTOSTART, CLOUD_SECRETS, SECRET_COMMANDS, SECRETS, environment
 from pumpkin.analysis.python import folding
 from pumpkin.analysis.python.knowledge import RECEIVERS, SETUP_COMMANDS, SINKS, SOURCES
 from pumpkin.analysis.python.state import Frame
@@ -15,6 +17,12 @@ _PATHS = frozenset({"os.path.join", "pathlib.Path", "pathlib.PurePath", "pathlib
 _OPENERS = frozenset({"builtins.open", "os.open", "pathlib.Path().open"})
 _READERS = frozenset({"read_text", "read_bytes", "read", "readlines", "readline"})
 _IMPORTERS = frozenset({"builtins.__import__", "importlib.import_module", "imp.load_source"})
+_LISTERS = frozenset({"os.walk", "os.listdir", "glob.glob", "glob.iglob", "os.scandir"})
+_PACKERS = frozenset(
+    ["zipfile.ZipFile().write", "tarfile.open().add", "shutil.make_archive", "shutil.copytree", "shutil.copy",
+     "shutil.copyfile", "shutil.copy2", "sqlite3.connect", "os.listdir", "glob.glob"]
+)  # fmt: skip
+_STARTED = ("subprocess.Popen()", "os.popen()")
 _MODULE_RUNNERS = frozenset({"exec_module", "load_module"})
 _NATIVE = frozenset(
     ["VirtualAlloc", "VirtualAllocEx", "RtlMoveMemory", "CreateThread", "CreateRemoteThread", "WriteProcessMemory"]
@@ -36,7 +44,6 @@ def call(
         return special
     values = [*arguments, *keywords.values()]
     if (own := frame.machine.functions.get(callee.name)) is not None:
-        _hand_over(frame, values)
         given = [receiver, *arguments] if own.owner and attr and receiver.name != own.owner else arguments
         if own.owner and attr and not receiver.name.endswith("()"):
             given = [Value(name=f"{own.owner}()"), *arguments] if receiver.name == own.owner else given
@@ -44,7 +51,13 @@ def call(
     if callee.name in frame.machine.classes:
         return _construct(frame, callee, arguments, keywords)
     _hand_over(frame, values)
-    tags = union(callee, receiver, *values, *(item for value in values for item in (value.items or ())[:256]))
+    given = [*arguments, *(value for key, value in keywords.items() if key != "env")]
+    tags = union(callee, receiver, *given, *(item for value in values for item in (value.items or ())[:256]))
+    if frame.machine.dropped and any(v.text in frame.machine.dropped for v in values if v.text):
+        tags |= {Tag.NET, Tag.DROPPED}
+    if attr in ("extractall", "extract", "unpack_archive") and tags & {Tag.NET, Tag.DECODE, Tag.LITERAL}:
+        frame.machine.dropped |= {v.text for v in values if len(v.text.strip("/." + UNKNOWN)) > 3}
+    _install(frame, node, callee.name, attr, receiver, values)
     _act(frame, node, callee.name, attr, receiver, arguments, keywords, tags)
     return _result(callee, receiver, attr, arguments, tags)
 
@@ -52,8 +65,18 @@ def call(
 def _result(callee: Value, receiver: Value, attr: str, arguments: list[Value], tags: frozenset[Tag]) -> Value:
     """What comes back from code that is not ours: the tags of what went in, and the source's own."""
     name = callee.name
+    if name == "socket.socket().accept":
+        return Value(items=(Value(frozenset({Tag.NET}), name="socket.socket()"), Value()))
+    if SINKS.get(name) is Sink.SPAWN and SECRET_COMMANDS.search(approximate(arguments, " ")):
+        tags |= {Tag.SECRET}
+    if attr in ("translate", "tobytes", "to_bytes"):
+        tags |= {Tag.CHARS}
+    if name.endswith(".Request") and arguments:
+        return Value(tags, hint=_texts(arguments, {}), name=f"{name}()")
     if name in SOURCES:
         tags |= {SOURCES[name]}
+        if SOURCES[name] is Tag.NET and CLOUD_SECRETS.search(" ".join(argument.text for argument in arguments)):
+            tags |= {Tag.SECRET}
     elif attr == "decrypt" or (attr in ("decompress", "unhexlify") and receiver.name):
         tags |= {Tag.DECODE}
     const = folding.decoded(name, arguments)
@@ -72,8 +95,10 @@ def _result(callee: Value, receiver: Value, attr: str, arguments: list[Value], t
         hint, name = arguments[0].text, ""
     elif name in ("pathlib.Path.home", "os.path.expanduser"):
         hint, name = "~", "pathlib.Path"
-    elif name in ("tempfile.gettempdir", "tempfile.mkdtemp", "tempfile.mktemp", "tempfile.mkstemp"):
-        return Value(tags, hint="/tmp" if name == "tempfile.gettempdir" else f"/tmp/{UNKNOWN}")  # noqa: S108
+    elif name == "tempfile.mkstemp":
+        return Value(items=(Value(hint=A_TEMPORARY, name="tempfile.fd"), Value(hint=A_TEMPORARY)))
+    elif name in ("tempfile.gettempdir", "tempfile.mkdtemp", "tempfile.mktemp"):
+        return Value(tags, hint="/tmp" if name == "tempfile.gettempdir" else A_TEMPORARY)  # noqa: S108
     elif attr in (
         "join",
         "format",
@@ -88,11 +113,40 @@ def _result(callee: Value, receiver: Value, attr: str, arguments: list[Value], t
     ):
         hint = _text_method(receiver, attr, arguments)
         name = "pathlib.Path" if receiver.name == "pathlib.Path()" else ""
+    elif name in _LISTERS and arguments:
+        return _listed(name, arguments[0], tags)
+    elif attr in ("glob", "rglob", "iterdir") and receiver.text:
+        return Value(tags, items=(Value(tags, hint=f"{receiver.text}/{UNKNOWN}", name="pathlib.Path()"),))
+    elif name in (
+        "site.getsitepackages",
+        "site.getusersitepackages",
+        "sysconfig.get_path",
+        "sysconfig.get_paths",
+        "distutils.sysconfig.get_python_lib",
+    ):
+        return Value(tags, items=(Value(tags, hint="site-packages"),), hint="site-packages")
+    elif name == "asyncio.open_connection":
+        return Value(
+            items=(Value(name="asyncio.reader"), Value(hint=approximate(arguments, ":"), name="asyncio.writer"))
+        )
     elif attr in _READERS or (attr == "join" and arguments):
         name = ""
     if hint and len(hint) < 300 and SECRETS.search(hint):
         tags |= {Tag.SECRET}
+    if SINKS.get(name) is Sink.SPAWN and not hint:
+        hint = approximate(arguments, " ")
     return Value(tags, hint=hint, name=f"{name}()"[:200] if name else "")
+
+
+def _listed(name: str, place: Value, tags: frozenset[Tag]) -> Value:
+    """What walking or listing a folder gives: paths below it of which only the beginning is known."""
+    below, unknown = Value(tags, hint=f"{place.text}/{UNKNOWN}"), Value(tags, hint=UNKNOWN)
+    if name == "os.walk":
+        inside = Value(tags, items=(unknown,))
+        return Value(tags, items=(Value(tags, items=(below, inside, inside)),))
+    if name.startswith("glob."):
+        return Value(tags, items=(Value(tags, hint=place.text or UNKNOWN),))
+    return Value(tags, items=(below if name == "os.scandir" else unknown,))
 
 
 def _text_method(receiver: Value, attr: str, arguments: list[Value]) -> str:
@@ -122,6 +176,8 @@ def _special(
     first = arguments[0] if arguments else EMPTY
     if name in _IMPORTERS:
         module = first.const if isinstance(first.const, str) else ""
+        if first.tags & {Tag.DECODE, Tag.CHARS} and not module.startswith("."):
+            frame.emit(Sink.IMPORT, name, first, first.text, node)
         if module and name == "builtins.__import__" and "fromlist" not in keywords and len(arguments) < 4:
             module = module.partition(".")[0]
         frame.machine.load(frame, module)
@@ -147,11 +203,21 @@ def _special(
         return Value(first.tags, items=items)
     if name in ("builtins.exec", "builtins.eval", "builtins.compile") and arguments:
         return _executed(frame, node, name, first)
-    if (attr == "write" and receiver.name == "builtins.open()") or attr in ("write_text", "write_bytes"):
+    if name in ("sys.path.insert", "sys.path.append") and any(
+        value.text and value.text in frame.machine.dropped for value in arguments
+    ):
+        frame.emit(Sink.EXEC, name, Value(frozenset({Tag.NET, Tag.DROPPED})), arguments[-1].text, node)
+    if name == "os.write" and first.name == "tempfile.fd" and len(arguments) > 1:
+        _written(frame, node, first, arguments[1])
+        return EMPTY
+    if (attr == "write" and receiver.name in ("builtins.open()", "tempfile.NamedTemporaryFile()")) or attr in (
+        "write_text",
+        "write_bytes",
+    ):
         _written(frame, node, receiver, first)
         return EMPTY
     if name in _OPENERS or (attr == "open" and receiver.name.startswith("pathlib.Path")):
-        return _opened(receiver if attr == "open" and receiver.name.startswith("pathlib.Path") else first)
+        return _opened(frame, node, receiver if attr == "open" and receiver.name.startswith("pathlib.Path") else first)
     if name in ("setuptools.setup", "distutils.core.setup") or attr == "setup":
         _set_up(frame, keywords)
     return None
@@ -169,15 +235,25 @@ def _executed(frame: Frame, node: ast.Call, name: str, code: Value) -> Value:
     return Value(code.tags)
 
 
-def _opened(path: Value) -> Value:
+def _opened(frame: Frame, node: ast.Call, path: Value) -> Value:
     tags = path.tags | {Tag.FILE}
-    if SECRETS.search(path.text[:300]):
+    if re.match(r"(?:~|\$HOME|\$USERPROFILE)[/\\].*\ufffc", path.text[:300]):
         tags |= {Tag.SECRET}
+        if path.tags >= tags - {Tag.FILE, Tag.SECRET}:
+            return Value(tags - {Tag.LITERAL}, hint=path.text[:300], name="builtins.open()")
+    if SECRETS.search(path.text[:300]) or re.search(r"(?:^|[/\\])\.env$", path.text[:300]):
+        tags |= {Tag.SECRET}
+    mode = node.args[1] if len(node.args) > 1 else None
+    written = isinstance(mode, ast.Constant) and isinstance(mode.value, str) and mode.value[:1] in ("w", "a", "x")
+    if SECRETS.search(path.text[:300]) and not written:
+        frame.emit(Sink.READ_SECRET, "open", path, path.text, node)
+    if not written and path.text and any(place in path.text for place in frame.machine.dropped):
+        tags |= {Tag.NET, Tag.DROPPED}
     return Value(tags - {Tag.LITERAL}, hint=path.text[:300], name="builtins.open()")
 
 
 def _written(frame: Frame, node: ast.Call, target: Value, content: Value) -> None:
-    path = target.text
+    path = target.text or (A_TEMPORARY if target.name.startswith("tempfile.") else "")
     frame.emit(Sink.WRITE, "write", content, path, node, content.text[:2000])
     if content.tags & {Tag.NET, Tag.DECODE} and path:
         frame.machine.dropped.add(path)
@@ -229,6 +305,19 @@ def _hand_over(frame: Frame, values: list[Value]) -> None:
                 frame.machine.invoke(frame, own, [], {})
 
 
+def _install(frame: Frame, node: ast.Call, name: str, attr: str, receiver: Value, values: list[Value]) -> None:
+    """Objects put where Python calls them by itself (import hooks, log handlers): their methods run as early."""
+    if not (attr == "addHandler" or name.startswith(("sys.meta_path.", "sys.path_hooks.", "sys.setprofile"))):
+        return
+    frame.emit(Sink.HOOK, name or attr, EMPTY, "", node)
+    for value in values:
+        owner = value.name.removesuffix("()")
+        for method in list(frame.machine.classes.get(owner, {}).values()):
+            own = frame.machine.functions.get(method.name)
+            if own is not None:
+                frame.machine.invoke(frame, own, [Value(name=f"{owner}()")], {})
+
+
 def _set_up(frame: Frame, keywords: dict[str, Value]) -> None:
     """setup(cmdclass=...): the commands' methods run on installation."""
     for value in keywords.get("cmdclass", EMPTY).items or ():
@@ -259,8 +348,14 @@ def _act(
 ) -> None:
     """Tell the event when the call is a sink."""
     sink = SINKS.get(name)
+    if Tag.SECRET in tags and (name in _PACKERS or attr in _READERS):
+        frame.emit(Sink.READ_SECRET, name or attr, Value(tags), _texts(arguments, keywords) or receiver.text, node)
     if sink is None and attr in RECEIVERS and tags & _PRIVATE:
         sink = RECEIVERS[attr]
+    if sink is None and attr in ("communicate", "write") and receiver.name.startswith(_STARTED):
+        text = f"{receiver.text} {_texts(arguments, {})}"
+        frame.emit(Sink.SPAWN, f"{receiver.name}.{attr}", Value(union(receiver, *arguments)), text, node)
+        return
     if sink is None and attr in _NATIVE:
         sink = Sink.NATIVE
     if sink is None and attr in _MODULE_RUNNERS:
@@ -270,6 +365,10 @@ def _act(
         return
     text = _command(arguments, keywords) if sink is Sink.SPAWN else _texts(arguments, keywords)
     detail = []
+    if sink is Sink.EXEC and any(path and path in text for path in frame.machine.dropped):
+        tags = tags | {Tag.NET, Tag.DROPPED}
+    if sink is Sink.SPAWN:
+        _inline(frame, node, arguments, text)
     if sink is Sink.SPAWN and any(path and path in text for path in frame.machine.dropped):
         tags = tags | {Tag.DROPPED}
     if sink is Sink.SPAWN and (keywords.get("creationflags") or keywords.get("startupinfo")):
@@ -286,6 +385,16 @@ def _act(
     if sink is Sink.DELETE and len(text.strip("/~" + UNKNOWN)) > 3:
         return
     frame.emit(sink, name or attr, Value(tags), text, node, *detail)
+
+
+def _inline(frame: Frame, node: ast.Call, arguments: list[Value], text: str) -> None:
+    """`python -c CODE` started as a program is read like code of the package."""
+    words = [word for argument in arguments for word in (argument.items or ())[:20]]
+    for flag, code in pairwise(words):
+        if flag.text == "-c" and isinstance(code.const, str) and re.match(r"\S*python|\ufffc", text):
+            frame.machine.nested(frame, code.const, node)
+    for code in re.findall(r"\bpython[\d.]*\s+-c\s+(?:\"(.+)\"|'(.+)')", text[:20_000], re.DOTALL):
+        frame.machine.nested(frame, "".join(code), node)
 
 
 def _command(arguments: list[Value], keywords: dict[str, Value]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from pumpkin.analysis.flow import EMPTY, HINT_LIMIT, Tag, Value, approximate, element_of, literal, merged, union
-from pumpkin.analysis.places import SECRETS, environment
+from pumpkin.analysis.places import A_TEMPORARY, SECRETS, environment
 from pumpkin.analysis.python import calls, folding
 from pumpkin.analysis.python.binding import assign
 from pumpkin.analysis.python.knowledge import ALIASES
@@ -84,7 +84,11 @@ def attribute(frame: Frame, base: Value, name: str) -> Value:
             return Value(name=f"{base.name}.{name}")
     if not base.name:
         return Value(base.tags)
-    return Value(base.tags, name=canonical(f"{base.name}.{name}")[:_NAME_LIMIT])
+    full = canonical(f"{base.name}.{name}")[:_NAME_LIMIT]
+    visitor = full.startswith(("flask.request.", "bottle.request.")) or (
+        name in ("rfile", "headers") and "andler()" in full
+    )
+    return Value(base.tags | {Tag.NET} if visitor else base.tags, name=full)
 
 
 def _attribute(frame: Frame, node: ast.Attribute) -> Value:
@@ -93,6 +97,10 @@ def _attribute(frame: Frame, node: ast.Attribute) -> Value:
 
 def _looked_up(frame: Frame, base: Value, name: str) -> Value:
     found = attribute(frame, base, name)
+    if name == "__file__" and base.name and base.name not in frame.machine.modules:
+        return Value(hint=f"site-packages/{base.name.replace('.', '/')}.py")
+    if found.name == "tempfile.NamedTemporaryFile().name":
+        return Value(hint=A_TEMPORARY)
     if found.name == "os.environ":
         return Value(frozenset({Tag.ENV_ALL}), name="os.environ")
     if found.name in ("sys.argv", "os.sep", "os.linesep"):
@@ -108,11 +116,18 @@ def _subscript(frame: Frame, node: ast.Subscript) -> Value:
         return environment(key.const)
     if isinstance(node.slice, ast.Slice):
         return _slice(frame, base, node.slice)
+    if base.name in frame.machine.tables and key.const in frame.machine.tables[base.name]:
+        return frame.machine.tables[base.name][key.const]
     if isinstance(key.const, int) and base.items is not None and -len(base.items) <= key.const < len(base.items):
         return base.items[key.const]
     if isinstance(key.const, int) and isinstance(base.const, str) and -len(base.const) <= key.const < len(base.const):
         return Value(base.tags, base.const[key.const])
-    if isinstance(key.const, str) and base.name and base.name not in ("sys.modules",):
+    if (
+        isinstance(key.const, str)
+        and base.name
+        and not base.name.startswith("table:")
+        and base.name not in ("sys.modules",)
+    ):
         return attribute(frame, base, key.const)
     if isinstance(key.const, str) and base.name == "sys.modules":
         return Value(name=canonical(key.const))
@@ -197,9 +212,12 @@ def _table(node: ast.List | ast.Tuple | ast.Set) -> Value:
 
 def _dictionary(frame: Frame, node: ast.Dict) -> Value:
     items = [evaluate(frame, value) for value in node.values[:1024]]
-    for key in node.keys[:1024]:
-        evaluate(frame, key)
-    return Value(union(*items) if items else frozenset(), items=tuple(items))
+    keys = [evaluate(frame, key) for key in node.keys[:1024]]
+    name = f"table:{frame.module.name}:{node.lineno}.{node.col_offset}.{frame.hidden}"
+    frame.machine.tables[name] = {
+        key.const: value for key, value in zip(keys, items, strict=True) if key.const is not None
+    }
+    return Value(union(*items) if items else frozenset(), name=name, items=tuple(items))
 
 
 def _comprehension(frame: Frame, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> Value:

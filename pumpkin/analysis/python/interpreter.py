@@ -41,6 +41,9 @@ def _expression(frame: Frame, node: ast.Expr) -> None:
     call = node.value
     if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and value.tags and _fills(call.func.attr):
         binding.assign(frame, ast.Subscript(call.func.value, ast.Constant(0), ast.Store()), Value(value.tags))
+    if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in ("save", "dump"):
+        for given in call.args[:2]:
+            binding.assign(frame, ast.Subscript(given, ast.Constant(0), ast.Store()), Value(value.tags))
 
 
 def _fills(method: str) -> bool:
@@ -62,7 +65,7 @@ def _fills(method: str) -> bool:
 def _assign(frame: Frame, node: ast.Assign) -> None:
     value = evaluate(frame, node.value)
     for target in node.targets:
-        binding.assign(frame, target, value)
+        binding.assign(frame, target, value, evaluate)
 
 
 def _annotated(frame: Frame, node: ast.AnnAssign) -> None:
@@ -73,7 +76,7 @@ def _annotated(frame: Frame, node: ast.AnnAssign) -> None:
 def _augmented(frame: Frame, node: ast.AugAssign) -> None:
     load = ast.Name(node.target.id, ast.Load()) if isinstance(node.target, ast.Name) else node.target
     value = evaluate(frame, ast.copy_location(ast.BinOp(load, node.op, node.value), node))
-    binding.assign(frame, node.target, value)
+    binding.assign(frame, node.target, value, evaluate)
 
 
 def _if(frame: Frame, node: ast.If) -> None:
@@ -131,9 +134,11 @@ def _function(frame: Frame, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Non
     identity = f"{frame.module.name}:{label}" + (f"#{frame.hidden}" if frame.hidden else "")
     frame.machine.functions[identity] = Function(identity, node, frame.module, frame.scope, frame.owner)
     value = Value(name=identity)
-    for decorator in reversed(node.decorator_list):
-        evaluate(frame, decorator)
     frame.scope.bind(node.name, value)
+    for decorator in reversed(node.decorator_list):
+        wrapper = frame.machine.functions.get(evaluate(frame, decorator).name)
+        if wrapper is not None:
+            invoke(frame, wrapper, [value], {})
 
 
 def _class(frame: Frame, node: ast.ClassDef) -> None:
@@ -225,6 +230,8 @@ def invoke(frame: Frame, function: Function, arguments: list[Value], keywords: d
     scope = Scope(binding.parameters(function.node.args, arguments, keywords), function.outer)
     inner = Frame(machine, function.module, scope, frame.reach, label, frame.depth + 1, frame.hidden, "")
     _defaults(inner, function, arguments, keywords)
+    if scope.names.get("request") == EMPTY:
+        scope.names["request"] = Value(name="flask.request")
     if isinstance(function.node, ast.Lambda):
         inner.result = evaluate(inner, function.node.body)
     else:

@@ -12,6 +12,8 @@ SOURCES: dict[str, Tag] = {
     "urllib2.urlopen": Tag.NET,
     "urllib.request.OpenerDirector().open": Tag.NET,
     "urllib.request.build_opener().open": Tag.NET,
+    "flask.request.get_data": Tag.NET,
+    "flask.request.get_json": Tag.NET,
     "requests.get": Tag.NET,
     "requests.post": Tag.NET,
     "requests.request": Tag.NET,
@@ -53,6 +55,19 @@ SOURCES: dict[str, Tag] = {
     "wget.download": Tag.DROPPED,
     "urllib.request.urlretrieve": Tag.DROPPED,
     "urllib.urlretrieve": Tag.DROPPED,
+    "boto3.Session().get_credentials": Tag.SECRET,
+    "boto3.session.Session().get_credentials": Tag.SECRET,
+    "botocore.session.get_session().get_credentials": Tag.SECRET,
+    "netrc.netrc": Tag.SECRET,
+    "keyring.get_credential": Tag.SECRET,
+    "binascii.a2b_uu": Tag.DECODE,
+    "urllib.parse.unquote": Tag.DECODE,
+    "html.unescape": Tag.DECODE,
+    "array.array": Tag.CHARS,
+    "struct.pack": Tag.CHARS,
+    "locale.getdefaultlocale": Tag.HOST_INFO,
+    "asyncio.reader.read": Tag.NET,
+    "asyncio.reader.readline": Tag.NET,
     "base64.b64decode": Tag.DECODE,
     "base64.b32decode": Tag.DECODE,
     "base64.b16decode": Tag.DECODE,
@@ -187,6 +202,10 @@ SINKS: dict[str, Sink] = {
     "requests.request": Sink.SEND,
     "requests.patch": Sink.SEND,
     "requests.head": Sink.SEND,
+    "requests.Session.request": Sink.SEND,
+    "requests.Session.post": Sink.SEND,
+    "requests.Session.get": Sink.SEND,
+    "asyncio.writer.write": Sink.SEND,
     "requests.Session().post": Sink.SEND,
     "requests.Session().get": Sink.SEND,
     "requests.Session().put": Sink.SEND,
@@ -239,12 +258,23 @@ SINKS: dict[str, Sink] = {
     "socket.socket().connect": Sink.CONNECT,
     "socket.create_connection": Sink.CONNECT,
     "socket.socket().connect_ex": Sink.CONNECT,
+    "socket.socket().listen": Sink.LISTEN,
+    "socket.create_server": Sink.LISTEN,
+    "http.server.HTTPServer": Sink.LISTEN,
+    "http.server.ThreadingHTTPServer": Sink.LISTEN,
+    "socketserver.TCPServer": Sink.LISTEN,
     "os.dup2": Sink.REDIRECT,
     "pickle.loads": Sink.UNPICKLE,
     "pickle.load": Sink.UNPICKLE,
     "cPickle.loads": Sink.UNPICKLE,
     "dill.loads": Sink.UNPICKLE,
     "cloudpickle.loads": Sink.UNPICKLE,
+    "yaml.load": Sink.UNPICKLE,
+    "yaml.unsafe_load": Sink.UNPICKLE,
+    "yaml.full_load": Sink.UNPICKLE,
+    "torch.load": Sink.UNPICKLE,
+    "joblib.load": Sink.UNPICKLE,
+    "jsonpickle.decode": Sink.UNPICKLE,
     "marshal.loads": Sink.UNPICKLE,
     "ctypes.windll.kernel32.VirtualAlloc": Sink.NATIVE,
     "ctypes.windll.kernel32.RtlMoveMemory": Sink.NATIVE,
@@ -272,6 +302,10 @@ SINKS: dict[str, Sink] = {
     "shutil.rmtree": Sink.DELETE,
     "os.remove": Sink.DELETE,
     "os.unlink": Sink.DELETE,
+    "pyperclip.copy": Sink.CLIPBOARD,
+    "clipboard.copy": Sink.CLIPBOARD,
+    "win32clipboard.SetClipboardData": Sink.CLIPBOARD,
+    "win32clipboard.SetClipboardText": Sink.CLIPBOARD,
     "pynput.keyboard.Listener": Sink.HIDE,
     "keyboard.on_press": Sink.HIDE,
     "keyboard.hook": Sink.HIDE,
@@ -315,7 +349,7 @@ ALIASES: dict[str, str] = {
 WORTH_READING = re.compile(
     rb"""\b(?:exec|eval|execfile)\s*[(,)\]]|\b(?:__import__|import_module|__builtins__|marshal|cmdclass|dup2|FunctionType
     |CodeType|run_path|urlretrieve|urlopen|startfile|check_output|Popen|symlink|exec_module
-    |GetClipboardData|VirtualAlloc|crontab|webhook|globals\(\)\s*\[|vars\(\)\s*\[)\b
+    |rmtree|walk|getsitepackages|addHandler|open_connection|GetClipboardData|meta_path|getpass|VirtualAlloc|crontab|webhook|globals\(\)\s*\[|vars\(\)\s*\[)\b
     |\.(?:system|popen|spawn\w+|exec[lv]\w*|sendall|sendto|sendmail)\s*\(
     |\.(?:bashrc|bash_profile|profile|zshrc|ssh/|aws/|npmrc|pypirc|config/(?:autostart|systemd))|authorized_keys
     |LaunchAgents|Startup|/etc/cron|/dev/shm|User.Data|Local.State|leveldb|wallet\.dat
@@ -326,6 +360,15 @@ WORTH_READING = re.compile(
     re.VERBOSE,
 )
 """A source without one of these cannot reach a sink by itself; it is parsed only when it calls one that can."""
+
+HOOKED = re.compile(
+    r"""^(?:getpass\.getpass|builtins\.(?:input|open|__import__|exec|eval|print)|requests\.(?:Session\.\w+|get|post|request|api\.\w+)
+    |urllib3\.\w+|http\.client\.\w+\.\w+|urllib\.request\.urlopen|subprocess\.\w+|socket\.(?:socket|create_connection|getaddrinfo)
+    |ssl\.SSLSocket\.\w+|smtplib\.SMTP\.\w+|paramiko\.\w+\.\w+|boto3\.\w+|os\.(?:system|getenv)|sys\.meta_path|logging\.Logger\.\w+
+    |sqlalchemy\.create_engine|psycopg2\.connect|hashlib\.\w+|cryptography\.\w+)$""",
+    re.VERBOSE,
+)
+"""Functions of others that code may put itself in front of."""
 
 SETUP_COMMANDS = frozenset(
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+import tomllib
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,9 @@ from pumpkin.analysis.python.knowledge import WORTH_READING
 from pumpkin.analysis.python.state import Frame, Machine, Module, Scope
 
 SOURCE_LIMIT = 2 * 1024 * 1024
+SMALL = 256 * 1024
+"""A package of no more bytes of Python is read whole."""
+
 NESTED_LIMIT = 4
 _ASIDE = re.compile(
     r"(?:^|/)(?:tests?|testing|docs?|examples?|benchmarks?|samples?|conftest\.py$|test_[^/]*$|[^/]*_test\.py$)",
@@ -50,6 +54,7 @@ def read(sources: Mapping[str, bytes]) -> Reading:
             _add(machine, reading, path, _started(sources[path]))
     for module in sorted(machine.modules.values(), key=lambda m: (-m.reach, m.name)):
         _run(machine, module)
+    _hooks(machine, sources)
     if machine.cut:
         reading.gaps.append("Python data flow: what runs unasked is larger than the budget, part was not followed")
     machine.steps, machine.cut = 0, False
@@ -68,6 +73,8 @@ def _is_python(path: str, data: bytes) -> bool:
 
 def worth_reading(programs: Mapping[str, bytes]) -> set[str]:
     """Those that could act, and those whose top level calls what they import from one that could."""
+    if sum(map(len, programs.values())) <= SMALL:
+        return set(programs)
     chosen = {path for path, data in programs.items() if WORTH_READING.search(data)}
     rest = {path: _called_imports(data) for path, data in programs.items() if path not in chosen}
     fresh = chosen
@@ -216,10 +223,34 @@ def _nested(frame: Frame, text: str, node: ast.AST) -> None:
 
 def _call_the_rest(machine: Machine) -> None:
     """Functions nobody called are called by whoever uses the package."""
-    for identity in sorted(machine.functions):
-        function = machine.functions[identity]
-        if any((identity, reach) in machine.visits for reach in Reach):
+    seen: set[str] = set()
+    while fresh := sorted(machine.functions.keys() - seen):
+        seen.update(fresh)
+        for identity in fresh:
+            function = machine.functions[identity]
+            if any((identity, reach) in machine.visits for reach in Reach):
+                continue
+            reach = min(function.module.reach, Reach.CALLED)
+            frame = Frame(machine, function.module, function.outer, reach, identity.partition(":")[2])
+            _guarded(machine, partial(invoke, frame, function, [], {}))
+
+
+def _hooks(machine: Machine, sources: Mapping[str, bytes]) -> None:
+    """Functions of a build backend that the package brings along are called on installation (PEP 517)."""
+    for path, data in sources.items():
+        if path.rsplit("/", 1)[-1] != "pyproject.toml" or path.count("/") > 1:
             continue
-        reach = min(function.module.reach, Reach.CALLED)
-        frame = Frame(machine, function.module, function.outer, reach, identity.partition(":")[2])
-        _guarded(machine, partial(invoke, frame, function, [], {}))
+        try:
+            system = tomllib.loads(data.decode("utf-8", "replace")).get("build-system", {})
+            backend, places = str(system.get("build-backend", "")), system.get("backend-path")
+        except (tomllib.TOMLDecodeError, AttributeError, RecursionError):
+            continue
+        for module in list(machine.modules.values()) if places else ():
+            if module.name.rsplit(".", 1)[-1] != backend.partition(":")[0].rsplit(".", 1)[-1]:
+                continue
+            module.reach = Reach.INSTALL
+            for value in list(module.names.values()):
+                own = machine.functions.get(value.name)
+                if own is not None and own.module is module:
+                    frame = Frame(machine, module, own.outer, Reach.INSTALL, own.id.partition(":")[2])
+                    _guarded(machine, partial(invoke, frame, own, [], {}))

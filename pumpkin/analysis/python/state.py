@@ -97,6 +97,7 @@ class Machine:
     classes: dict[str, dict[str, Value]] = field(default_factory=dict)
     bases: dict[str, list[str]] = field(default_factory=dict)
     attributes: dict[str, Value] = field(default_factory=dict)
+    tables: dict[str, dict[object, Value]] = field(default_factory=dict)
     events: dict[Event, None] = field(default_factory=dict)
     dropped: set[str] = field(default_factory=set)
     visits: dict[tuple[str, Reach], int] = field(default_factory=dict)

@@ -116,3 +116,45 @@ rule dead_drop_in_chain {
         $d = /calendar\.app\.google\//
     condition: lang == "javascript" and $c and (($a and $b) or $d)
 }
+rule jsfuck {
+    meta: level = "high" tactic = "T1027.013" reason = "written in six characters only, so that nobody reads it"
+    strings: $a = /[\[\]()!+]{200}/
+    condition: lang == "javascript" and $a
+}
+rule endless_noise {
+    meta: level = "high" tactic = "T1499" reason = "fills the console without end"
+    strings:
+        $a = /for\s*\(\s*(let|var)\s+\w+\s*=\s*\d+\s*;\s*\w+\s*<\s*(Infinity|1e\d{2,}|Number\.(MAX|POSITIVE)\w+)\s*;/
+        $b = /console\.(log|error|warn)\s*\(/
+    condition: lang == "javascript" and all of them
+}
+rule overwrites_a_tree {
+    meta: level = "high" tactic = "T1485" reason = "overwrites all files below a folder with the same few characters"
+    strings:
+        $a = /(writeFileSync|writeFile|outputFileSync)\s*\(\s*\w+\s*,\s*['"][^'"\n]{0,24}['"]/
+        $b = /readdirSync\s*\(/
+        $c = /\.isDirectory\s*\(\s*\)/
+        $d = /open\s*\(\s*\w+\s*,\s*['"]wb?['"]\s*\)\s*\.\s*write\s*\(\s*b?['"][^'"\n]{0,24}['"]/
+        $e = /os\.walk\s*\(/
+    condition: (lang == "javascript" and $a and $b and $c) or (lang == "python" and $d and $e)
+}
+rule web_shell {
+    meta: level = "high" tactic = "T1505.003" reason = "runs what a visitor of a web server sends"
+    strings:
+        $a = /\b(req|request|ctx)\.(headers|query|body|params|cookies)\b/
+        $b = /\b(cp|child_process|child)\.(exec|execSync|spawn)\s*\(\s*(Buffer\.from|atob|k|cmd|command|req|request|c)\b/
+        $c = /\b(exec|execSync|eval|vm\.runInThisContext)\s*\(\s*(Buffer\.from\s*\(\s*)?(req|request|ctx)\.(headers|query|body|params|cookies)/
+        $d = /\bos\.(system|popen)\s*\(\s*(flask\.)?request\.(args|form|headers|values|GET|POST|data)/
+        $e = /subprocess\.\w+\s*\(\s*(flask\.)?request\.(args|form|headers|values|GET|POST|data)/
+    condition: ($a and $b) or any of ($c, $d, $e)
+}
+rule wallet_replaced {
+    meta: level = "high" tactic = "T1565.002" reason = "puts another receiver into payments of crypto wallets"
+    strings:
+        $a = /\.params\s*\[\s*0\s*\]\.(to|data)\s*=/
+        $b = "eth_sendTransaction"
+        $c = "0xa9059cbb"
+        $d = /\.replace\s*\(\s*\/[^\n]{0,20}(bc1|0x\[a-fA-F0-9\]\{40\})/
+        $e = /(window\.fetch|XMLHttpRequest\.prototype\.\w+)\s*=/
+    condition: lang == "javascript" and (($a and ($b or $c)) or ($d and $e))
+}

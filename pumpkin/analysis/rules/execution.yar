@@ -69,6 +69,19 @@ rule install_script_download {
 }
 rule install_script_inline_code {
     meta: level = "high" tactic = "T1059.007" reason = "an install script with code on its command line"
-    strings: $a = /"(pre|post)?install"\s*:\s*"[^"\n]{0,100}\bnode\s+(-e|--eval|-p)\s[^\n]{0,200}(require\(\\{0,2}['"]?[a-z0-9]|eval\s*\(|Buffer|https?:|process\.env)/
+    strings: $a = /"(pre|post)?install"\s*:\s*"[^"\n]{0,100}\bnode\s+(-e|--eval|-p)\s[^\n]{0,200}(child_process|eval\s*\(|Buffer|https?:|process\.env|['"](net|dns|fs|os|vm|https?)['"\\])/
     condition: lang == "json" and $a
+}
+rule builtins_by_subclasses {
+    meta: level = "high" tactic = "T1027" reason = "reaches functions through the family tree of objects"
+    strings:
+        $a = /__subclasses__\s*\(\s*\)/
+        $b = /__(base|mro|bases)__/
+        $c = /(__globals__|Popen|system|__import__)/
+    condition: lang == "python" and all of them
+}
+rule fork_without_end {
+    meta: level = "high" tactic = "T1499" reason = "starts processes without end"
+    strings: $a = /while\s+(True|1)\s*:\s*(\n\s*)?os\.fork\s*\(/
+    condition: lang == "python" and $a
 }

@@ -61,7 +61,7 @@ rule authorized_key_added {
     condition: lang != "text" and all of them
 }
 rule python_startup_hook {
-    meta: level = "medium" tactic = "T1546.018" reason = "writes a file that each start of Python runs"
+    meta: level = "low" tactic = "T1546.018" reason = "writes a file that each start of Python runs"
     strings:
         $a = /(getsitepackages|getusersitepackages|purelib|USER_SITE|site-packages)/
         $b = /['"][\w.\/-]{0,40}(\.pth|sitecustomize\.py|usercustomize\.py)['"]/

@@ -1,0 +1,248 @@
+"""Code of Rust, Ruby and PHP packages that runs unasked: build scripts, extconf.rb, gemspecs, composer's hooks.
+
+These languages are not followed by data flow. What a file brings in and what it does are told by patterns over its
+code without comments, and judged together: a build script that reads credentials and opens a connection needs no more.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from pumpkin.analysis import shell
+from pumpkin.analysis.flow import Reach
+from pumpkin.analysis.places import CLOUD_SECRETS, LOCAL_ADDRESS, RAW_ADDRESS, SECRETS, attack
+from pumpkin.model.findings import Finding, Group, Level, quoted
+
+TOOL = "static"
+SIZE_LIMIT = 1_000_000
+_STRING = r"(?:\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*')"
+
+
+def _any(*words: str) -> re.Pattern[str]:
+    return re.compile("|".join(words), re.IGNORECASE if "php" in words[0] else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """What the language's code does, by pattern."""
+
+    network: re.Pattern[str]
+    environment: re.Pattern[str]
+    decode: re.Pattern[str]
+    execute: re.Pattern[str]
+    spawn: re.Pattern[str]
+    comment: re.Pattern[str]
+
+
+LANGUAGES: dict[str, Language] = {
+    ".rs": Language(
+        network=re.compile(
+            r"\bTcpStream::connect|\bUdpSocket::|\breqwest::|\bureq::|\bhyper::|\battohttpc::|\bminreq::"
+            r"|\bisahc::|\bcurl::easy|\bsurf::|ToSocketAddrs|to_socket_addrs"
+        ),
+        environment=re.compile(r"\benv::vars(?:_os)?\s*\(\s*\)"),
+        decode=re.compile(
+            r"\bbase64::|\bhex::decode|\.map\(\s*\|[^|]{1,20}\|\s*\(?[^)]{0,40}\^|\bfrom_base64\b|BASE64"
+            r"|\b[A-Z_]{1,20}\.iter\(\)[^;]{0,80}\^"
+        ),
+        execute=re.compile(r"\blibloading::|dlopen|\bmem::transmute\b[^;]{0,80}fn\s*\(|\bmmap\b[^;]{0,80}PROT_EXEC"),
+        spawn=re.compile(rf"\bCommand::new\s*\(\s*(?:{_STRING})"),
+        comment=re.compile(r"^\s*//.*$", re.MULTILINE),
+    ),
+    ".rb": Language(
+        network=re.compile(
+            r"\bNet::HTTP|\bURI\.open|\bopen-uri|\bTCPSocket|\bUDPSocket|\bFaraday|\bHTTParty|\bRestClient"
+            r"|\bResolv\b|\bOpen3?\w*\([^)]{0,20}https?:|\bHTTP\.(?:get|post)|\bopen\(\s*['\"]https?:"
+        ),
+        environment=re.compile(r"\bENV\.(?:to_h|each|map|to_a|select|inspect|to_s|sort)\b|\bENV\s*[,)]"),
+        decode=re.compile(
+            r"\bBase64\.\w*decode64|\.unpack1?\s*\(?\s*['\"][mHhuC]|\bZlib::Inflate"
+            r"|\.pack\s*\(?\s*['\"][CUHc]\*|\bMarshal\.load|\.tr\(\s*['\"]A-Za-z|\.each_char[^\n]{0,60}\^"
+            r"|\bmap\s*\{[^}]{0,60}\^[^}]{0,30}\}"
+        ),
+        execute=re.compile(
+            r"\b(?:eval|instance_eval|class_eval|module_eval)\b\s*[(\s]|\bKernel\.(?:eval|load)"
+            r"|\b(?:TOPLEVEL_BINDING|binding)\.eval|\.send\(\s*:eval"
+        ),
+        spawn=re.compile(
+            rf""
+            rf"\b(?:system|spawn|exec|IO\.popen|Open3\.\w+|Process\.spawn|Kernel\.system)\s*\(?\s*(?:{_STRING})"
+            rf"|`[^`\n]{{3,400}}`|%x[\[({{][^\])}}]{{3,400}}"
+        ),
+        comment=re.compile(r"^\s*#.*$", re.MULTILINE),
+    ),
+    ".php": Language(
+        network=re.compile(
+            r"\bfile_get_contents\s*\(\s*[\"']https?:|\bcurl_(?:exec|init)|\bfsockopen|\bstream_socket_client"
+            r"|\bfopen\s*\(\s*[\"']https?:|\bgethostbyname|\bdns_get_record|\bstream_context_create"
+            r"|\bsocket_connect|\bmail\s*\(",
+            re.I,
+        ),
+        environment=re.compile(r"\bgetenv\s*\(\s*\)|\$_ENV\b(?!\s*\[)|\$_SERVER\b(?!\s*\[)|\bphpinfo\s*\(", re.I),
+        decode=re.compile(
+            r"\bbase64_decode|\bgzinflate|\bgzuncompress|\bstr_rot13|\bhex2bin|\bconvert_uudecode"
+            r"|\bstrrev\s*\(|\bpack\s*\(\s*[\"']H",
+            re.I,
+        ),
+        execute=re.compile(
+            r"\beval\s*\(|\bassert\s*\(\s*\$|\bcreate_function\b|\binclude(?:_once)?\s*\(?\s*[\"']https?:"
+            r"|preg_replace\s*\(\s*[\"'][^\"']+/e",
+            re.I,
+        ),
+        spawn=re.compile(rf"\b(?:shell_exec|system|exec|passthru|popen|proc_open)\s*\(\s*(?:{_STRING})", re.I),
+        comment=re.compile(r"^\s*(?://|#|\*).*$", re.MULTILINE),
+    ),
+}  # fmt: skip
+_VISITOR = re.compile(
+    r"(?:eval|assert|system|shell_exec|exec|passthru|popen)\s*\([^;]{0,80}\$_(?:GET|POST|REQUEST|COOKIE|SERVER)"
+    r"|\$_(?:GET|POST|REQUEST|COOKIE)\s*\[[^\]]{1,40}\]\s*\(|\$\w+\s*\(\s*\$_(?:POST|GET|REQUEST|COOKIE)",
+    re.I,
+)
+_SHELLS = re.compile(r"Command::new\s*\(\s*\"(?:/bin/)?(?:ba|z|da)?sh\"|Command::new\s*\(\s*\"(?:cmd|powershell)", re.I)
+_HOSTS = re.compile(
+    r"gethostname|whoami|\bhostname\b|Etc\.getlogin|Socket\.gethostname|php_uname|get_current_user|USERNAME|\bUSER\b",
+    re.I,
+)
+_APK_SCRIPTS = frozenset(
+    f".{when}-{what}" for when in ("pre", "post") for what in ("install", "upgrade", "deinstall")
+) | {".trigger"}
+_LOADED = re.compile(rb"composer-plugin|\"(?:files|scripts)\"\s*:")
+_KEYS = re.compile(
+    r"\[0-9a-fA-F\]\{64\}|\[1-9A-HJ-NP-Za-km-z\]\{\d\d|\.solana|private.?key|mnemonic|seed.?phrase", re.I
+)
+_WRITES = re.compile(r"fs::write|File::create|File\.write|File\.open\([^)]*['\"]w|file_put_contents|IO\.binwrite")
+_MODES = re.compile(r"set_permissions|set_mode|\bchmod\b|0o?7[0-7]{2}\b")
+_STARTS = re.compile(
+    r"Command::new\s*\(\s*(?![\"'])|\b(?:system|spawn|exec|popen|shell_exec|proc_open)\s*\(?\s*(?![\"'`(])[\w$]"
+)
+_SECRET_ENV = re.compile(r"\w*(?:TOKEN|SECRET|PASSWORD|API_?KEY|CREDENTIAL|PRIVATE_KEY)\w*")
+_COMPOSER = (
+    "install",
+    "update",
+    "autoload",
+    "create",
+    "package",
+    "root",
+    "status",
+    "dependencies",
+    "pool",
+    "command",
+    "init",
+)
+
+
+def examine(files: Mapping[str, bytes]) -> list[Finding]:
+    """Findings over all files of these languages, and over composer's scripts."""
+    found: list[Finding] = []
+    macro = any(b"proc-macro" in data for path, data in files.items() if path.rsplit("/", 1)[-1] == "Cargo.toml")
+    loaded = any(_LOADED.search(data) for path, data in files.items() if path.rsplit("/", 1)[-1] == "composer.json")
+    for path, data in files.items():
+        if path.rsplit("/", 1)[-1] in _APK_SCRIPTS:
+            found += shell.examine(path, data, Reach.INSTALL)
+        suffix = ".rb" if path.endswith(("Rakefile", ".gemspec", ".rake")) else path[path.rfind(".") :]
+        if suffix in LANGUAGES and len(data) <= SIZE_LIMIT:
+            reach = reach_of(path)
+            if (macro and suffix == ".rs") or (loaded and suffix == ".php"):
+                reach = max(reach, Reach.IMPORT)
+            found += _file(path, data, LANGUAGES[suffix], reach)
+        elif path.rsplit("/", 1)[-1] == "composer.json" and path.count("/") <= 1:
+            found += _composer(path, data)
+    return found
+
+
+def reach_of(path: str) -> Reach:
+    """When the file's code runs: build scripts on installation, libraries when required or called."""
+    name = path.rsplit("/", 1)[-1]
+    if re.search(r"(?:^|/)(?:tests?|spec|examples?|benches|features)/", path):
+        return Reach.ASIDE
+    if name in ("build.rs", "extconf.rb", "mkrf_conf.rb", "Rakefile", "rubygems_plugin.rb") or name.endswith(
+        ".gemspec"
+    ):
+        return Reach.INSTALL
+    if name.endswith(".rb") and re.search(r"(?:^|/)lib/", path):
+        return Reach.IMPORT
+    return Reach.CALLED
+
+
+def _file(path: str, data: bytes, language: Language, reach: Reach) -> Iterator[Finding]:
+    text = language.comment.sub("", data.decode("utf-8", "replace"))
+    eager = reach is Reach.INSTALL
+    network, decode = language.network.search(text), language.decode.search(text)
+    execute, spawns = language.execute.search(text), list(language.spawn.finditer(text))[:200]
+    secret = SECRETS.search(text) or CLOUD_SECRETS.search(text)
+    everything = language.environment.search(text)
+
+    def told(rule: str, level: Level, tactic: str, reason: str, hit: re.Match[str]) -> Finding:
+        if reach is Reach.ASIDE:
+            level = Level.LOW
+        line = text.count("\n", 0, hit.start()) + 1
+        return Finding(TOOL, rule, level, Group.FLOW, f"{reason}, {reach.words}", tactic, path, line, quoted(hit[0]))
+
+    grave = Level.CRITICAL if reach >= Reach.IMPORT else Level.HIGH
+    if network and everything:
+        yield told(
+            "hook-environment-leak", grave, "T1082", "takes the whole environment and opens a connection", everything
+        )
+    if network and secret:
+        yield told("hook-secret-leak", grave, "T1552.001", "names secrets and opens a connection", secret)
+    if network and eager and (hit := _SECRET_ENV.search(text) or _HOSTS.search(text)):
+        yield told(
+            "hook-host-leak", Level.CRITICAL, "T1082", "collects facts of the machine and opens a connection", hit
+        )
+    if network and execute:
+        yield told("hook-remote-code", grave, "T1105", "runs code it got from the network", execute)
+    if decode and execute and _close(decode, execute):
+        yield told("hook-hidden-code", Level.CRITICAL, "T1027.010", "runs code hidden in the source", execute)
+    if decode and (hit := _SHELLS.search(text)):
+        yield told("hook-hidden-command", Level.CRITICAL if reach >= Reach.CALLED else Level.LOW, "T1027.010",
+                   "hands hidden text to a shell", hit)  # fmt: skip
+    if network and reach >= Reach.CALLED and (hit := _KEYS.search(text)):
+        yield told("hook-key-leak", grave, "T1657", "looks for keys of wallets and opens a connection", hit)
+    if reach >= Reach.IMPORT and (hit := _WRITES.search(text)) and _MODES.search(text) and _STARTS.search(text):
+        yield told("hook-dropper", Level.CRITICAL, "T1105", "writes a program and runs it", hit)
+    if hit := _VISITOR.search(text):
+        yield told("hook-web-shell", Level.CRITICAL, "T1505.003", "runs what a visitor of a web server sends", hit)
+    for spawn in spawns:
+        known = attack(text[spawn.start() : spawn.end() + 300].partition("\n")[0])
+        if known is not None:
+            level = (
+                known.level if reach >= Reach.IMPORT else Level.HIGH if known.level is Level.CRITICAL else Level.MEDIUM
+            )
+            yield told(f"hook-{known.rule}", level, known.tactic, f"a command {known.reason}", spawn)
+    if network and eager and not LOCAL_ADDRESS.search(text):
+        yield told("hook-network", Level.HIGH, "T1071.001", "talks to the network", network)
+    elif network and RAW_ADDRESS.search(text) and not LOCAL_ADDRESS.search(text):
+        yield told("hook-raw-address", Level.MEDIUM, "T1071.001", "talks to a bare address", network)
+
+
+def _close(one: re.Match[str], other: re.Match[str]) -> bool:
+    return abs(one.start() - other.start()) < 400
+
+
+def _composer(path: str, data: bytes) -> Iterator[Finding]:
+    """Commands that composer runs on installation; `@php -r` carries code on its command line."""
+    try:
+        paper = json.loads(data[:2_000_000])
+    except (ValueError, RecursionError):
+        return
+    scripts = paper.get("scripts") if isinstance(paper, dict) else None
+    for event, listed in scripts.items() if isinstance(scripts, dict) else ():
+        if not any(word in event for word in _COMPOSER):
+            continue
+        for command in listed if isinstance(listed, list) else [listed]:
+            yield from _command(path, event, str(command))
+
+
+def _command(path: str, event: str, command: str) -> Iterator[Finding]:
+    known, php = attack(command), LANGUAGES[".php"]
+    if known is not None:
+        yield Finding(TOOL, f"hook-{known.rule}", known.level, Group.FLOW, f"{event}: a command {known.reason}",
+                      known.tactic, path, 0, quoted(command))  # fmt: skip
+    inline = re.search(r"php\s+-r\b", command) is not None
+    if inline and php.execute.search(command):
+        level = Level.CRITICAL if php.decode.search(command) or php.network.search(command) else Level.HIGH
+        yield Finding(TOOL, "hook-inline-code", level, Group.FLOW, f"{event}: runs code kept on its command line",
+                      "T1059", path, 0, quoted(command))  # fmt: skip
