@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from pumpkin.errors import RegistryError
@@ -24,8 +25,14 @@ class Document:
     stale: bool = False
 
     def json(self) -> Any:
-        """The body as JSON; RegistryError when it is none."""
+        """The body as JSON, shared with others who ask: not to be changed. RegistryError when it is none."""
         try:
-            return json.loads(self.body)
+            return _read(self.body)
         except (ValueError, RecursionError) as error:
             raise RegistryError("The package registry's answer is not JSON.") from error
+
+
+@lru_cache(maxsize=8)
+def _read(body: bytes) -> Any:
+    """One resolution reads the same document several times; `bytes` remember their hash."""
+    return json.loads(body)

@@ -25,7 +25,7 @@ LIMIT = 1_000
 ASKED_GRAMS = 4
 COMMON = 0.03  # a trigram in a larger share of all names is left out where a rarer one is there
 SCANNED = 20_000
-CANDIDATES = 400
+CANDIDATES = 200
 STATISTICS_S = 600.0
 _END = "\U0010ffff"
 
@@ -119,11 +119,16 @@ async def suggest(db: Database, ecosystem: str, text: str, limit: int = 5) -> li
     async with db.reader() as connection:
         shares = await _common(db, connection)
         ordered = sorted(grams(ecosystem, part), key=lambda gram: shares.get(gram, 0.0))
-        found: dict[str, Found] = {}
-        for gram in ordered[: ASKED_GRAMS + 2]:
-            rows = db.queries.packages_like(connection, ecosystem=ecosystem, grams=[gram], limit=CANDIDATES)
-            found.update({row["name"]: Found(row["name"], row["latest"]) async for row in rows})
-    most = max(1, len(part) // 3)
+        most = max(1, min(4, len(part) // 3))
+        rows = db.queries.packages_like(
+            connection,
+            ecosystem=ecosystem,
+            grams=ordered[: ASKED_GRAMS + 2],
+            shortest=len(part) - most,
+            longest=len(part) + most,
+            limit=CANDIDATES,
+        )
+        found = {row["name"]: Found(row["name"], row["latest"]) async for row in rows}
     near = [(DamerauLevenshtein.distance(part, name.lower(), score_cutoff=most), name) for name in found]
     return [found[name] for edits, name in sorted(near) if edits <= most][:limit]
 

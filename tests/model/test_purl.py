@@ -134,6 +134,28 @@ def test_hostile_purls_are_refused_with_a_code(text: str) -> None:
     assert refused.value.message.isprintable()
 
 
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("pkg:generic/a@1?checksum=sha1:ad95,sha256:41bf", "pkg:generic/a@1?checksum=sha1:ad95%2Csha256:41bf"),
+        ("pkg:maven/g/a@1?repositorY_url=https://repo.example/r", "pkg:maven/g/a@1?repository_url=https://repo.example/r"),
+        ("pkg:deb/debian/attr@1:2.4.47-2+b1?arch=amd64", "pkg:deb/debian/attr@1:2.4.47-2%2Bb1?arch=amd64"),
+        ("pkg:npm/p@1?vcs_url=git://host.example/r.git%4043", "pkg:npm/p@1?vcs_url=git://host.example/r.git%4043"),
+        ("pkg:npm/foo@1.0.0#src/%F0%9F%98%83/./../file.js", "pkg:npm/foo@1.0.0#src/%F0%9F%98%83/file.js"),
+        ("pkg:pypi/My.PyPI_.--._Package@1.11.1.dev1", "pkg:pypi/my-pypi-package@1.11.1.dev1"),
+        ("pkg:npm/foobar@1.2.3-alpha.1?a=&b=1", "pkg:npm/foobar@1.2.3-alpha.1?b=1"),
+    ],
+)  # fmt: skip
+def test_points_the_newer_suite_settles(text: str, canonical: str) -> None:
+    assert Purl.parse(text).canonical == canonical
+
+
+@pytest.mark.parametrize("text", ["pkg%3Amaven/g/io", "pkg:n&g?inx/x@1", "pkg:3nginx/nginx@1", "pkg:nginx:a/nginx@1"])
+def test_what_the_newer_suite_refuses(text: str) -> None:
+    with pytest.raises(InvalidPurl):
+        Purl.parse(text)
+
+
 @pytest.mark.parametrize("text", ["pkg:deb/debian/curl@7.50.3-1", "pkg:apk/alpine/curl", "pkg:golang/a.example/b"])
 def test_a_package_of_another_ecosystem_is_refused_by_name(text: str) -> None:
     Purl.parse(text)

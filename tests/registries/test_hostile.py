@@ -222,6 +222,17 @@ async def test_an_answer_older_than_a_day_is_not_used(fake: FakeRegistry, door: 
         await registries.versions(purl)
 
 
+async def test_a_clock_set_back_does_not_keep_an_answer_fresh_for_ever(fake: FakeRegistry, door: Door) -> None:
+    now = [1_000_000.0]
+    registries = door()
+    registries.fetcher._clock = lambda: now[0]
+    purl = Purl.package("pkg:pypi/thing")
+    await registries.versions(purl)
+    now[0] -= 500_000
+    fake.publish("pypi", "thing", "1.2.0")
+    assert (await registries.versions(purl)).latest == "1.2.0"
+
+
 async def test_a_host_is_asked_no_faster_than_its_rate(door: Door) -> None:
     registries = door(rate=20, slow=20)
     names = [f"absent-{n}" for n in range(5)]

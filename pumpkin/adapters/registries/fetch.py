@@ -21,7 +21,7 @@ from pumpkin.model.documents import Document
 
 DOCUMENT_LIMIT = 64 * 1024 * 1024
 CACHED_LIMIT = 8 * 1024 * 1024
-LARGE_KEPT = 4  # documents past CACHED_LIMIT stay in memory, this many
+HELD_LIMIT = 128 * 1024 * 1024  # bytes of documents at hand in this process
 DOCUMENT_S = 20.0
 ARTIFACT_S = 300.0
 SILENCE_S = 15.0
@@ -112,7 +112,8 @@ class Fetcher:
         self._clock = clock
         self._trust = trust
         self._hosts: dict[str, _Host] = {}
-        self._large: dict[str, Document] = {}
+        self._recent: dict[str, Document] = {}
+        self._held = 0
         self._under_way: dict[str, asyncio.Task[Document]] = {}
         self._behind: set[asyncio.Task[Any]] = set()
         self._session: aiohttp.ClientSession | None = None
@@ -157,9 +158,12 @@ class Fetcher:
         `also` are statuses whose body is an answer too; without `stale` nothing old is answered.
         """
         key = f"{url} {accept}" if accept != "application/json" else url
-        old = self._large.get(key) or await self._cache.document(key)
+        old = self._recent.get(key) or await self._cache.document(key)
         age = self._clock() - old.fetched if old else STALE_S
+        if old is not None and key not in self._recent:
+            self._hold(old)
         fresh_s = self._fresh_s if fresh_s is None else fresh_s
+        age = fresh_s if age < 0 else age  # the clock was set back: ask again
         if old is not None and age < (min(fresh_s, MISSING_S) if old.status in MISSING else fresh_s):
             return _found(old)
         task = self._under_way.get(key)
@@ -196,9 +200,10 @@ class Fetcher:
         async with self.answer("GET", url, headers=headers, total_s=self._document_s, also=also) as response:
             if response.status == 304 and old is not None:
                 new = replace(old, fetched=self._clock(), stale=False)
-                if key not in self._large:
+                if len(new.body) <= CACHED_LIMIT:
                     await self._cache.keep(new, confirmed=True)
-                    return new
+                self._hold(new)
+                return new
             else:
                 body = await _read(response, limit) if response.status in (200, *also) else b""
                 new = Document(
@@ -212,12 +217,16 @@ class Fetcher:
                 )
         if len(new.body) <= CACHED_LIMIT:
             await self._cache.keep(new)
-        else:
-            self._large.pop(key, None)
-            while len(self._large) >= LARGE_KEPT:
-                self._large.pop(next(iter(self._large)))
-            self._large[key] = new
+        self._hold(new)
         return new
+
+    def _hold(self, document: Document) -> None:
+        """Keep a document at hand, the longest unused forgotten first."""
+        before = self._recent.pop(document.url, None)
+        self._recent[document.url] = document
+        self._held += len(document.body) - (len(before.body) if before else 0)
+        while self._held > HELD_LIMIT and len(self._recent) > 1:
+            self._held -= len(self._recent.pop(next(iter(self._recent))).body)
 
     async def post_json(self, url: str, value: Any, *, limit: int = DOCUMENT_LIMIT) -> Any:
         """The JSON answer to a JSON question."""

@@ -3,7 +3,7 @@
 A registry's answer is a stranger's text. What it points to is followed only over HTTPS on the usual port and only to
 public addresses, checked where the connection is made, so that a name which changes its address gains nothing.
 A configured host may stand anywhere (a mirror on a private network); an unconfigured one also at an address that a
-configured host has (a proxy in front of everything).
+configured host has (a proxy in front of everything), unless that is this machine's own.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Guard(AbstractResolver):
         bases = [URL(base) for base in configured if base]
         self._origins = {base.origin() for base in bases if base.is_absolute()}
         self._hosts = {base.host for base in bases if base.host}
-        self._known: set[str] = set()
+        self._known: dict[str, set[str]] = {}
         self._strict = strict
         self._resolver: ThreadedResolver | None = None
 
@@ -54,13 +54,22 @@ class Guard(AbstractResolver):
         found = await self._resolver.resolve(host, port, family)
         addresses = {entry["host"] for entry in found}
         if host in self._hosts:
-            self._known |= addresses
             return found
-        for address in addresses:
-            literal = _literal(address)
-            if address not in self._known and (literal is None or not _public(literal)):
-                raise RegistryRefused("The registry points to a host whose address is not public.")
+        private = {address for address in addresses if not _public(_literal(address))}
+        if private and (any(map(_own, private)) or not private <= await self._configured_addresses()):
+            raise RegistryRefused("The registry points to a host whose address is not public.")
         return found
+
+    async def _configured_addresses(self) -> set[str]:
+        """Where the configured hosts are; those that cannot be found now are tried again the next time."""
+        assert self._resolver is not None
+        for host in self._hosts - self._known.keys():
+            try:
+                found = await self._resolver.resolve(host, 0, socket.AF_UNSPEC)
+            except OSError:
+                continue
+            self._known[host] = {entry["host"] for entry in found}
+        return set().union(*self._known.values())
 
     async def close(self) -> None:
         if self._resolver is not None:
@@ -74,7 +83,9 @@ def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
-def _public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+def _public(address: ipaddress.IPv4Address | ipaddress.IPv6Address | None) -> bool:
+    if address is None:
+        return False
     if isinstance(address, ipaddress.IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour
         if inner is not None:
@@ -82,6 +93,12 @@ def _public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
         if address in ipaddress.ip_network("64:ff9b::/96"):
             return _public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
     return address.is_global and not address.is_multicast
+
+
+def _own(address: str) -> bool:
+    """Whether an address is this machine's or its neighbours' on the wire: never shared with a registry by a proxy."""
+    literal = _literal(address)
+    return literal is None or literal.is_loopback or literal.is_link_local or literal.is_unspecified
 
 
 def _host(url: URL) -> str:
