@@ -186,7 +186,7 @@ class Connection(asyncio.Protocol):
 
     def send(self, data: bytes) -> None:
         """Send bytes of the stream; those of one turn of the loop go out together."""
-        if self._ending:
+        if self._ending or self._transport.is_closing():
             return
         if not self._out:
             self._loop.call_soon(self._flush)
@@ -227,6 +227,10 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         """End our stream in order."""
         if not self._ending:
+            if self._transport.is_closing():
+                # The peer is gone already; uvloop lets nobody write to what is closed.
+                self._ending = True
+                return
             if self._header_sent:
                 self.send(b"</stream:stream>")
             self._flush()
@@ -266,8 +270,10 @@ class Connection(asyncio.Protocol):
             log.exception("xmpp stream failed", address=self.address)
             self.fail(StreamFault("internal-server-error"))
         finally:
-            self.close()
-            await self.owner.gone()
+            try:
+                self.close()
+            finally:
+                await self.owner.gone()
 
     async def _take_all(self) -> None:
         turn = 0
