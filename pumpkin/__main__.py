@@ -20,6 +20,8 @@ COMMANDS = {
     "scan": "scan",
     "explain": "scan",
     "purl": "purl",
+    "watch": "discovery",
+    "catalogue": "discovery",
     "doctor": "doctor",
     "config": "config",
     "sandbox": "sandbox",
