@@ -71,6 +71,7 @@ class Aggregator(LoopActor):
     every commit, with (leaf hash, group hash) a row in log order, and is a hint only: the sealer reads what it missed;
     so is `wants_token()`, told when a stored check asked for a token of its own. `checkpoint()` is the hash of the
     newest checkpoint: an observation not signed that names none is given it, which bounds its record from below.
+    `signed(observation)` raises where a signature is not what it should be.
     """
 
     def __init__(
@@ -82,13 +83,14 @@ class Aggregator(LoopActor):
         stored: Callable[[int, Hashes], None] = lambda first, hashes: None,
         wants_token: Callable[[], None] = lambda: None,
         checkpoint: Callable[[], str | None] = lambda: None,
+        signed: Callable[[Observation], None] = lambda seen: None,
         bounds: Bounds = Bounds(),
         now: Callable[[], int] = lambda: time.time_ns() // 1_000,
     ) -> None:
         super().__init__()
         self._db, self._bus, self._known_agent, self._stored = db, bus, known_agent, stored
         self._wants_token, self._bounds, self._now = wants_token, bounds, now
-        self._checkpoint = checkpoint
+        self._checkpoint, self._signed = checkpoint, signed
         self._loop = asyncio.get_running_loop()
         self._queue: deque[_Row] = deque()
         self._batch: list[_Row] = []
@@ -169,6 +171,8 @@ class Aggregator(LoopActor):
             raise UnknownAgent
         if size > PAYLOAD_LIMIT:
             raise PayloadTooLarge
+        if observation.signature is not None:
+            self._signed(observation)
         bounds = self._bounds
         if self._rows >= bounds.queue_rows or self._bytes + size + ROW_BYTES > bounds.queue_bytes:
             raise Backpressure

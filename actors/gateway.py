@@ -17,7 +17,7 @@ import structlog
 
 from actors.base import LoopActor
 from actors.ledger import Ledger
-from actors.reception import Receive, Reception
+from actors.reception import Offered, Receive, Reception
 from actors.registry import NEWCOMERS_LIMIT, Registry
 from pumpkin.adapters import commands, stanzas
 from pumpkin.adapters.session import Session
@@ -59,6 +59,7 @@ class Gateway(LoopActor):
         approved: set[str] | None = None,
         checkpoint: Callable[[], str] = lambda: "",
         residents: Residents | None = None,
+        offered: Offered | None = None,
         now: Callable[[], int] = lambda: time.time_ns() // 1_000,
     ) -> None:
         super().__init__()
@@ -80,6 +81,7 @@ class Gateway(LoopActor):
             say=self._say,
             busy=lambda: self._session is not None and self._session.busy,
             now=now,
+            **({"offered": offered} if offered else {}),
         )
         self.counts = self._reception.counts
 

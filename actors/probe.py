@@ -19,6 +19,7 @@ from pumpkin.adapters import commands, stanzas
 from pumpkin.adapters.account import read_config, session_for
 from pumpkin.adapters.desk import services
 from pumpkin.adapters.uplink import Uplink
+from pumpkin.adapters.signer import Signer
 from pumpkin.errors import PumpkinError, StartError
 from pumpkin.model import wire
 from pumpkin.model.agents import bare
@@ -56,6 +57,7 @@ class _Work:
         self.bench = Bench(config, source, spool.append, self._touch)
         self.courier = Courier(spool, deliver)
         self._changed = asyncio.Event()
+        self.offer: dict[str, Any] | None = None  # the key it signs with
 
     def _touch(self) -> None:
         self._changed.set()
@@ -68,6 +70,7 @@ class _Work:
             "duties": self.config.duties,
             "tags": self.config.tags,
             "site": self.config.site,
+            "signing_key": self.offer,
             "behaviours": self.bench.behaviours(),
             "spool": {
                 "waiting": counts.waiting,
@@ -104,7 +107,10 @@ async def _at_work(
     try:
         uuid = str(config.uuid or await spool.recall("uuid") or uuid4())
         await spool.remember("uuid", uuid)
-        work = _Work(config, spool, replace(source, uuid=uuid, site=config.site), deliver, report)
+        source = replace(source, agent=bare(source.agent))
+        signer = await Signer.open(source.agent, spool)
+        work = _Work(config, spool, replace(source, uuid=uuid, site=config.site, sign=signer.sign), deliver, report)
+        work.offer = signer.offer
         tasks = [asyncio.create_task(work.courier.run()), asyncio.create_task(work.keep_reporting())]
         try:
             yield work

@@ -35,6 +35,12 @@ REFUSABLE = (None, "", "inform", "request", "query", "propose", "subscribe", "te
 CHECK_ONTOLOGIES = ("probeAgentOntology", "check", "checks")
 
 Receive = Callable[[Observation], Awaitable[Receipt]]
+Offered = Callable[[str, Mapping[str, Any]], Awaitable[None]]
+"""Told of the key an agent signs with, as its report offers it."""
+
+
+async def _nobody_offers(jid: str, document: Mapping[str, Any]) -> None:
+    return None
 
 
 class Reception:
@@ -52,7 +58,9 @@ class Reception:
         say: Callable[[Element], None],
         busy: Callable[[], bool],
         now: Callable[[], int],
+        offered: Offered = _nobody_offers,
     ) -> None:
+        self._offered = offered
         self._db, self._bus, self._registry, self._ledger = db, bus, registry, ledger
         self._receive, self._checkpoint, self._say, self._busy, self._now = receive, checkpoint, say, busy, now
         self._cadence = Cadence()
@@ -121,6 +129,8 @@ class Reception:
     async def report(self, jid: str, document: Mapping[str, Any]) -> None:
         """What an agent says of itself; InvalidRequest for what does not fit."""
         await fleet.report(self._db, jid, introduction.read(document), self._now())
+        if isinstance(offer := document.get("signing_key"), Mapping):
+            await self._offered(jid, offer)
         self._reporting.add(jid)
         self._cadence.forget(jid)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -12,13 +13,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pumpkin.errors import NotFound, NotSealed
-from pumpkin.evidence import bundle, checkpoint, merkle, tiles, tsp
+from pumpkin.evidence import bundle, checkpoint, keys, merkle, record, tiles, tsp
 from pumpkin.evidence.bundle import After, Direct, Proof, RenewedBy, Stamped
 from pumpkin.evidence.checkpoint import LogKey
 from pumpkin.model.checks import Check
 from pumpkin.model.proofs import Checkpoint, Stamp
 from pumpkin.renewer import gather
-from pumpkin.store import checks, proofs, renewals
+from pumpkin.store import checks, proofs, renewals, signing
 from pumpkin.store.database import Database
 from pumpkin.store.renewals import Renewal
 
@@ -77,7 +78,25 @@ class Prover:
             stamps,
             direct=Direct(token.token, await self._chain(token.token)) if token else None,
             after=await self._after(check),
+            probe_key=await self._probe_key(check),
         )
+
+    async def _probe_key(self, check: Check) -> bytes | None:
+        """The key that made the record's signature, where it is known here and does verify it."""
+        if check.signature is None or check.key_id is None or check.payload is None:
+            return None
+        key = await signing.get(self._db, check.agent, check.key_id)
+        signed = record.signed_parts(
+            id=str(check.id),
+            kind=check.kind,
+            type=check.type,
+            format=check.format,
+            agent=check.agent,
+            observed=check.observed,
+            after=check.after,
+            payload_hash=sha256(check.payload).digest(),
+        )
+        return key.public if key and keys.verifies(key.public, bytes.fromhex(check.signature), signed) else None
 
     async def _after(self, check: Check) -> After | None:
         """What bounds the check's time from below: the checkpoint its record names and the token named in that."""

@@ -69,6 +69,7 @@ async def build_fleet(
             receive=lambda observation: line.aggregator.actor.receive(observation),
             approved=line.approved,
             checkpoint=lambda: line.checkpoint or "",
+            offered=lambda jid, document: line.keyring.actor.offered(jid, document),
             residents=residents,
         ),
     )

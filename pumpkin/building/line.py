@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from actors.aggregator import Aggregator, Hashes
+from actors.keyring import KeyRing
 from actors.sealer import Sealer
 from actors.supervision import Child, System
 from pumpkin.adapters.clock import clock_of
@@ -13,6 +14,7 @@ from pumpkin.building.authorities import Pool
 from pumpkin.bus import Bus
 from pumpkin.evidence.authority import Authority
 from pumpkin.evidence.checkpoint import LogKey
+from pumpkin.model.checks import Observation, Receipt
 from pumpkin.settings import Settings
 from pumpkin.store import agents
 from pumpkin.store.database import Database
@@ -25,6 +27,7 @@ class Line:
     aggregator: Child[Aggregator]
     sealer: Child[Sealer]
     authorities: Pool
+    keyring: Child[KeyRing]
     approved: set[str]
 
     @property
@@ -43,6 +46,7 @@ async def build_line(
     stack: AsyncExitStack,
 ) -> Line:
     sealers: list[Child[Sealer]] = []
+    keyrings: list[Child[KeyRing]] = []
 
     def returned() -> None:
         for sealer in sealers:
@@ -77,11 +81,17 @@ async def build_line(
         lambda: Aggregator.start(
             db,
             bus,
-            known_agent=lambda name: name.startswith(("key:", "user:")) or name in approved,
+            known_agent=lambda name: name.startswith(("key:", "user:", "system:")) or name in approved,
             stored=stored,
             wants_token=pool.wants_token,
             checkpoint=lambda: sealers[0].actor.last_hash if sealers[0].state == "running" else None,
+            signed=lambda seen: keyrings[0].actor.check(seen) if keyrings else None,
         ),
     )
+
+    async def receive(seen: Observation) -> Receipt:
+        return await aggregator.actor.receive(seen)
+
+    keyrings.append(await system.start("keyring", lambda: KeyRing.start(db, key.origin, receive)))
     await pool.watch()
-    return Line(aggregator, sealers[0], pool, approved)
+    return Line(aggregator, sealers[0], pool, keyrings[0], approved)

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from pumpkin.adapters.xmppd.accounts import verifiers
+from pumpkin.commands import signing
 from pumpkin.commands.place import answer, config_option, data_option, database, json_option, load, work
 from pumpkin.errors import NotFound
 from pumpkin.model.agents import bare
@@ -18,6 +19,9 @@ from pumpkin.store import accounts, agents, invitations
 @click.group()
 def agent() -> None:
     """Agents: add, list, approve and remove them."""
+
+
+agent.add_command(signing.key)
 
 
 def _jid(jid: str, domain: str) -> str:

@@ -21,12 +21,14 @@ _MEDIA = {"json": "application/json", "nmap": "text/xml", "junit": "text/xml", "
 @dataclass(frozen=True, slots=True)
 class Source:
     """Whose measurement it is; `uuid` is the probe's own, `site` where it stands. `after()` gives the hash (hex) of the
-    last checkpoint the probe saw, which bounds the observation's time from below."""
+    last checkpoint the probe saw, which bounds the observation's time from below; `sign` puts the probe's signature to
+    an observation."""
 
     agent: str
     uuid: str = ""
     site: str = ""
     after: Callable[[], str | None] = lambda: None
+    sign: Callable[[Observation], Observation] = lambda seen: seen
 
 
 async def measure(job: Job, source: Source) -> Observation:
@@ -44,7 +46,7 @@ async def measure(job: Job, source: Source) -> Observation:
         "result": result,
         "labels": {**job.labels, "job": job.name[:100]} if job.name else dict(job.labels),
     }
-    return Observation(
+    seen = Observation(
         id=uuid4(),
         type=job.type,
         format=job.format,
@@ -56,6 +58,7 @@ async def measure(job: Job, source: Source) -> Observation:
         after=after,
         direct=job.proof == "direct",
     )
+    return source.sign(seen)
 
 
 def _media(output: bytes) -> str:
