@@ -277,7 +277,7 @@ class Aggregator(LoopActor):
             row = rows[0]
             self.last_error = describe(error)
             log.error("check cannot be stored", id=str(row.observation.id), exc_info=error)
-            outcomes[id(row)] = InvalidCheck("The check holds something that cannot be stored, such as a NUL.")
+            outcomes[id(row)] = _refusal(error)
             return
         for half in (rows[: len(rows) // 2], rows[len(rows) // 2 :]):
             for row, outcome in zip(half, await self._outcomes(half, tried=tried), strict=True):
@@ -337,6 +337,14 @@ def _runs(fresh: list[tuple[int, _Row]]) -> list[tuple[int, Hashes]]:
             runs.append((seq, []))
         runs[-1][1].append((row.sealed.leaf_hash, row.sealed.group_hash))
     return runs
+
+
+def _refusal(error: Exception) -> PumpkinError:
+    """What a check is told that failed alone. Only what is surely the check's own fault is final: a sender drops what
+    was refused as invalid, and keeps and sends again what met a fault of ours."""
+    if checks.is_content_fault(error):
+        return InvalidCheck("The check holds something that cannot be stored, such as a NUL.")
+    return Unavailable("The check could not be stored by a fault of this server; send it again.")
 
 
 def _own(row: _Row, answer: Outcome) -> Outcome:

@@ -69,6 +69,13 @@ async def store_batch(db: Database, rows: Sequence[Row]) -> list[Receipt | Check
     return answers  # type: ignore[return-value]
 
 
+def is_content_fault(error: BaseException) -> bool:
+    """Whether a write failed because of what was to be written, and would fail again anywhere: it fits no column (the
+    driver says so), or PostgreSQL refused it (SQLSTATE classes 22 and 54, a check constraint, a null)."""
+    state = str(getattr(error, "sqlstate", None) or "")
+    return isinstance(error, ValueError | TypeError) or state[:2] in {"22", "54"} or state in {"23502", "23514"}
+
+
 def _columns(rows: Sequence[Row]) -> tuple[list[Any] | None, ...]:
     """The arrays of store_checks, in its order; None for one whose checks all leave it at its default."""
     seen = [row[0] for row in rows]

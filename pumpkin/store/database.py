@@ -33,13 +33,13 @@ AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # what asyncpg says when the connection broke between two of its messages
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
+    asyncpg.InsufficientResourcesError,  # a full disk, no memory, too many connections
+    asyncpg.OperatorInterventionError,  # starting, stopping, crashed, or the statement was cancelled
+    asyncpg.PostgresSystemError,  # the disk fails
+    asyncpg.TransactionRollbackError,
     asyncpg.ReadOnlySQLTransactionError,
 )
-"""What says that the server is away, and not that the question was wrong."""
+"""What says that the server is away or cannot do it now, and not that the question was wrong."""
 
 
 def _is_away(error: BaseException) -> bool:

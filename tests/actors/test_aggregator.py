@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 from actors.aggregator import Bounds
-from pumpkin.errors import Backpressure, CheckConflict, PayloadTooLarge, PumpkinError, Unavailable, UnknownAgent
+from pumpkin.errors import (
+    Backpressure,
+    CheckConflict,
+    InvalidCheck,
+    PayloadTooLarge,
+    PumpkinError,
+    Unavailable,
+    UnknownAgent,
+)
 from pumpkin.model.checks import PAYLOAD_LIMIT, Receipt
 from pumpkin.store import checks
 from tests.actors.conftest import StartLine, observation
@@ -151,3 +159,32 @@ async def test_a_killed_aggregator_answers_everyone_who_waits(start_line: StartL
         await asyncio.sleep(0)
     actor.kill()
     assert all(isinstance(answer, (Receipt, Unavailable)) for answer in await asyncio.wait_for(waiting, 5))
+
+
+REFUSING = """
+create function refuse() returns trigger language plpgsql as $$
+begin raise exception 'could not extend file: No space left on device' using errcode = '{state}'; end $$;
+create trigger refuse before insert on checks for each row execute function refuse();
+"""
+
+
+@pytest.mark.parametrize("state", ["53100", "58030", "XX000"])
+async def test_a_disk_that_is_full_or_fails_is_no_fault_of_the_check(start_line: StartLine, state: str) -> None:
+    line = await start_line(bounds=Bounds(patience_s=0.2))
+    seen = observation()
+    async with line.db.writer() as connection:
+        await connection.execute(REFUSING.format(state=state))
+    with pytest.raises(Unavailable):
+        await line.aggregator.actor.receive(seen)
+    async with line.db.writer() as connection:
+        await connection.execute("drop trigger refuse on checks")
+    assert (await line.aggregator.actor.receive(seen)).known is False
+    assert await checks.size(line.db) == 1
+
+
+async def test_what_fits_no_column_is_the_check_s_own_fault(start_line: StartLine) -> None:
+    line = await start_line()
+    async with line.db.writer() as connection:
+        await connection.execute(REFUSING.format(state="22021"))
+    with pytest.raises(InvalidCheck):
+        await line.aggregator.actor.receive(observation())
