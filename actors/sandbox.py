@@ -107,17 +107,17 @@ class SandboxSupervisor(LoopActor):
         A package that fails, hangs or attacks is no error but a report. Raises NoEngine or NoImage when no analysis can
         run here now, SandboxLost when the engine went away twice, EngineError when no slot was free in time.
         """
-        deadline = asyncio.get_running_loop().time() + job.total_s
         known = await self._baseline(job.ecosystem)
-        report = await self._run(job, artifact, tell, deadline)
+        report = await self._run(job, artifact, tell)
         return replace(report, findings=tuple(observed.findings(report, known)))
 
     # -- one run
 
-    async def _run(self, job: Job, artifact: Artifact, tell: Tell, deadline: float) -> Report:
-        again = True
+    async def _run(self, job: Job, artifact: Artifact, tell: Tell) -> Report:
+        now, again = asyncio.get_running_loop().time, True
         while True:
-            pool, sandbox = await self._slot(deadline)
+            pool, sandbox = await self._slot(now() + job.total_s)
+            deadline = now() + job.total_s  # waiting for a slot is no part of the run
             folding = Folding(artifact, _environment(pool, sandbox, job), time.time())
             try:
                 return await self._in(sandbox, job, folding, tell, deadline)
@@ -247,9 +247,8 @@ class SandboxSupervisor(LoopActor):
         if known is None:
             known = self._baselines[ecosystem] = asyncio.get_running_loop().create_future()
             try:
-                deadline = asyncio.get_running_loop().time() + BASELINE_DEADLINE_S
                 job = Job(ecosystem, archive=archive(), index="", total_s=BASELINE_DEADLINE_S)
-                blank = await self._run(job, Artifact(ecosystem, "blank"), lambda _: None, deadline)
+                blank = await self._run(job, Artifact(ecosystem, "blank"), lambda _: None)
                 known.set_result(observed.baseline(blank))
             except BaseException as error:
                 del self._baselines[ecosystem]

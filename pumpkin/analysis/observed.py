@@ -22,7 +22,7 @@ _AUTOSTART = re.compile(
     r"|ssh/authorized_keys|ssh/rc|local/lib/python[\d.]+/site-packages/(?:usercustomize|sitecustomize)\.py)"
     r"|/etc/(?:cron|ld\.so\.preload|systemd/|init\.d/|profile|rc\.local|sudoers)|/var/spool/cron|/lib/systemd/system/"
 )
-_RANDOM = re.compile(r"(?<=[-_/.])[A-Za-z0-9_]{8}(?=[/.]|$)|\d{4,}|[0-9a-f]{12,}")
+_RANDOM = re.compile(r"""(?<=[-_/.])[A-Za-z0-9_]{8}(?=[/.'"]|$)|[0-9a-f]{12,}|\d{4,}""")
 _FETCHERS = frozenset({"curl", "wget", "nc", "ncat", "socat", "telnet", "ftp", "scp", "ssh"})
 _METADATA = "169.254.169.254"
 _ENGINE = ("docker.sock", "containerd.sock", "podman.sock")

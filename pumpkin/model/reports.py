@@ -151,9 +151,11 @@ class Report:
 
     @property
     def status(self) -> str:
-        """`completed`, or how the first phase that was asked for and did not complete ended."""
+        """`completed`, `not_run` when no phase took place, or how the first phase that did not complete ended."""
         if self.fault:
             return "fault"
+        if all(one.status == "not_run" for one in self.phases):
+            return "not_run"
         return next((one.status for one in self.phases if one.status in ("failed", "timeout")), "completed")
 
     def phase(self, name: str) -> Phase:

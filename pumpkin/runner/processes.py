@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,10 @@ from pumpkin.runner.telling import Teller
 PROCESS_LIMIT = 5_000
 ARGV_LIMIT, ARG_LIMIT = 64, 2_000
 BOOT = ("/usr/bin/choom", "/usr/bin/setpriv")  # what stands before the package's first program
+
+_COMPILER = re.compile(
+    r"rustc|cc|collect2|as|(?:[a-z0-9_]+-linux-gnu-)?(?:gcc(?:-\d+)?|ld(?:\.\w+)?|as)|lto-wrapper|unzip"
+)
 
 
 @dataclass(slots=True)
@@ -160,11 +165,14 @@ def _inherit(child: Process, parent: Process) -> None:
 
 
 def _installs(argv: list[str], path: str) -> bool:
-    """Whether a child of the installer is the installer again: pip making an isolated build environment."""
-    return path.startswith("/usr/bin/python3") and any(
-        one.startswith("/usr/lib/python3/dist-packages/pip/") and one.endswith(("__pip-runner__.py", "/pip"))
-        for one in argv[1:3]
-    )
+    """Whether a child of the installer is the installer again: pip making an isolated build environment, or the
+    compiler that cargo runs."""
+    if path.startswith("/usr/bin/python3"):
+        return any(
+            one.startswith("/usr/lib/python3/dist-packages/pip/") and one.endswith(("__pip-runner__.py", "/pip"))
+            for one in argv[1:3]
+        )
+    return path.startswith(("/usr/bin/", "/usr/lib/")) and _COMPILER.fullmatch(path.rpartition("/")[2]) is not None
 
 
 def _shown(one: Process) -> dict[str, Any]:

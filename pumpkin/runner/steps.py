@@ -144,6 +144,7 @@ def run(step: Step, env: dict[str, str], deadline: float, watch: trace.Trace, ra
     tracing = Tracing(watch, raw)
     reaper = privileges.Reaper()
     results_in, results_out = os.pipe()
+    os.fchown(results_out, privileges.UID, privileges.UID)  # some can only open it anew, by /proc/self/fd
     argv = [str(results_out) if one == "{results}" else one for one in step.argv]
     process = subprocess.Popen(
         trace.command(privileges.dropped(argv), tracing.path),

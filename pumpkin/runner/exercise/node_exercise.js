@@ -76,4 +76,5 @@ async function main () {
   if (phase === 'execute' && loaded !== undefined) await callAll(loaded)
 }
 
-main().then(() => { setTimeout(() => process.exit(0), 200) })
+// ends by itself when nothing is under way any more; what is, gets two seconds
+main().then(() => { setTimeout(() => process.exit(0), 2000).unref() })

@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -19,6 +20,7 @@ from typing import Any, TextIO
 
 CALL_S = 3.0
 CALLS = 300
+LINGER_S = 2.0
 TEXT = 300
 
 
@@ -40,6 +42,15 @@ def main() -> None:
         module = _attempt(out, phase, name, "", "import", partial(importlib.import_module, name), 20.0)
         if module is not None and phase == "execute":
             _call_all(out, name, module, budget)
+    _linger()
+
+
+def _linger() -> None:
+    """Give threads that would end with this process two seconds to do what they began."""
+    until = time.monotonic() + LINGER_S
+    for thread in threading.enumerate():
+        if thread is not threading.main_thread() and thread.daemon:
+            thread.join(max(0.0, until - time.monotonic()))
 
 
 def _call_all(out: TextIO, name: str, module: Any, budget: list[int]) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import os
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 PHASES = ("install", "import", "execute")
 LIMITS_S = {"install": 300.0, "import": 120.0, "execute": 120.0}
-ECOSYSTEMS = ("pypi", "npm")
+ECOSYSTEMS = {"pypi": "pypi", "npm": "npm", "gem": "gem", "cargo": "cargo", "composer": "composer", "maven": "maven"}
+ECOSYSTEMS |= {"apk": "apk", "rubygems": "gem", "crates": "cargo", "packagist": "composer", "wolfi": "apk"}
 
 
 class NotRun(Exception):
@@ -27,6 +29,13 @@ class Step:
     results: bool = False
 
 
+def program(path: str, chain: str) -> str:
+    """`path` where the image has it. Raises NotRun, naming the setting that brings it in."""
+    if not os.access(path, os.X_OK):
+        raise NotRun(f"this sandbox image has no {path.rpartition('/')[2]}; add {chain!r} to sandbox.ecosystems")
+    return path
+
+
 class Ecosystem(Protocol):
     """The steps of a job. `steps` raises NotRun; `again` gives what is left after a step died in the middle."""
 
@@ -39,9 +48,9 @@ class Ecosystem(Protocol):
 
 def of(job: dict[str, Any]) -> Ecosystem:
     """The ecosystem a job names. Raises NotRun for one that this image does not know."""
-    name = job.get("ecosystem")
+    name = str(job.get("ecosystem"))
     if name not in ECOSYSTEMS:
-        raise NotRun(f"no ecosystem named {str(name)[:40]!r}")
-    module = importlib.import_module(f".{name}", __name__)
+        raise NotRun(f"no ecosystem named {name[:40]!r}")
+    module = importlib.import_module(f".{ECOSYSTEMS[name]}", __name__)
     found: Ecosystem = module.Steps(job)
     return found
