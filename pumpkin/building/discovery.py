@@ -104,4 +104,4 @@ async def build_discovery(
         if watcher.state == "running":
             watcher.tell(POLL)
 
-    return Discovery(registries.versions, registries.metadata, registries.known_bad, look)
+    return Discovery(registries.glance, registries.about, registries.known_bad, registries.private, look)

@@ -17,11 +17,12 @@ async def _absent(*_: Any, **__: Any) -> Any:
 
 @dataclass(frozen=True)
 class Discovery:
-    """`versions(purl)` and `metadata(purl)` ask the registry (answers kept ten minutes), `known_bad(purl)` OSV; typed
-    errors of registries. `index(prefix, limit)` lists Wolfi's packages as (name, version). `look()` has the watcher
-    read at once (a watch was added)."""
+    """`versions(purl)` and `metadata(purl)` say what the registry said, at once where that is known (and then ask again
+    behind), `known_bad(purl)` asks OSV; typed errors of registries. `private(ecosystem)`: that registry is asked with
+    credentials, so not everybody may see. `look()` has the watcher read at once (a watch was added)."""
 
     versions: Callable[[Purl], Awaitable[Versions]] = _absent
     metadata: Callable[[Purl], Awaitable[dict[str, Any]]] = _absent
     known_bad: Callable[[Purl], Awaitable[tuple[Advisory, ...]]] = _absent
+    private: Callable[[str], bool] = lambda _: False
     look: Callable[[], None] = lambda: None

@@ -222,6 +222,18 @@ async def test_an_answer_older_than_a_day_is_not_used(fake: FakeRegistry, door: 
         await registries.versions(purl)
 
 
+async def test_who_looks_is_answered_at_once_and_it_is_asked_again_behind(door: Door, fake: FakeRegistry) -> None:
+    registries = door(fresh_s=0)
+    purl = Purl.package("pkg:pypi/thing")
+    await registries.glance(purl)
+    fake.publish("pypi", "thing", "1.2.0")
+    old = await registries.glance(purl)
+    assert (old.latest, old.stale) == ("1.1.0", True)
+    while registries.fetcher._under_way:
+        await asyncio.sleep(0)
+    assert (await registries.glance(purl)).latest == "1.2.0"
+
+
 async def test_a_clock_set_back_does_not_keep_an_answer_fresh_for_ever(fake: FakeRegistry, door: Door) -> None:
     now = [1_000_000.0]
     registries = door()

@@ -28,7 +28,7 @@ async def registries(fake: FakeRegistry) -> AsyncIterator[Registries]:
 @pytest.fixture
 async def web(start_web: StartWeb, registries: Registries) -> Web:
     looks: list[int] = []
-    discovery = Discovery(registries.versions, registries.metadata, registries.known_bad, lambda: looks.append(1))
+    discovery = Discovery(registries.glance, registries.about, registries.known_bad, look=lambda: looks.append(1))
     served = await start_web(discovery=discovery)
     for ecosystem, name in NAMES.items():
         await packages.remember_versions(
@@ -102,6 +102,24 @@ async def test_a_package_shows_versions_metadata_and_source(web: Web, spelling: 
     assert "forge.example" in (data["repository"] or data["metadata"]["home_page"])
     found = (await get(web, f"/api/v1/packages/{spelling}/?q=thing"))["data"]
     assert [item["name"] for item in found["items"]] == [name]
+
+
+async def test_what_a_private_registry_says_needs_a_key(start_web: StartWeb, registries: Registries) -> None:
+    only_npm = Discovery(registries.glance, registries.about, registries.known_bad, lambda kind: kind == "npm")
+    web = await start_web(discovery=only_npm)
+    paths = (
+        "/get_npm_versions/?package_name=@scope/thing",
+        "/get_npm_packages/",
+        "/api/v1/packages/npm",
+        "/api/v1/packages/npm/@scope/thing",
+        "/api/v1/known-bad?purl=pkg:npm/%2540scope/thing",
+    )
+    reader = await web.key("packages:read")
+    for path in paths:
+        assert (await get(web, path, 401))["code"] == "api_key_required"
+        async with web.client.get(path, headers=reader) as answer:
+            assert answer.status == 200, path
+    await get(web, "/get_pypi_packages/")
 
 
 async def test_what_is_misspelt_gets_suggestions(web: Web) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from pumpkin.adapters.registries.fetch import ARTIFACT_S, MISSING, Fetcher
+from pumpkin.adapters.registries.fetch import ARTIFACT_S, MISSING, Fetcher, hurried
 from pumpkin.errors import PackageNotFound, RegistryError, RegistryTooLarge, UnsupportedEcosystem
 from pumpkin.model.documents import Document
 from pumpkin.model.packages import Advisory, Artifact, NewRelease, Release, Versions
@@ -118,6 +118,21 @@ class Registries:
         if registry is None:
             raise UnsupportedEcosystem(f"No registry is configured for packages of {kind}.")
         return registry
+
+    def private(self, ecosystem: str) -> bool:
+        """Whether a registry is asked with credentials: then what it says is not for everybody."""
+        registry = self._by_type.get(ecosystem)
+        return registry is not None and self.fetcher.guarded(registry.url)
+
+    async def glance(self, purl: Purl) -> Versions:
+        """`versions` for somebody who looks: at once, though up to a day old (then `stale`, and asked again behind)."""
+        with hurried():
+            return await self.versions(purl)
+
+    async def about(self, purl: Purl) -> dict[str, Any]:
+        """`metadata` for somebody who looks."""
+        with hurried():
+            return await self.metadata(purl)
 
     async def resolve(self, purl: Purl) -> Release:
         await self.versions(purl)

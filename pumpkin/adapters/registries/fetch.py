@@ -6,8 +6,9 @@ import asyncio
 import ssl
 import time
 import zlib
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -30,7 +31,19 @@ STALE_S = 86_400.0
 MISSING_S = 60.0  # how long "there is no such package" is believed
 MISSING = (404, 410, 451)
 
+_hurried: ContextVar[bool] = ContextVar("hurried", default=False)
+
 log = structlog.get_logger("pumpkin.registries")
+
+
+@contextmanager
+def hurried() -> Iterator[None]:
+    """In here what was said at most a day ago is answered at once, while it is asked again behind."""
+    token = _hurried.set(True)
+    try:
+        yield
+    finally:
+        _hurried.reset(token)
 
 
 class Cache(Protocol):
@@ -115,7 +128,6 @@ class Fetcher:
         self._recent: dict[str, Document] = {}
         self._held = 0
         self._under_way: dict[str, asyncio.Task[Document]] = {}
-        self._behind: set[asyncio.Task[Any]] = set()
         self._session: aiohttp.ClientSession | None = None
         self.asked = 0
 
@@ -134,9 +146,9 @@ class Fetcher:
 
     async def close(self) -> None:
         """Ends what is under way."""
-        for task in (*self._under_way.values(), *self._behind):
+        for task in self._under_way.values():
             task.cancel()
-        await asyncio.gather(*self._under_way.values(), *self._behind, return_exceptions=True)
+        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
         if self._session is not None:
             await self._session.close()
 
@@ -147,12 +159,11 @@ class Fetcher:
         accept: str = "application/json",
         limit: int = DOCUMENT_LIMIT,
         fresh_s: float | None = None,
-        behind: bool = False,
         also: tuple[int, ...] = (),
         stale: bool = True,
     ) -> Document:
         """The document at `url`: from the cache while fresh, else asked with its validators, else (registry down) what
-        it said at most a day ago, `stale`. With `behind` an old one is answered at once and asked again meanwhile.
+        it said at most a day ago, `stale`. Inside `hurried` an old one is answered at once and asked again meanwhile.
 
         PackageNotFound for 404, 410 and 451; other RegistryErrors otherwise. Equal questions at once are asked once.
         `also` are statuses whose body is an answer too; without `stale` nothing old is answered.
@@ -171,7 +182,7 @@ class Fetcher:
             task = asyncio.create_task(self._renewed(key, url, accept, limit, old, also), name=f"ask {url[:80]}")
             self._under_way[key] = task
             task.add_done_callback(lambda done: self._forget(key, done))
-        if behind and old is not None and age < STALE_S:
+        if stale and _hurried.get() and old is not None and age < STALE_S:
             return _found(replace(old, stale=True))
         try:
             return _found(await asyncio.shield(task))
@@ -273,6 +284,10 @@ class Fetcher:
         except (aiohttp.ClientError, OSError) as error:
             log.warning("registry", host=here.host, error=type(error).__name__)
             raise RegistryUnavailable from error
+
+    def guarded(self, url: str) -> bool:
+        """Whether that origin is asked with credentials of ours."""
+        return URL(url).origin() in self._tokens
 
     def _credentials(self, url: URL) -> dict[str, str]:
         value = self._tokens.get(url.origin())

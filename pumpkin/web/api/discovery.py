@@ -14,7 +14,7 @@ from aiohttp import web
 from pumpkin.model.purl import of_name
 from pumpkin.store import packages
 from pumpkin.web.api.checks import whole
-from pumpkin.web.api.packages import LIMIT, MOST, asked_text
+from pumpkin.web.api.packages import LIMIT, MOST, allowed, asked_text
 from pumpkin.web.envelope import plain
 from pumpkin.web.services import SERVICES
 
@@ -23,7 +23,7 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 async def _found(request: web.Request, ecosystem: str) -> list[packages.Found]:
     limit = whole(request.query, "limit", LIMIT, least=1, most=MOST)
-    return await packages.search(request.app[SERVICES].db, ecosystem, asked_text(request), limit)
+    return await packages.search(request.app[SERVICES].db, allowed(request, ecosystem), asked_text(request), limit)
 
 
 async def pypi_packages(request: web.Request) -> web.Response:
@@ -101,7 +101,7 @@ async def _versions(request: web.Request, ecosystem: str) -> web.Response:
     name = request.query.get("package_name", "").strip()
     if not name:
         return plain(_error("Package name is required", "invalid_request"), 400)
-    found = await request.app[SERVICES].discovery.versions(of_name(ecosystem, name))
+    found = await request.app[SERVICES].discovery.versions(of_name(allowed(request, ecosystem), name))
     limit = whole(request.query, "limit", 100_000, least=1, most=100_000)
     return plain({"versions": found.numbers[::-1][:limit]})
 

@@ -78,6 +78,7 @@ async def show(request: web.Request) -> web.Response:
 async def known_bad(request: web.Request) -> web.Response:
     """`GET /api/v1/known-bad?purl=`: what OSV knows of a package version; `malicious` when an entry is `MAL-`."""
     purl = Purl.package(request.query.get("purl", ""))
+    allowed(request, purl.type)
     found = await request.app[SERVICES].discovery.known_bad(purl)
     return success(
         request,
@@ -154,7 +155,14 @@ def _ecosystem(request: web.Request) -> str:
     found = ecosystem_of(request.match_info["ecosystem"])
     if found is None:
         raise UnsupportedEcosystem
-    return found
+    return allowed(request, found)
+
+
+def allowed(request: web.Request, ecosystem: str) -> str:
+    """`ecosystem`; what a private registry says needs a key that may read packages."""
+    if request.app[SERVICES].discovery.private(ecosystem):
+        require(request, "packages:read")
+    return ecosystem
 
 
 def _named(ecosystem: str, one: packages.Found) -> dict[str, Any]:
