@@ -54,6 +54,7 @@ class Worker(LoopActor):
         self._running: dict[int, asyncio.Task[Any]] = {}
         self._handed: deque[int] = deque()
         self._woken = asyncio.Event()
+        self._closing = False
         self.done = self.failed = 0
 
     async def on_start(self) -> None:
@@ -67,7 +68,8 @@ class Worker(LoopActor):
                 await self._beat()
 
     async def on_stop(self) -> None:
-        """What runs is given back to the queue at once."""
+        """What runs is given back to the queue at once, and nothing more is taken."""
+        self._closing = True
         for work in list(self._running.values()):
             work.cancel()
         await asyncio.gather(*self._running.values(), return_exceptions=True)
@@ -77,6 +79,8 @@ class Worker(LoopActor):
     @property
     def free(self) -> int:
         """How many more tasks could start now."""
+        if self._closing:
+            return 0
         return max(0, self._slots() - len(self._running) - len(self._handed))
 
     def hand(self, task_id: int) -> None:

@@ -142,6 +142,8 @@ async def build_analysis(
             lambda: Worker.start(db, bus, node, analyst.analyse, slots=lambda: slots, tools=tools, kept=kept),
         )
     )
+    # before what it works with: a running analysis is given back to the queue in good order
+    stack.push_async_callback(system.remove, "worker")
     services = Packages(
         submit=lambda wish: queue.actor.submit(wish),
         resolve=registries.resolve,

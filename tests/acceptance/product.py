@@ -14,6 +14,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,11 @@ def free_ports(count: int) -> int:
 class Product:
     """One Pumpkin on a data folder. `start` waits for the line `ready http://...`."""
 
-    def __init__(self, data: Path, *, demo: bool = False, options: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, data: Path, *, demo: bool = False, options: tuple[str, ...] = (), environment: Mapping[str, str] = {}
+    ) -> None:
         self.data = data
+        self.environment = {**os.environ, "NO_COLOR": "1", **environment}
         self.options = (*(() if demo else ("--no-demo",)), *options)
         self.process: subprocess.Popen[str] | None = None
         self.lines: list[str] = []
@@ -54,7 +58,7 @@ class Product:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ, "NO_COLOR": "1"},
+            env=self.environment,
         )
         ready: queue.Queue[str | None] = queue.Queue()
         threading.Thread(target=self._read, args=(self.process, ready), daemon=True).start()

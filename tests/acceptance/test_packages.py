@@ -1,0 +1,242 @@
+"""Packages through the real program: whole conversations of both dialects, kills, two processes, the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from pumpkin.adapters.embedded.postgres import EmbeddedPostgres
+from tests.acceptance.dialects import LaterClient, OldClient, call
+from tests.acceptance.index import Index
+from tests.acceptance.product import Product
+
+KILLS = int(os.environ.get("PUMPKIN_PACKAGE_KILLS", "2"))
+PROCESSES = int(os.environ.get("PUMPKIN_PACKAGE_PROCESSES", "2"))
+SCOPES = ("packages:read", "packages:write")
+
+
+@pytest.fixture(scope="module")
+def index() -> Iterator[Index]:
+    served = Index()
+    yield served
+    served.close()
+
+
+def environment(index: Index, **more: str) -> dict[str, str]:
+    """Static tools only, from this index."""
+    return {"PIP_INDEX_URL": index.url, "PUMPKIN_SANDBOX__ENABLED": "false", **more}
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory, index: Index) -> Iterator[Product]:
+    running = Product(tmp_path_factory.mktemp("packages"), environment=environment(index)).start()
+    yield running
+    running.kill()
+
+
+def test_a_client_of_the_old_dialect_has_its_conversation(packages: Product) -> None:
+    client = OldClient(packages.url, packages.key(*SCOPES))
+    submitted = client.analyze("pkg:pypi/known-old@1.0", priority=3)
+    assert submitted["status"] == "queued"
+    assert isinstance(submitted["task_id"], int)
+    assert submitted["queue_position"] >= 1
+    task = client.wait(submitted)
+    assert task["status"] == "completed", task
+    assert (task["ecosystem"], task["package_name"], task["package_version"]) == ("pypi", "known-old", "1.0")
+    assert task["expected_download_url"] == submitted["result_url"] == task["download_url"]
+    document = client.report(task)
+    assert document["metadata"]["package"]["purl"] == "pkg:pypi/known-old@1.0"
+    assert document["analysis_results"]["install"]["num_files"] == 0
+    cached = client.analyze("pkg:pypi/Known_Old@1.0")
+    assert cached["task_id"] == task["task_id"]
+    assert cached["message"] == "Analysis already exists (cached result)"
+    assert cached["report_metadata"]["size_bytes"] == task["report_metadata"]["size_bytes"]
+    assert client.report(cached) == document
+    with pytest.raises(RuntimeError, match="Invalid PURL format: PURL must be a valid package URL starting with pkg:"):
+        client.analyze("not-a-purl")
+    with pytest.raises(RuntimeError, match="Missing PURL: PURL parameter is required"):
+        client.analyze("")
+    with pytest.raises(RuntimeError, match="Invalid API key: The provided API key is invalid or inactive"):
+        OldClient(packages.url, "pk_wrong").analyze("pkg:pypi/known@1.0")
+    _, _, everything = call(f"{packages.url}/get_all_report/", {})
+    number = next(key for key, one in everything.items() if one["package_name"] == "known-old")
+    _, _, old = call(f"{packages.url}/get_report/{number}/", {})
+    assert old["report_data"] == document
+    missing = client.wait(client.analyze("pkg:pypi/nobody@1.0"))
+    assert (missing["status"], missing["outcome"], missing["error_category"]) == (
+        "failed", "not_found", "analysis_error",
+    )  # fmt: skip
+
+
+def test_a_client_of_the_later_dialect_has_its_conversation(packages: Product) -> None:
+    client = LaterClient(packages.url, packages.key(*SCOPES))
+    status, body = client.submit("pkg:pypi/evil-later", key="first")
+    assert (status, body["success"], body["data"]["status"]) == (202, True, "queued")
+    task_id = body["data"]["task_id"]
+    deadline = time.monotonic() + 30
+    while True:
+        status, shown = client.get(f"/api/v1/task/{task_id}/", key=False)
+        assert status == 200
+        if shown["data"]["status"] in ("completed", "failed"):
+            break
+        assert time.monotonic() < deadline
+        status, place = client.get(f"/api/v1/task/{task_id}/queue/")
+        assert place["data"]["queue_position"] in (None, 0, 1, 2)
+        time.sleep(0.05)
+    task = shown["data"]
+    assert (task["package_version"], task["outcome"]) == ("2.0", "malicious")
+    status, replayed = client.submit("pkg:pypi/evil-later", key="first")
+    assert (status, replayed["data"]["task_id"], replayed["data"]["message"]) == (200, task_id, "Idempotent replay")
+    status, reused = client.submit("pkg:pypi/known@1.0", key="first")
+    assert (status, reused["code"]) == (409, "idempotency_key_reused")
+    status, cached = client.submit("pkg:pypi/evil-later@2.0")
+    assert (status, cached["status"], cached["data"]["status"]) == (200, "completed", "completed")
+    status, listed = client.get("/api/v1/reports?page=1&page_size=5")
+    assert [item["task_id"] for item in listed["data"]["items"]] == [task_id]
+    assert listed["data"]["total"] == 1
+    status, queue = client.get("/api/v1/queue/status", key=False)
+    assert queue["data"].keys() >= {"queue_length", "running_tasks", "queued_tasks"}
+    status, timeouts = client.get("/api/v1/timeout/status", key=False)
+    assert timeouts["data"]["timed_out_tasks"] == 0
+    for path, wanted, code in (
+        ("/api/v1/task/999999/", 404, "task_not_found"),
+        ("/api/v1/reports/?page=0", 400, "invalid_pagination"),
+        ("/media/reports/pypi/known/9.9.json", 404, "report_not_found"),
+        ("/api/v1/analyze/", 405, "method_not_allowed"),
+    ):
+        status, refused = client.get(path)
+        assert (status, refused["code"], refused["success"]) == (wanted, code, False)
+        assert refused["error"]
+        assert refused["request_id"]
+
+
+def test_a_report_is_proven_offline(packages: Product, tmp_path: Path) -> None:
+    key = packages.key(*SCOPES, "checks:read")
+    client = OldClient(packages.url, key)
+    task = client.wait(client.analyze("pkg:pypi/known-proof@1.0"))
+    check = task["proof_url"].split("/")[-2]
+    deadline = time.monotonic() + 10
+    while packages.request(f"/api/v1/checks/{check}", key=key)[0] != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    packages.until_stamped(check, key)
+    _, _, bundle = packages.request(f"/api/v1/checks/{check}/bundle", key=key)
+    (tmp_path / "report.zip").write_bytes(bundle)
+    said = json.loads(packages.command("verify", str(tmp_path / "report.zip"), "--json", status=None))
+    assert said["code"] in ("ok", "no_root", "trust", "consistent") or said["claims"], said
+
+
+def test_the_hourly_limit_is_exact_over_processes(
+    packages: Product, index: Index, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    dsn = EmbeddedPostgres(packages.data).running_dsn()
+    assert dsn is not None
+    more = [
+        Product(
+            tmp_path_factory.mktemp("more"), options=("--database", dsn, "--xmpp-listen", "127.0.0.1"),
+            environment=environment(index),
+        )
+        for _ in range(PROCESSES - 1)
+    ]  # fmt: skip
+    try:
+        urls = [packages.url, *(product.start().url for product in more)]
+        key = json.loads(packages.command("key", "add", "--name", "limit", "--rate", "100", "--json"))["key"]
+
+        def ask(number: int) -> int:
+            return call(f"{urls[number % len(urls)]}/api/v1/reports/", {"Authorization": f"Bearer {key}"})[0]
+
+        with ThreadPoolExecutor(16) as pool:
+            answers = Counter(pool.map(ask, range(60 * len(urls) + 80)))
+        assert answers[200] == 100, answers
+        assert set(answers) == {200, 429}
+    finally:
+        for product in more:
+            product.kill()
+
+
+def test_tasks_end_by_themselves_however_often_the_server_is_killed(
+    tmp_path_factory: pytest.TempPathFactory, index: Index
+) -> None:
+    product = Product(tmp_path_factory.mktemp("killed"), environment=environment(index, PUMPKIN_PACKAGES__SLOTS="2"))
+    chance = random.Random(5)
+    index.slow_s = 0.05
+    try:
+        product.start()
+        client = LaterClient(product.url, product.key(*SCOPES))
+        submitted: dict[int, str] = {}
+        for round_ in range(KILLS):
+            stop = threading.Event()
+
+            def load(round_: int = round_, stop: threading.Event = stop, client: LaterClient = client) -> None:
+                for number in range(200):
+                    if stop.is_set():
+                        return
+                    purl = f"pkg:pypi/known-{round_}-{number}@1.0"
+                    try:
+                        status, body = client.submit(purl, key=f"{round_}-{number}", priority=number % 4)
+                    except (OSError, AssertionError, ValueError):
+                        return
+                    if status in (200, 202):
+                        submitted[body["data"]["task_id"]] = purl
+
+            thread = threading.Thread(target=load)
+            thread.start()
+            time.sleep(chance.uniform(0.02, 0.8))
+            product.kill()
+            stop.set()
+            thread.join()
+            product.start()
+            client = LaterClient(product.url, client.headers["Authorization"].removeprefix("Bearer "))
+        deadline = time.monotonic() + 120 + 2 * KILLS
+        while True:
+            _, queue = client.get("/api/v1/queue/status/")
+            if not queue["data"]["queue_length"] and not queue["data"]["running_tasks"]:
+                break
+            assert time.monotonic() < deadline, queue["data"]
+            time.sleep(0.2)
+        ended = {task_id: client.get(f"/api/v1/task/{task_id}/")[1]["data"] for task_id in submitted}
+        assert submitted
+        assert {task["status"] for task in ended.values()} == {"completed"}, Counter(
+            (task["status"], task.get("error_message")) for task in ended.values()
+        )
+        _, _, reports = call(f"{product.url}/get_all_report/", {})
+        counted = Counter((one["package_name"], one["package_version"]) for one in reports.values())
+        assert max(counted.values()) == 1
+        assert {f"pkg:pypi/{name}@{version}" for name, version in counted} >= set(submitted.values())
+        print(f"{KILLS} kills, {len(submitted)} acknowledged tasks, {len(counted)} reports, attempts "
+              f"{dict(Counter(task['attempt'] for task in ended.values()))}")  # fmt: skip
+    finally:
+        index.slow_s = 0.0
+        product.kill()
+
+
+def test_a_server_that_is_stopped_gives_its_tasks_back_at_once(
+    tmp_path_factory: pytest.TempPathFactory, index: Index
+) -> None:
+    product = Product(tmp_path_factory.mktemp("stopped"), environment=environment(index)).start()
+    try:
+        index.slow_s = 3.0
+        client = LaterClient(product.url, product.key(*SCOPES))
+        _, body = client.submit("pkg:pypi/known-stopped@1.0")
+        time.sleep(0.3)
+        assert product.process is not None
+        product.process.send_signal(signal.SIGTERM)
+        assert product.process.wait(20) == 0
+        index.slow_s = 0.0
+        product.start()
+        later = OldClient(product.url, client.headers["Authorization"].removeprefix("Bearer "))
+        task = later.wait({"status_url": f"{product.url}/api/v1/task/{body['data']['task_id']}/"})
+        assert (task["status"], task["attempt"]) == ("completed", 2)
+    finally:
+        index.slow_s = 0.0
+        product.kill()
