@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
-import structlog
 
 from pumpkin import app
+from pumpkin.commands.journal import log_to_stderr as log_to_stderr
 from pumpkin.commands.place import config_option, data_option, load
 from pumpkin.errors import PumpkinError, StartError
 from pumpkin.settings import Settings
@@ -82,22 +82,6 @@ def _rest_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
-
-
-def log_to_stderr() -> None:
-    """One line an event on standard error; a traceback never shows the values of variables: they may be secrets."""
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.dev.ConsoleRenderer(
-                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-            ),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
 
 
 async def _serve(settings: Settings) -> None:

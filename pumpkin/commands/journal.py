@@ -1,0 +1,64 @@
+"""What a long-running command says on standard error: one line an event, and never a reason to fail."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TextIO
+
+import structlog
+
+EXPECTED = ("aiohttp.http_exceptions", "aiohttp.web_protocol")
+"""Where aiohttp defines what strangers do wrong before a request is one (a bad request line, a body cut off)."""
+
+
+def log_to_stderr() -> None:
+    """One line an event on standard error; a traceback never shows the values of variables: they may be secrets."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            ),
+        ],
+        logger_factory=structlog.WriteLoggerFactory(_Unfailing(sys.stderr)),  # type: ignore[arg-type]
+        cache_logger_on_first_use=True,
+    )
+    web = logging.getLogger("aiohttp.server")
+    web.handlers[:] = [_OneLine()]
+    web.propagate = False
+
+
+class _Unfailing:
+    """A stream whose reader may be gone or whose disk may be full: then lines are lost, and nothing else. Raised inside
+    an actor or its supervisor, the error would have ended what it only wanted to tell about."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except (OSError, ValueError):
+            return 0
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except (OSError, ValueError):
+            return
+
+
+class _OneLine(logging.Handler):
+    """aiohttp's own complaints: what a client did wrong as one line, the rest with its traceback."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        log = structlog.get_logger("web")
+        if error is not None and (isinstance(error, ConnectionError) or type(error).__module__ in EXPECTED):
+            reason = " ".join(str(error).split())[:200]
+            log.info("request not taken", kind=type(error).__name__, reason=reason)
+        else:
+            log.error(record.getMessage()[:500], exc_info=error)

@@ -1,0 +1,47 @@
+"""What a long-running command says on standard error, where that cannot be written or is flooded."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+SAY = """
+import logging, structlog
+from aiohttp.http_exceptions import BadHttpMessage
+from pumpkin.commands.journal import log_to_stderr
+log_to_stderr()
+log = structlog.get_logger("x")
+for number in range({times}):
+    log.warning("said", number=number, filler="x" * 200)
+try:
+    {trouble}
+except Exception as error:
+    logging.getLogger("aiohttp.server").error("Error handling request", exc_info=error)
+print("still here")
+"""
+
+
+def say(trouble: str, *, times: int = 1, to: str | None = None) -> subprocess.CompletedProcess[str]:
+    code = SAY.format(times=times, trouble=trouble)
+    with Path(to or "/dev/null").open("w") as sink:
+        stderr = sink if to else subprocess.PIPE
+        return subprocess.run(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=stderr, text=True, timeout=60, check=False
+        )
+
+
+def test_a_full_disk_below_the_log_loses_lines_and_nothing_else() -> None:
+    done = say("1 / 0", times=500, to="/dev/full")
+    assert done.stdout == "still here\n"
+
+
+def test_what_a_stranger_does_wrong_is_one_line() -> None:
+    done = say("raise BadHttpMessage('Invalid method\\n  b\"GARBAGE\"')")
+    assert "Traceback" not in done.stderr
+    assert [line for line in done.stderr.splitlines() if "request not taken" in line and "GARBAGE" in line]
+    assert len(done.stderr.splitlines()) == 2
+
+
+def test_a_fault_of_ours_keeps_its_traceback() -> None:
+    assert "ZeroDivisionError" in say("1 / 0").stderr
