@@ -17,9 +17,10 @@ import structlog
 
 from actors.base import LoopActor
 from actors.ledger import Ledger
-from actors.reception import Offered, Receive, Reception
+from actors.reception import Receive, Reception
 from actors.registry import NEWCOMERS_LIMIT, Registry
 from pumpkin.adapters import commands, stanzas
+from pumpkin.adapters.https import ADDRESS, address_answer
 from pumpkin.adapters.session import Session
 from pumpkin.adapters.stanzas import name
 from pumpkin.bus import Bus
@@ -45,8 +46,9 @@ class Gateway(LoopActor):
 
     `approved` is the set of bare JIDs that may deliver: the actor keeps it equal to the registry, also when the
     command line changes that. `checkpoint()` is the hash of the newest checkpoint (hex, empty when there is none), told
-    with each receipt. `residents` are the agents of this process; handed in, they outlive a restart of this actor. The
-    public coroutines are called on the loop, not asked.
+    with each receipt. `residents` are the agents of this process; handed in, they outlive a restart of this actor.
+    `address()` is where checks are taken by HTTPS, and the certificates (PEM) it is known by, told to approved agents.
+    The public coroutines are called on the loop, not asked.
     """
 
     def __init__(
@@ -59,12 +61,12 @@ class Gateway(LoopActor):
         approved: set[str] | None = None,
         checkpoint: Callable[[], str] = lambda: "",
         residents: Residents | None = None,
-        offered: Offered | None = None,
+        address: Callable[[], tuple[str, str]] = lambda: ("", ""),
         now: Callable[[], int] = lambda: time.time_ns() // 1_000,
     ) -> None:
         super().__init__()
         self._db, self._bus, self._now = db, bus, now
-        self._open_session = open_session
+        self._open_session, self._address = open_session, address
         self._registry = Registry(db, approved if approved is not None else set(), self._decided, now)
         self._ledger = Ledger(db)
         self._session: Session | None = None
@@ -81,7 +83,6 @@ class Gateway(LoopActor):
             say=self._say,
             busy=lambda: self._session is not None and self._session.busy,
             now=now,
-            **({"offered": offered} if offered else {}),
         )
         self.counts = self._reception.counts
 
@@ -201,6 +202,7 @@ class Gateway(LoopActor):
         session.on_ready, session.on_lost = self._ready, self._gone
         session.features |= {stanzas.CHECK, "urn:pumpkin:duty:aggregator", "urn:pumpkin:behaviour:cyclic"}
         session.serve("set", name("check", stanzas.CHECK), self._reception.check)
+        session.serve("get", name("address", ADDRESS), self._tell_address)
         self._session = session
         try:
             session.start()
@@ -300,6 +302,11 @@ class Gateway(LoopActor):
     def _say(self, stanza: Element) -> None:
         with contextlib.suppress(Unavailable):
             self._line().send(stanza)
+
+    async def _tell_address(self, iq: Element) -> Element:
+        """Where an approved agent may deliver by HTTPS when XMPP is away."""
+        await self._reception.admit(iq.get("from", ""))
+        return stanzas.result(iq, address_answer(*self._address()))
 
     # -- who may
 

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
+from pumpkin.adapters.https import HttpsPlace
 from pumpkin.adapters.xmpp import Place, XmppSession, tls_context
 from pumpkin.errors import StartError
 from pumpkin.model.agents import bare
@@ -31,22 +37,88 @@ def read_config(file: Path) -> ProbeConfig:
     return config
 
 
-def session_for(config: ProbeConfig, data: Path) -> XmppSession:
-    """The session of the account in `config`, not yet started; where it names no server, the one that runs on the data
-    folder `data` if it serves the account's domain, else the domain's."""
+@dataclass(slots=True)
+class Account:
+    """Who a probe is on the network, and the folder of its state. `token` is still to be used when it is not None."""
+
+    jid: str
+    password: str
+    folder: Path
+    token: str | None = None
+
+    def enrolled(self) -> None:
+        """The server knows the account now: the token is used up, the password is kept."""
+        if self.token is not None:
+            self.token = None
+            _keep(self.folder / "account.json", {"jid": self.jid, "password": self.password, "enrolled": True})
+
+
+def account_of(config: ProbeConfig, data: Path, label: str) -> Account:
+    """The account in `config`; without a password the one it got by its token (or will: a password is made and kept).
+
+    Without a jid it is `probe-<8 digits>@` the server's domain; `label` then names its folder. StartError when there is
+    neither account nor token.
+    """
+    if config.passwd is not None or config.token is None:
+        if config.jid is None:
+            raise StartError(
+                "The probe's configuration has no jid: make one with `pumpkin agent add JID`."
+            )
+        jid = _bare(config.jid)
+        return Account(jid, _secret(config), data / "probes" / _folder_name(jid))
+    folder = data / "probes" / (_folder_name(_bare(config.jid)) if config.jid else _folder_name(label))
+    kept = _kept(folder / "account.json")
+    jid = _bare(config.jid or kept.get("jid") or f"probe-{secrets.token_hex(4)}@{_domain(config, data)}")
+    password = str(kept.get("password") or secrets.token_urlsafe(24))
+    enrolled = bool(kept.get("enrolled"))
+    if not kept:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _keep(folder / "account.json", {"jid": jid, "password": password, "enrolled": False})
+    token = None if enrolled else _read_secret(config.token.get_secret_value(), "token")
+    return Account(jid, password, folder, token)
+
+
+def https_of(config: ProbeConfig) -> HttpsPlace | None:
+    """The HTTPS address in `config`; StartError when its certificates cannot be read."""
+    if config.https is None:
+        return None
+    try:
+        ca = Path(config.https_ca).read_text("ascii") if config.https_ca else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartError(f"The certificates in {config.https_ca} cannot be read: {error}.") from None
+    return HttpsPlace(config.https, ca)
+
+
+def session_for(config: ProbeConfig, data: Path, account: Account) -> XmppSession:
+    """The session of `account`, not yet started; where the configuration names no server, the one that runs on the data
+    folder `data` if it serves the account's domain, else the domain's. Probes with the same `ca` share one TLS context.
+    """
     host, port = _address(config.server)
-    near = _Neighbour(data, bare(config.jid or ""), config.ca)
+    near = _Neighbour(data, account.jid, config.ca)
     return XmppSession(
-        config.jid or "",
-        _secret(config),
+        account.jid,
+        account.password,
         host=host,
         port=port,
-        context=tls_context(config.ca),
+        context=_context(config.ca, _changed(config.ca)),
         direct_tls=config.direct_tls,
         program="Pumpkin probe",
         version=VERSION,
+        token=account.token,
         locate=near.place if host is None and not config.direct_tls else lambda: None,
     )
+
+
+@lru_cache(maxsize=64)
+def _context(ca: str | None, changed: float) -> ssl.SSLContext:
+    return tls_context(ca)
+
+
+def _changed(ca: str | None) -> float:
+    try:
+        return Path(ca).stat().st_mtime if ca else 0.0
+    except OSError:
+        return 0.0
 
 
 class _Neighbour:
@@ -55,7 +127,6 @@ class _Neighbour:
 
     def __init__(self, data: Path, account: str, ca: str | None) -> None:
         self._file, self._domain, self._ca = data / "ready.json", account.partition("@")[2], ca
-        self._context: tuple[str, float, ssl.SSLContext] | None = None
 
     def place(self) -> Place | None:
         """Where it takes probes; None when none serves the account's domain here."""
@@ -64,29 +135,70 @@ class _Neighbour:
             if xmpp["domain"] != self._domain:
                 return None
             host, port, ca = str(xmpp["host"]), int(xmpp["port"]), self._ca or str(xmpp["ca"])
-            context = self._trusting(ca)
+            context = _context(ca, _changed(ca))
         except (OSError, ValueError, KeyError, TypeError, StartError):
             return None
         return Place({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port, context)  # noqa: S104
 
-    def _trusting(self, ca: str) -> ssl.SSLContext:
-        changed = Path(ca).stat().st_mtime
-        if self._context is None or self._context[:2] != (ca, changed):
-            self._context = ca, changed, tls_context(ca)
-        return self._context[2]
+
+def _bare(jid: str) -> str:
+    try:
+        return bare(jid)
+    except ValueError:
+        raise StartError("The probe's jid is not NAME@DOMAIN.") from None
+
+
+def _domain(config: ProbeConfig, data: Path) -> str:
+    """The domain a probe without a jid gets its account in: the neighbour's, else the server's name."""
+    try:
+        return str(json.loads((data / "ready.json").read_text("utf-8"))["xmpp"]["domain"])
+    except (OSError, ValueError, KeyError, TypeError):
+        host, _ = _address(config.server)
+        if host is None:
+            raise StartError("The probe's configuration has neither jid nor server.") from None
+        return host
 
 
 def _secret(config: ProbeConfig) -> str:
     """The password: as it stands, or with `file:` what that file holds."""
     if config.passwd is None:
-        raise StartError("The probe's configuration has no passwd; enrolment by token needs a server that offers it.")
-    given = config.passwd.get_secret_value()
+        raise StartError("The probe's configuration has no passwd, nor a token to get an account with.")
+    return _read_secret(config.passwd.get_secret_value(), "passwd")
+
+
+def _read_secret(given: str, key: str) -> str:
     if not given.startswith("file:"):
         return given
     try:
         return Path(given.removeprefix("file:")).read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise StartError(f"The probe's passwd file cannot be read: {error}.") from None
+        raise StartError(f"The probe's {key} file cannot be read: {error}.") from None
+
+
+def _kept(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _keep(path: Path, what: Mapping[str, Any]) -> None:
+    """Whole or not at all, readable by its owner only."""
+    part = path.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(what, file)
+    part.replace(path)
+
+
+def _folder_name(account: str) -> str:
+    """A folder for an account: its JID where that is a plain file name, else its digits in hexadecimal."""
+    plain = account.replace("@", "_at_")
+    if plain.strip(".") and all(one.isascii() and (one.isalnum() or one in "._-") for one in plain):
+        return plain
+    return account.encode().hex()[:200]
 
 
 def _address(server: str | None) -> tuple[str | None, int | None]:

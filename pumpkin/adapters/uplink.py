@@ -54,6 +54,9 @@ class Uplink:
         self._native = True
         self._since = time.monotonic()
         self._waiting: dict[str, asyncio.Future[None]] = {}
+        self.answer_s = ANSWER_S
+        self.unanswered = 0
+        """Deliveries in a row that nobody answered, though a connection stood."""
         self.checkpoint: str | None = None
         self.nudge: Callable[[], None] = _nobody
         session.on_presence = self._presence
@@ -66,6 +69,7 @@ class Uplink:
     def greet(self, status: str = "") -> None:
         """At each new session: say we are here, and ask to see the aggregator."""
         self._full, self._native, self._since = None, True, time.monotonic()
+        self.unanswered = 0
         self._session.send(stanzas.iq("get", None, None, Element(name("query", "jabber:iq:roster"))))
         self._session.send(stanzas.presence(status=status))
         self._session.send(stanzas.presence("subscribe", to=self.up_agent))
@@ -80,6 +84,7 @@ class Uplink:
                 await self._by_iq(body, self._full)
                 return
             except StanzaError as error:
+                self.unanswered = 0
                 if error.condition not in _NOT_OURS:
                     raise _meaning(error) from error
                 # It is there but takes no checks by IQ, or has just left; the message's answer will tell.
@@ -87,6 +92,17 @@ class Uplink:
         elif self._native and time.monotonic() - self._since < PATIENCE_S:
             raise Unavailable(f"{self.up_agent} has not shown itself yet.")
         await self._by_message(body)
+
+    async def ask(self, question: Element, *, timeout_s: float = 10.0) -> Element:
+        """Ask the aggregator something by IQ get; Unavailable while it has not shown itself."""
+        if self._full is None:
+            raise Unavailable(f"{self.up_agent} has not shown itself yet.")
+        return await self._session.request(stanzas.iq("get", self._full, None, question), timeout_s=timeout_s)
+
+    @property
+    def seen(self) -> bool:
+        """Whether the aggregator showed itself in this session."""
+        return self._full is not None
 
     def tell(self, ontology: str, document: Mapping[str, Any]) -> None:
         """A message of performative `inform` to the aggregator; lost when there is no connection."""
@@ -98,7 +114,9 @@ class Uplink:
             log.debug("not told", ontology=ontology, reason=error.message)
 
     async def _by_iq(self, body: Mapping[str, Any], to: str) -> None:
-        answer = await self._session.request(stanzas.check_iq(body, to), timeout_s=ANSWER_S)
+        self.unanswered += 1
+        answer = await self._session.request(stanzas.check_iq(body, to), timeout_s=self.answer_s)
+        self.unanswered = 0
         stored = answer.find(name("stored", stanzas.CHECK))
         if stored is None or stored.get("id", "").lower() != str(body["id"]).lower():
             raise Unavailable(f"{to} answered without saying what it stored.")
@@ -113,10 +131,10 @@ class Uplink:
         try:
             text = json.dumps(as_scandale(body), ensure_ascii=False, separators=(",", ":"))
             self._session.send(stanzas.message(self.up_agent, text, SPADE, thread=ident))
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout(self.answer_s):
                 await answer
         except TimeoutError:
-            raise Unavailable(f"{self.up_agent} did not confirm within {ANSWER_S:g} s.") from None
+            raise Unavailable(f"{self.up_agent} did not confirm within {self.answer_s:g} s.") from None
         finally:
             self._waiting.pop(ident, None)
 

@@ -94,6 +94,8 @@ class XmppSession(Session):
         self._keeper: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
         self.trouble: str | None = "not connected yet"
+        self.peer = ""
+        """Where the last attempt went: an address, or the domain."""
 
     @property
     def bare(self) -> str:
@@ -142,6 +144,7 @@ class XmppSession(Session):
             began = asyncio.get_running_loop().time()
             place = self._locate() or self._place
             client = self._client_for(place)
+            self.peer = place.host or self.bare.partition("@")[2]
             try:
                 await client.negotiate(place.host, place.port, self._direct_tls)
                 await self._stay(client)

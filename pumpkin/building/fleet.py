@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from actors.gateway import Gateway, Residents
+from actors.lookout import Lookout
 from actors.probe import Probe, RunNow, demo_config
 from actors.supervision import Child, System
 from pumpkin.building.line import Line
+from pumpkin.building.lookout import watched
 from pumpkin.building.xmpp import Served, serve_xmpp
 from pumpkin.bus import Bus
 from pumpkin.model.checks import Observation, Receipt
@@ -26,6 +28,8 @@ class Fleet:
     gateway: Child[Gateway]
     residents: Residents
     served: Served
+    address: list[str]
+    """Where checks are taken by HTTPS and the certificates it is known by; empty until the web serves."""
 
     @property
     def host(self) -> str:
@@ -56,24 +60,42 @@ class Fleet:
 
 
 async def build_fleet(
-    settings: Settings, system: System, db: Database, bus: Bus, line: Line, stack: AsyncExitStack
+    settings: Settings,
+    system: System,
+    db: Database,
+    bus: Bus,
+    line: Line,
+    lookout: Child[Lookout],
+    stack: AsyncExitStack,
 ) -> Fleet:
     served = await serve_xmpp(settings, db, line.approved, stack)
     residents: Residents = {}
+    address = ["", ""]
     gateway = await system.start(
         "gateway",
         lambda: Gateway.start(
             db,
             bus,
-            open_session=served.open_session,
+            open_session=watched(served.open_session, lookout, line.approved),
             receive=lambda observation: line.aggregator.actor.receive(observation),
             approved=line.approved,
             checkpoint=lambda: line.checkpoint or "",
-            offered=lambda jid, document: line.keyring.actor.offered(jid, document),
             residents=residents,
+            address=lambda: (address[0], address[1]),
         ),
     )
-    return Fleet(gateway, residents, served)
+    return Fleet(gateway, residents, served, address)
+
+
+def announce_address(settings: Settings, fleet: Fleet, url: str) -> None:
+    """Let approved probes know where checks are taken by HTTPS. A listener for all addresses is named by the domain,
+    which its certificate has; the probe connects to where it reaches XMPP."""
+    host, port = settings.host, url.rpartition(":")[2]
+    name = fleet.domain if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104
+    own = settings.data / "tls" / "ca.pem"
+    secure = url.startswith("https:")
+    ca = own.read_text("ascii") if secure and settings.certificate is None and own.is_file() else ""
+    fleet.address[:] = [f"{'https' if secure else 'http'}://{name}:{port}", ca]
 
 
 async def start_demonstration(settings: Settings, system: System, fleet: Fleet, line: Line) -> None:

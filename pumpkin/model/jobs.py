@@ -11,15 +11,18 @@ import re
 import shlex
 import tomllib
 from collections.abc import Mapping
+from datetime import UTC, datetime, tzinfo
 from typing import Annotated, Any, Literal
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
+from cronsim import CronSim, CronSimError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from pumpkin.errors import StartError
 from pumpkin.model.shapes import Labels, LabelValue, Name
 
-BehaviourKind = Literal["one-shot", "periodic", "cyclic", "schedule"]
+BehaviourKind = Literal["one-shot", "periodic", "cyclic", "schedule", "fsm"]
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -67,7 +70,8 @@ class Job(_Part):
     behaviour: BehaviourKind = "one-shot"
     period: float | None = Field(None, gt=0, le=366 * 86_400)
     min_gap: float = Field(1.0, ge=1.0)
-    cron: str | None = None
+    cron: str | None = Field(None, max_length=200, description="minute hour day month weekday, for a schedule")
+    zone: str = Field("UTC", max_length=64, description="the time zone cron is meant in")
     timeout: float = Field(60.0, gt=0, le=86_400)
     output_limit: int = Field(4 * 1024 * 1024, ge=1_024, le=7 * 1024 * 1024)
 
@@ -76,13 +80,51 @@ class Job(_Part):
         if self.behaviour == "periodic" and self.period is None:
             raise ValueError("a periodic job needs a period")
         if self.behaviour == "schedule":
-            raise ValueError("the behaviour schedule is not available yet; use periodic")
+            if self.cron is None:
+                raise ValueError("a schedule needs cron")
+            try:
+                next(CronSim(self.cron, datetime(2026, 1, 1, tzinfo=self.timezone)), None)
+            except CronSimError as error:
+                raise ValueError(f"cron cannot be read: {error}") from None
         return self
+
+    @property
+    def timezone(self) -> tzinfo:
+        """The zone `cron` is meant in; ValueError for one there is not."""
+        try:
+            return UTC if self.zone == "UTC" else ZoneInfo(self.zone)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(f"there is no time zone {self.zone[:60]!r} here") from None
 
     @property
     def argv(self) -> list[str]:
         """The argument vector, `{target}` filled in; a target with spaces stays one argument."""
         return [word.replace("{target}", self.target or "") for word in (*self.command, *self.args)]
+
+
+class State(_Part):
+    """A state of a machine: the job it runs, and by the check's status (or `*`) the state that follows, after `pause`
+    seconds. A status that is not named ends the machine's round: it begins anew after the machine's `pause`."""
+
+    job: str = Field(max_length=100)
+    on: dict[Literal["ok", "warning", "critical", "unknown", "*"], str] = {}
+    pause: float = Field(0.0, ge=0, le=86_400)
+
+
+class Machine(_Part):
+    """Named jobs as states, transitions by what they find (behaviour `fsm`)."""
+
+    name: str = Field("fsm", max_length=100)
+    start: str = Field(max_length=100)
+    states: dict[str, State] = Field(min_length=1, max_length=200)
+    pause: float = Field(60.0, ge=1.0, le=366 * 86_400, description="seconds from the end of a round to the next")
+
+    @model_validator(mode="after")
+    def _closed(self) -> Machine:
+        named = {self.start, *(to for state in self.states.values() for to in state.on.values())}
+        if missing := sorted(named - self.states.keys()):
+            raise ValueError(f"there is no state {missing[0][:60]!r}")
+        return self
 
 
 class ProbeConfig(_Part):
@@ -96,6 +138,9 @@ class ProbeConfig(_Part):
     server: str | None = Field(None, max_length=300, description="HOST or HOST:PORT; the JID's domain when absent")
     direct_tls: bool = False
     ca: str | None = None
+    https: str | None = Field(None, max_length=1_000, description="https://HOST:PORT to deliver to without XMPP")
+    https_ca: str | None = None
+    omemo: bool = False
     token: SecretStr | None = None
     key: str | None = None
     site: LabelValue = ""
@@ -104,6 +149,16 @@ class ProbeConfig(_Part):
     parallel: int = Field(4, ge=1, le=256)
     spool_limit: int = Field(256 * 1024 * 1024, ge=65_536, description="bytes of undelivered checks kept on disk")
     jobs: list[Job] = Field(min_length=1, max_length=100_000)
+    fsm: list[Machine] = Field([], max_length=100)
+
+    @model_validator(mode="after")
+    def _known(self) -> ProbeConfig:
+        names = {job.name for job in self.jobs}
+        for machine in self.fsm:
+            for state in machine.states.values():
+                if state.job not in names:
+                    raise ValueError(f"fsm {machine.name}: there is no job {state.job[:60]!r}")
+        return self
 
 
 _JOB_KEYS = frozenset(Job.model_fields)
@@ -120,8 +175,11 @@ def parse(document: Mapping[str, Any], environment: Mapping[str, str] | None = N
     if listed is not None and not isinstance(listed, list):
         raise StartError("The probe's configuration: jobs must be a list.")
     jobs = [{**shared, **one} if isinstance(one, dict) else one for one in listed] if listed else [shared]
+    if isinstance(plain.get("fsm"), dict):
+        plain["fsm"] = [plain["fsm"]]
+    driven = _driven(plain.get("fsm"))
     try:
-        return ProbeConfig.model_validate({**plain, "jobs": [_named(one, at) for at, one in enumerate(jobs)]})
+        return ProbeConfig.model_validate({**plain, "jobs": [_named(one, at, driven) for at, one in enumerate(jobs)]})
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(str(part) for part in fault["loc"] if part != "jobs" or listed) or "it"
@@ -139,12 +197,26 @@ def loads(text: str, environment: Mapping[str, str] | None = None, *, toml: bool
     return parse(document, environment)
 
 
-def _named(job: object, at: int) -> object:
-    """A job with its name and its behaviour said: a period makes it periodic, else it runs once."""
+def _driven(machines: object) -> set[str]:
+    """The jobs that a machine runs; what does not fit is found by the model."""
+    found: set[str] = set()
+    for machine in machines if isinstance(machines, list) else ():
+        states = machine.get("states") if isinstance(machine, dict) else None
+        for state in states.values() if isinstance(states, dict) else ():
+            if isinstance(state, dict):
+                found.add(str(state.get("job")))
+    return found
+
+
+def _named(job: object, at: int, driven: set[str]) -> object:
+    """A job with its name and its behaviour said: a machine's job is its state, cron makes a schedule, a period a
+    periodic one; else it runs once."""
     if not isinstance(job, dict):
         return job
-    behaviour = job.get("behaviour") or ("periodic" if job.get("period") else "one-shot")
-    return {**job, "behaviour": behaviour, "name": job.get("name") or f"{job.get('type', 'probe')}-{at + 1}"}
+    name = job.get("name") or f"{job.get('type', 'probe')}-{at + 1}"
+    usual = "schedule" if job.get("cron") else "periodic" if job.get("period") else "one-shot"
+    behaviour = "fsm" if name in driven else job.get("behaviour") or usual
+    return {**job, "behaviour": behaviour, "name": name}
 
 
 def _present(value: Any) -> Any:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
 
 from pumpkin.errors import NotFound, PumpkinError
 from pumpkin.model.checks import Observation
-from pumpkin.model.jobs import Job, ProbeConfig
+from pumpkin.model.jobs import Job, Machine, ProbeConfig
 from pumpkin.probes import schedule
 from pumpkin.probes.measure import Source, measure
 
 log = structlog.get_logger("pumpkin.probe")
+
+MACHINE_GAP_S = 0.1
 
 Keep = Callable[[Observation], Any]
 
@@ -23,8 +26,8 @@ Keep = Callable[[Observation], Any]
 class Task:
     """One job and how it stands. Times of day in microseconds, `due` on the loop's clock."""
 
-    def __init__(self, job: Job) -> None:
-        self.job = job
+    def __init__(self, job: Job, machine: str = "") -> None:
+        self.job, self.machine = job, machine
         self.state = "idle"
         self.runs = self.failures = self.restarts = 0
         self.last_run: int | None = None
@@ -52,6 +55,39 @@ class Task:
                 "target": self.job.target,
                 "runs": self.runs,
                 "status": self.last_status,
+                **({"machine": self.machine} if self.machine else {}),
+                **({"cron": self.job.cron} if self.job.cron else {}),
+            },
+        }
+
+
+class Engine:
+    """A machine at work: where it stands, and how it came there."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.state = machine.start
+        self.rounds = self.moves = 0
+        self.due: float | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """One entry of a behaviours report, with the graph to draw."""
+        wait = None if self.due is None else max(0.0, self.due - asyncio.get_running_loop().time())
+        return {
+            "name": self.machine.name,
+            "kind": "fsm",
+            "state": "waiting" if self.due is not None else "running",
+            "period_s": None,
+            "next_run": None if wait is None else time.time_ns() // 1_000 + round(wait * 1_000_000),
+            "last_run": None,
+            "last_error": None,
+            "restarts": 0,
+            "detail": {
+                "at": self.state,
+                "start": self.machine.start,
+                "rounds": self.rounds,
+                "moves": self.moves,
+                "graph": {name: dict(state.on) for name, state in self.machine.states.items()},
             },
         }
 
@@ -67,14 +103,18 @@ class Bench:
     ) -> None:
         self._source, self._keep, self._changed = source, keep, changed
         self._slots = asyncio.Semaphore(config.parallel)
-        self.tasks = {job.name: Task(job) for job in config.jobs}
+        driven = {state.job: one.name for one in config.fsm for state in one.states.values()}
+        self.tasks = {job.name: Task(job, driven.get(job.name, "")) for job in config.jobs}
+        self.engines = [Engine(one) for one in config.fsm]
 
     async def run(self) -> None:
         """Until every job is done; periodic and cyclic jobs never are."""
         once = [task for task in self.tasks.values() if task.job.behaviour == "one-shot"]
         async with asyncio.TaskGroup() as group:
+            for engine in self.engines:
+                group.create_task(self._drive(engine))
             for task in self.tasks.values():
-                if task.job.behaviour != "one-shot":
+                if task.job.behaviour not in ("one-shot", "fsm"):
                     group.create_task(self._repeat(task))
             # One worker a slot instead of one task a job: a list may hold a hundred thousand jobs.
             queue = iter(once)
@@ -83,7 +123,7 @@ class Bench:
 
     def behaviours(self) -> list[dict[str, Any]]:
         """How every job stands; of a long list the first hundred."""
-        return [task.as_json() for task in list(self.tasks.values())[:100]]
+        return [one.as_json() for one in self.engines] + [one.as_json() for one in list(self.tasks.values())[:100]]
 
     def task(self, name: str) -> Task:
         """The job of that name, the first for an empty one; NotFound for any other."""
@@ -121,18 +161,48 @@ class Bench:
     async def _repeat(self, task: Task) -> None:
         loop = asyncio.get_running_loop()
         origin = loop.time()
-        task.due = schedule.first(task.job, origin)
-        while True:
+        task.due = schedule.first(task.job, origin, datetime.now(UTC))
+        while task.due is not None or task.paused:
             if not await self._due(task):
                 origin = loop.time()  # paused, or its period changed: a new grid from here
-                task.due = origin + (task.job.period or task.job.min_gap)
+                task.due = self._anew(task, origin)
                 continue
             began = loop.time()
             await self._once(task)
             task.due = schedule.next_run(
-                task.job, origin=origin, began=began, ended=loop.time(), failures=task.failures
+                task.job,
+                origin=origin,
+                began=began,
+                ended=loop.time(),
+                failures=task.failures,
+                clock=datetime.now(UTC),
             )
             self._changed()
+        task.state = "done"
+
+    @staticmethod
+    def _anew(task: Task, now: float) -> float | None:
+        """When a job that was steered runs next."""
+        if task.job.behaviour == "schedule":
+            return schedule.following(task.job, now, datetime.now(UTC))
+        return now + (task.job.period or task.job.min_gap)
+
+    async def _drive(self, engine: Engine) -> None:
+        """A machine, round after round."""
+        loop = asyncio.get_running_loop()
+        while True:
+            state = engine.machine.states[engine.state]
+            seen = await self._once(self.tasks[state.job])
+            following = state.on.get(seen.detail.get("status", "unknown")) or state.on.get("*")
+            engine.moves += following is not None
+            pause_s = state.pause if following is not None else engine.machine.pause
+            engine.rounds += following is None
+            engine.state = following or engine.machine.start
+            engine.due = loop.time() + pause_s
+            self._changed()
+            # A circle of jobs that end at once must not turn the processor.
+            await asyncio.sleep(max(pause_s, MACHINE_GAP_S))
+            engine.due = None
 
     async def _due(self, task: Task) -> bool:
         """Wait for the job's time; False when it was steered meanwhile."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from pumpkin.model import scram
+
 if TYPE_CHECKING:
     from pumpkin.store.database import Database
+
+_NOBODY = {"salt": "", "iterations": scram.ITERATIONS, "stored_key": ""}
 
 
 async def get_account(db: Database, username: str) -> dict[str, Any] | None:
@@ -46,6 +51,14 @@ async def delete_account(db: Database, username: str) -> None:
     """Remove the account with its roster, messages and items."""
     async with db.writer() as connection:
         await db.queries.accounts_delete(connection, username=username)
+
+
+async def verify(db: Database, username: str, password: str) -> bool:
+    """Whether this is the password of an account that is not disabled; as slow for a name there is not."""
+    found = await get_account(db, username)
+    verifier = found["scram"].get("sha-256") if found else None
+    right = await asyncio.to_thread(scram.proves, password, verifier or _NOBODY)
+    return right and verifier is not None and found is not None and not found["disabled"]
 
 
 class Accounts:

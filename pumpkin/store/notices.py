@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import structlog
 
+from pumpkin.errors import Unavailable
 from pumpkin.store.database import AWAY, connect
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ async def listen(
         try:
             await _listen_once(db.dsn, channel, heard, caught_up)
             pause_s = PAUSES_S[0]
-        except (*AWAY, asyncpg.PostgresError) as error:
+        except (*AWAY, asyncpg.PostgresError, Unavailable) as error:
             log.info("notices wait for the database", channel=channel, reason=type(error).__name__)
         await asyncio.sleep(pause_s)
         pause_s = min(pause_s * 2, PAUSES_S[1])

@@ -21,7 +21,8 @@ from aiohttp import web
 
 from pumpkin.errors import InvalidKey, RateLimited
 from pumpkin.model.access import ROLES
-from pumpkin.store import keys, people
+from pumpkin.model.agents import bare
+from pumpkin.store import accounts, agents, keys, people
 from pumpkin.web.guard import ANONYMOUS, SESSION_COOKIE, Identity
 from pumpkin.web.limits import Gcra, Network, address
 
@@ -89,7 +90,8 @@ class Authenticator:
             name, password = _pair(value)
             if password.startswith("pk_"):
                 return await self._key(password), KEY_SECONDS
-            return await self._person(name, password), BASIC_SECONDS
+            agent = await self._agent(name, password) if "@" in name else None
+            return agent or await self._person(name, password), KEY_SECONDS if agent else BASIC_SECONDS
         raise InvalidKey
 
     async def _key(self, text: str) -> Identity:
@@ -97,6 +99,19 @@ class Authenticator:
         if key is None:
             raise InvalidKey
         return Identity("key", f"key:{key.prefix}", scopes=frozenset(key.scopes), owner=key.owner, rate=key.rate)
+
+    async def _agent(self, name: str, password: str) -> Identity | None:
+        """An approved agent by its XMPP account: what it measured may come by HTTPS when XMPP cannot be reached."""
+        try:
+            jid = bare(name)
+        except ValueError:
+            return None
+        agent = await agents.get(self._db, jid)
+        if agent is None or agent.state != "approved":
+            return None
+        async with self._hashing:
+            right = await accounts.verify(self._db, jid.partition("@")[0], password)
+        return Identity("basic", jid, scopes=frozenset({"checks:write"}), owner=f"agent:{jid}") if right else None
 
     async def _person(self, name: str, password: str) -> Identity:
         async with self._hashing:

@@ -16,7 +16,7 @@ import pytest
 
 from actors.aggregator import Aggregator
 from actors.gateway import Gateway, Residents
-from actors.probe import run_probe
+from actors.outpost import run_probe
 from pumpkin.adapters import commands, stanzas
 from pumpkin.adapters.session import InProcess
 from pumpkin.adapters.stanzas import StanzaError, check_iq, message, presence

@@ -13,7 +13,8 @@ from xml.etree.ElementTree import Element
 
 import pytest
 
-from actors.probe import Probe, RunNow, SetPeriod, demo_config, run_probe
+from actors.outpost import run_probe
+from actors.probe import Probe, RunNow, SetPeriod, demo_config
 from pumpkin.adapters import stanzas
 from pumpkin.adapters.account import read_config
 from pumpkin.adapters.session import InProcess

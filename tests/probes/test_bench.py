@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pumpkin.errors import NotFound, Unavailable
+from pumpkin.errors import NotFound, StartError, Unavailable
 from pumpkin.model import jobs
 from pumpkin.model.checks import Observation
 from pumpkin.probes import schedule
 from pumpkin.probes.bench import Bench
 from pumpkin.probes.measure import Source
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 
 class Kept:
@@ -81,12 +84,78 @@ async def test_a_spool_that_fails_does_not_end_the_probe() -> None:
 
 def test_what_was_missed_is_not_caught_up() -> None:
     job = jobs.parse({"command": "x", "period": 10}).jobs[0]
-    assert schedule.next_run(job, origin=0, began=10, ended=11, failures=0) == 20
-    assert schedule.next_run(job, origin=0, began=10, ended=57, failures=0) == 60
+    assert schedule.next_run(job, origin=0, began=10, ended=11, failures=0, clock=NOW) == 20
+    assert schedule.next_run(job, origin=0, began=10, ended=57, failures=0, clock=NOW) == 60
 
 
 def test_a_cyclic_job_backs_off_while_it_fails() -> None:
     job = jobs.parse({"command": "x", "behaviour": "cyclic"}).jobs[0]
-    runs = [schedule.next_run(job, origin=0, began=0, ended=0.1, failures=n) for n in (0, 1, 3, 50)]
+    runs = [schedule.next_run(job, origin=0, began=0, ended=0.1, failures=n, clock=NOW) for n in (0, 1, 3, 50)]
     assert runs == [1.0, 2.0, 8.0, 300.0]
-    assert schedule.next_run(job, origin=0, began=0, ended=400, failures=0) == 400
+    assert schedule.next_run(job, origin=0, began=0, ended=400, failures=0, clock=NOW) == 400
+
+
+def test_a_schedule_runs_at_its_times_in_its_zone() -> None:
+    job = jobs.parse({"command": "x", "cron": "30 2 * * *", "zone": "Europe/Luxembourg"}).jobs[0]
+    assert job.behaviour == "schedule"
+    # 02:30 in Luxembourg is 01:30 UTC in November; it is noon.
+    assert schedule.first(job, 100.0, NOW) == 100.0 + timedelta(hours=13, minutes=30).total_seconds()
+    at = NOW.replace(hour=1, minute=30)
+    assert schedule.next_run(job, origin=0, began=0, ended=5.0, failures=0, clock=at) == 5.0 + 86_400
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"cron": "61 * * * *"},
+        {"cron": "* * *"},
+        {"behaviour": "schedule"},
+        {"cron": "* * * * *", "zone": "No/Where"},
+    ],
+)
+def test_a_schedule_that_cannot_be_read_is_said_so(wrong: dict[str, str]) -> None:
+    with pytest.raises(StartError):
+        jobs.parse({"command": "x", **wrong})
+
+
+async def test_a_machine_moves_by_what_its_jobs_find() -> None:
+    seen: list[str] = []
+    done = asyncio.Event()
+
+    async def keep(one: Observation) -> None:
+        seen.append(one.type)
+        if len(seen) >= 5:
+            done.set()
+
+    config = jobs.parse(
+        {
+            "jobs": [
+                {"name": "ping", "type": "ping", "command": "false"},
+                {"name": "trace", "type": "trace", "command": "true"},
+                {"name": "cry", "type": "cry", "command": "true"},
+            ],
+            "fsm": {
+                "start": "up",
+                "pause": 3600,
+                "states": {
+                    "up": {"job": "ping", "on": {"ok": "up", "*": "look"}},
+                    "look": {"job": "trace", "on": {"ok": "tell"}},
+                    "tell": {"job": "cry", "on": {"*": "up"}},
+                },
+            },
+        }
+    )
+    work = Bench(config, Source("p@localhost"), keep)
+    running = asyncio.create_task(work.run())
+    await asyncio.wait_for(done.wait(), 20)
+    assert seen[:5] == ["ping", "trace", "cry", "ping", "trace"]
+    [machine] = [one for one in work.behaviours() if one["name"] == "fsm"]
+    assert machine["detail"]["graph"]["up"] == {"ok": "up", "*": "look"}
+    running.cancel()
+    await asyncio.wait([running])
+
+
+def test_a_machine_whose_parts_do_not_meet_is_refused() -> None:
+    for states in ({"a": {"job": "nothing"}}, {"a": {"job": "x", "on": {"ok": "b"}}}):
+        with pytest.raises(StartError, match="there is no"):
+            jobs.parse({"jobs": [{"name": "x", "command": "true"}], "fsm": {"start": "a", "states": states}})
