@@ -23,8 +23,9 @@ PumpkinError
 ├── RegistryError 502 registry_error ┬── RegistryUnavailable 502 registry_unavailable
 │                                     ├── RegistryRefused 502 registry_refused
 │                                     └── RegistryTooLarge 502 registry_too_large
-├── Unavailable 503 unavailable ── TsaError 503 http ┬── TsaTimeout 503 timeout
-│                                                    └── TsaTooLarge 503 too_large
+├── Unavailable 503 unavailable ┬── TsaError 503 http ┬── TsaTimeout 503 timeout
+│                               │                     └── TsaTooLarge 503 too_large
+│                               └── WitnessError 503 witness
 └── StartError (never on the wire: one sentence that ends the start)
 
 A class's docstring is its message, written as advice; an instance may carry a more exact one. Only these texts
@@ -221,6 +222,12 @@ class TsaError(Unavailable):
     def __init__(self, message: str | None = None, *, retry_after: int | None = None) -> None:
         super().__init__(message)
         self.pause = retry_after
+
+
+class WitnessError(Unavailable):
+    """A witness of the log gave no signature; it is asked again with the next checkpoint."""
+
+    code = "witness"
 
 
 class TsaTimeout(TsaError):

@@ -58,12 +58,21 @@ class AuthoritySettings(_Part):
     )
 
 
+class WitnessSettings(_Part):
+    """One witness that cosigns the log's checkpoints (C2SP tlog-witness)."""
+
+    url: str = Field(description="Its submission prefix; checkpoints are posted to URL/add-checkpoint.")
+    key: str = Field(description="Its verifier key, name+hash+key.")
+
+
 class LogSettings(_Part):
     """The append-only log and its seals."""
 
     origin: str = Field("", description="The log's name in its checkpoints; empty makes one at first start.")
     batch_age: float = Field(1.0, gt=0, description="Most seconds a stored check waits for its seal.")
     batch_size: int = Field(1_000, ge=1, le=65_536, description="Most records of a batch that waits.")
+    witnesses: list[WitnessSettings] = Field(default_factory=list, description="Who is asked to cosign checkpoints.")
+    audit_every: float = Field(86_400.0, ge=0, description="Seconds between two audits of the whole log; 0 for none.")
 
 
 class EngineAddress(_Part):

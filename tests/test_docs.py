@@ -21,6 +21,7 @@ from pumpkin.settings import (
     RegistrySettings,
     SandboxSettings,
     Settings,
+    WitnessSettings,
     XmppSettings,
 )
 
@@ -34,6 +35,7 @@ DOCS = Path(__file__).parent.parent / "docs"
         (XmppSettings, "xmpp."),
         (LogSettings, "log."),
         (AuthoritySettings, "authorities."),
+        (WitnessSettings, "log.witnesses."),
         (SandboxSettings, "sandbox."),
         (RegistrySettings, "registries."),
         (PackageSettings, "packages."),

@@ -51,15 +51,13 @@ def faults(row: Stored) -> list[str]:
     """What does not fit: any of `leaf payload detail group row`; nothing for a row as it was stored. Never raises."""
     found = ["leaf"] if sha256(b"\0" + row.record).digest() != row.leaf_hash else []
     payload, salt = row.payload, row.payload_salt
-    if payload is not None and salt is not None:
-        digest = sha256(payload).digest()
-        if record.group_hash(row.record, digest) != row.group_hash:
-            found.append("group")
-        if digest != row.payload_hash:
-            found.append("row")
     detail = json.loads(row.detail) if row.detail != "{}" else {}
     if _rewritten(row, _quick(detail)) != row.record and _rewritten(row, _slow(detail)) != row.record:
         found += _differing(row, _slow(detail))
+    if payload is not None and salt is not None and "payload" not in found:
+        digest = sha256(payload).digest()
+        found += ["group"] * (record.group_hash(row.record, digest) != row.group_hash)
+        found += ["row"] * (digest != row.payload_hash)
     if salt is not None and (detail.get("target"), detail.get("status")) != (row.target, row.status):
         found.append("row")
     return list(dict.fromkeys(found))

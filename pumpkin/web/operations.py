@@ -144,6 +144,27 @@ DETAILS: dict[str, Detail] = {
         example=data({"from": 40, "to": 42, "path": ["3c..."]}),
         refusals=("400", "404"),
     ),
+    "GET /api/v1/log/witnesses": Detail(
+        example=data(
+            {
+                "items": [
+                    {
+                        "witness": "probe@pumpkin.example",
+                        "vkey": "probe@...+0a1b2c3d+BA...",
+                        "kind": "probe",
+                        "size": 42,
+                    }
+                ]
+            }
+        )
+    ),
+    "GET /api/v1/log/faults": Detail(
+        example=data(
+            {"items": [{"n": 1, "kind": "leaf", "position": 41, "source": "audit", "detail": {}, "settled": None}]}
+        )
+    ),
+    "POST /api/v1/log/faults/{n}/settle": Detail(example=data({"settled": 1}), refusals=("404",)),
+    "GET /log/cosigned": Detail(media="text/plain", refusals=("404",)),
     "GET /log/checkpoint": Detail(
         media="text/plain", example="pumpkin.example/log\n42\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n"
     ),

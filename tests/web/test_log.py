@@ -6,7 +6,9 @@ import json
 from hashlib import sha256
 
 from pumpkin.evidence import merkle, tiles
-from pumpkin.evidence.checkpoint import open_note
+from pumpkin.evidence.checkpoint import cosigned_at, open_note
+from pumpkin.evidence.witness import WitnessKey
+from pumpkin.store import audit, cosignatures, faults
 from tests.web.conftest import Web, item
 
 
@@ -79,3 +81,39 @@ async def test_an_empty_log_says_so(web: Web) -> None:
             assert (head.size, head.root) == (0, sha256(b"").digest())
         else:
             assert (await answer.json())["code"] == "not_sealed"
+
+
+async def test_faults_and_witnesses_are_listed_and_faults_settled(web: Web) -> None:
+    await filled(web, 3)
+    n = await faults.add(web.line.db, kind="leaf", position=2, source="audit")
+    async with web.client.get("/api/v1/log/faults", headers=web.writer) as answer:
+        (fault,) = (await answer.json())["data"]["items"]
+        assert (fault["kind"], fault["position"], fault["source"]) == ("leaf", 2, "audit")
+    async with web.client.post(f"/api/v1/log/faults/{n}/settle", headers=web.writer) as answer:
+        assert answer.status == 403
+    admin = await web.key("admin")
+    for status in (200, 404):
+        async with web.client.post(f"/api/v1/log/faults/{n}/settle", headers=admin) as answer:
+            assert answer.status == status
+    assert await faults.count(web.line.db) == 0
+    (act, *_) = await audit.page(web.line.db, object=f"fault:{n}")
+    assert act.act == "log.settled"
+
+
+async def test_a_note_is_served_with_the_witnesses_signatures(web: Web) -> None:
+    await filled(web, 3)
+    note = (await get(web, "/log/checkpoint")).decode()
+    async with web.client.get("/log/cosigned") as answer:
+        assert answer.status == 404
+    key = WitnessKey.generate("witness.example")
+    line = key.cosign(note, 1_790_000_000)
+    await cosignatures.add(
+        web.line.db, witness="witness.example", vkey=key.verifier.text, kind="http", size=3, line=line, at=1_790_000_000
+    )
+    for path in ("/log/checkpoint", "/log/cosigned", "/log/checkpoints/3"):
+        served = (await get(web, path)).decode()
+        assert open_note(served, web.line.key.verifier).size == 3
+        assert cosigned_at(served, served.splitlines()[-1], key.verifier) == 1_790_000_000
+    async with web.client.get("/api/v1/log/witnesses", headers=web.writer) as answer:
+        (known,) = (await answer.json())["data"]["items"]
+        assert (known["witness"], known["size"]) == ("witness.example", 3)

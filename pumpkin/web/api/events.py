@@ -23,6 +23,7 @@ TOPICS: dict[str, str] = {
     "check.stored": "checks:read",
     "check.sealed": "checks:read",
     "proof.stamped": "checks:read",
+    "log.fault": "checks:read",
     "proof.renewed": "checks:read",
     "presence.changed": "agents:read",
     "message.received": "agents:read",

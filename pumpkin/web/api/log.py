@@ -5,17 +5,19 @@ Only what a checkpoint covers is served; a full tile never changes, so it may be
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from aiohttp import web
 
 from pumpkin.errors import InvalidRequest, NotFound, NotSealed
-from pumpkin.evidence import tiles
+from pumpkin.evidence import tiles, witness
 from pumpkin.model.proofs import Checkpoint
-from pumpkin.store import checks, proofs
+from pumpkin.store import audit, checks, cosignatures, faults, proofs
 from pumpkin.store.database import Database
 from pumpkin.tree import Tree
 from pumpkin.web.api.checks import whole
 from pumpkin.web.envelope import success
-from pumpkin.web.guard import require
+from pumpkin.web.guard import require, require_csrf
 from pumpkin.web.scandale import uuid_of
 from pumpkin.web.services import SERVICES
 
@@ -25,8 +27,43 @@ SIZE_MOST = 2**53
 
 
 async def checkpoint(request: web.Request) -> web.Response:
-    """`GET /log/checkpoint`: the newest signed note."""
-    return _note(await _latest(request), FOR_NOW)
+    """`GET /log/checkpoint`: the newest signed note, with the witnesses' signatures that there are."""
+    return await _note(request, await _latest(request), FOR_NOW)
+
+
+async def cosigned(request: web.Request) -> web.Response:
+    """`GET /log/cosigned`: the newest note that a witness has signed too."""
+    signed = [one.size for one in await cosignatures.newest(request.app[SERVICES].db) if one.size is not None]
+    found = await proofs.checkpoint(request.app[SERVICES].db, max(signed)) if signed else None
+    if found is None:
+        raise NotFound("No witness has signed a checkpoint yet.")
+    return await _note(request, found, FOR_NOW)
+
+
+async def witnesses(request: web.Request) -> web.Response:
+    """`GET /api/v1/log/witnesses`: who cosigns, by which key, and the newest checkpoint each has signed."""
+    require(request, "checks:read")
+    found = await cosignatures.newest(request.app[SERVICES].db)
+    return success(request, {"items": [asdict(one) for one in found]})
+
+
+async def log_faults(request: web.Request) -> web.Response:
+    """`GET /api/v1/log/faults`: what audits, probes and witnesses found wrong and nobody has settled."""
+    require(request, "checks:read")
+    return success(request, {"items": [one.as_json() for one in await faults.unsettled(request.app[SERVICES].db)]})
+
+
+async def settle(request: web.Request) -> web.Response:
+    """`POST /api/v1/log/faults/{n}/settle`: say that a fault has been looked into; the act is logged."""
+    asker = require(request, "admin")
+    require_csrf(request, None)
+    text = request.match_info["n"]
+    db = request.app[SERVICES].db
+    done = await faults.settle(db, int(text)) if text.isascii() and text.isdigit() and len(text) < 18 else 0
+    if not done:
+        raise NotFound("There is no such fault, or it is settled.")
+    await audit.add(db, who=asker.name, act="log.settled", object=f"fault:{text}")
+    return success(request, {"settled": done})
 
 
 async def checkpoint_of(request: web.Request) -> web.Response:
@@ -37,11 +74,13 @@ async def checkpoint_of(request: web.Request) -> web.Response:
         found = await proofs.checkpoint(request.app[SERVICES].db, int(text))
     if found is None:
         raise NotFound("There is no checkpoint of this size.")
-    return _note(found, FOR_EVER)
+    return await _note(request, found, FOR_NOW)  # signatures may be added to it
 
 
-def _note(found: Checkpoint, headers: dict[str, str]) -> web.Response:
-    return web.Response(text=found.note, content_type="text/plain", charset="utf-8", headers=headers)
+async def _note(request: web.Request, found: Checkpoint, headers: dict[str, str]) -> web.Response:
+    lines = [one.line for one in await cosignatures.of(request.app[SERVICES].db, [found.size]) if one.line]
+    text = witness.with_lines(found.note, lines)
+    return web.Response(text=text, content_type="text/plain", charset="utf-8", headers=headers)
 
 
 async def tile(request: web.Request) -> web.Response:

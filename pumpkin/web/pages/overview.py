@@ -12,7 +12,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from pumpkin.model.agents import Board
-from pumpkin.store import overview
+from pumpkin.store import faults, overview
 from pumpkin.web.pages.pictures import bars
 from pumpkin.web.pages.render import page, read
 from pumpkin.web.pages.text import moment
@@ -79,6 +79,7 @@ async def show(request: web.Request) -> web.Response:
     marks = [_mark(agent, board) for agent in agents]
     troubles = [
         *_authority_troubles(services.authorities()),
+        *await log_troubles(db),
         *_backlog(heads, now),
         *_agent_troubles(marks),
         *(_failing(row) for row in failing),
@@ -157,6 +158,18 @@ def _authority_troubles(rows: Sequence[Mapping[str, Any]]) -> list[Trouble]:
             words = str(error.get("message", error)) if isinstance(error, Mapping) else str(error)
             found.append(Trouble("warning", f"Authority {row.get('name', '')} does not stamp", words[:300], "/proofs"))
     return found
+
+
+async def log_troubles(db: Database) -> list[Trouble]:
+    """What audits, probes and witnesses found wrong with the log, as one line."""
+    found = await faults.unsettled(db, 1)
+    if not found:
+        return []
+    count, first = await faults.count(db), found[0]
+    words = (
+        f"{count} fault{'s' * (count != 1)}, the first at record {first.position:,}: {first.kind}, says {first.source}"
+    )
+    return [Trouble("critical", "The log is not as it was", words, "/proofs", first.found)]
 
 
 def _backlog(heads: overview.Heads, now: int) -> list[Trouble]:

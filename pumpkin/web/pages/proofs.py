@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from pumpkin.store import overview
+from pumpkin.store import audit, cosignatures, faults, overview
+from pumpkin.web.guard import identity
 from pumpkin.web.pages.overview import authorities, only_local
-from pumpkin.web.pages.render import page, read
+from pumpkin.web.pages.render import act, page, read
 from pumpkin.web.services import SERVICES
 
 ROWS = 25
@@ -15,6 +16,7 @@ ROWS = 25
 def setup(app: web.Application) -> None:
     """Register `/proofs`."""
     app.router.add_get("/proofs", show)
+    app.router.add_post("/proofs/faults/{n:[0-9]{1,17}}/settle", settle)
 
 
 @read("checks:read")
@@ -29,6 +31,8 @@ async def show(request: web.Request) -> web.Response:
         "here": "proofs",
         "twin": "/api/v1/authorities",
         "heads": heads,
+        "faults": await faults.unsettled(db, 50),
+        "witnesses": await cosignatures.newest(db),
         "authorities": authorities(services, heads),
         "only_local": only_local(services, heads),
         "stamping": services.stamping(),
@@ -41,6 +45,15 @@ async def show(request: web.Request) -> web.Response:
         "local": bool(services.tsa_root_pem),
     }
     return page(request, "proofs.html", values)
+
+
+async def settle(request: web.Request) -> web.Response:
+    """Say that a fault of the log was looked into."""
+    await act(request, "admin")
+    db, number = request.app[SERVICES].db, request.match_info["n"]
+    if await faults.settle(db, int(number)):
+        await audit.add(db, who=identity(request).name, act="log.settled", object=f"fault:{number}")
+    raise web.HTTPSeeOther("/proofs")
 
 
 def _number(text: str | None) -> int | None:
