@@ -60,7 +60,7 @@ def judge(findings: Sequence[Finding], *, not_checked: Iterable[str] = (), faile
     if outcome is Outcome.SUSPICIOUS and not _accusing(findings):
         total = min(total, 0.69)
     score = min(100, round(total * 100))
-    shown = {group: round(weight, 3) for group, weight in sorted(groups.items()) if weight}
+    shown = {str(group): round(weight, 3) for group, weight in sorted(groups.items()) if weight}
     return Verdict(outcome, score, _why(findings, outcome, broken), shown, gaps + broken)
 
 

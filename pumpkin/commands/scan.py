@@ -1,7 +1,8 @@
-"""`pumpkin scan`, `names`, `source`, `rules` and `explain`: look into packages with no server and no network."""
+"""`pumpkin scan` and `explain`: look into packages with no server and no network."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sys
@@ -10,8 +11,11 @@ from typing import Any
 
 import click
 
-from pumpkin.analysis import static
-from pumpkin.commands.place import answer, json_option
+from pumpkin.adapters.scanner import Scanner
+from pumpkin.analysis import outputs, static
+from pumpkin.analysis import packs as rule_packs
+from pumpkin.analysis.archive import is_archive
+from pumpkin.commands.place import answer, data_option, json_option, load
 from pumpkin.model.findings import Level, Outcome
 
 ARTIFACT_LIMIT = 512 * 1024 * 1024
@@ -19,6 +23,7 @@ FOLDER_LIMIT = 20_000
 MEMBER_LIMIT = 32 * 1024 * 1024
 THRESHOLDS = {"malicious": 3, "suspicious": 2, "never": 9}
 _GRAVITY = {Outcome.CLEAN: 0, Outcome.INCOMPLETE: 1, Outcome.SUSPICIOUS: 2, Outcome.MALICIOUS: 3}
+FORMATS = ("json", "sarif", "stix", "misp", "cyclonedx", "osv", "html")
 _SKIPPED = {".git", "__pycache__", ".hg", ".svn"}
 
 
@@ -26,9 +31,13 @@ _SKIPPED = {".git", "__pycache__", ".hg", ".svn"}
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--fail-on", type=click.Choice(sorted(THRESHOLDS)), default="malicious", show_default=True,
               help="Ends 1 from this outcome on.")  # fmt: skip
+@click.option("--format", "form", type=click.Choice(FORMATS), help="Answer in this format instead.")
 @json_option
-def scan(path: Path, fail_on: str, as_json: bool) -> None:
+@data_option
+def scan(path: Path, fail_on: str, form: str | None, as_json: bool, data: Path | None) -> None:
     """Say what the package at PATH (an archive or a folder) does, without running any of it.
+
+    Archives are read in a confined process of their own.
 
     \b
     Ends with 0  below the threshold of --fail-on
@@ -37,30 +46,39 @@ def scan(path: Path, fail_on: str, as_json: bool) -> None:
               4  unreadable
     """
     try:
-        report = _scanned(path)
+        report = _scanned(path, packs_folder(data))
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         answer({"outcome": None, "error": reason}, as_json, f"{path}: cannot be read: {reason}")
         sys.exit(4)
-    answer(report.as_json(), as_json, _told(report))
+    if form is not None:
+        click.echo(outputs.write(report.as_json(), form), nl=False)
+    else:
+        answer(report.as_json(), as_json, _told(report))
     if _GRAVITY.get(report.verdict.outcome, 1) >= THRESHOLDS[fail_on]:
         sys.exit(1)
     sys.exit(3 if report.verdict.outcome is Outcome.INCOMPLETE else 0)
 
 
-def _scanned(path: Path) -> static.Scan:
+def _scanned(path: Path, packs: Path) -> static.Scan:
     if path.is_dir():
         files, gaps = folder(path)
-        return static.scan_files(files, path.name, gaps=gaps)
+        return static.scan_files(files, path.name, gaps=gaps, packs=rule_packs.load(packs))
     size = path.stat().st_size
     if size > ARTIFACT_LIMIT:
         raise ValueError(f"larger than {ARTIFACT_LIMIT} bytes")
     data = path.read_bytes()
-    from pumpkin.analysis.archive import is_archive
-
     if not is_archive(data[:512]) and path.suffix in (".py", ".js", ".mjs", ".cjs", ".pth", ".sh", ".json"):
-        return static.scan_files({path.name: data}, path.name)
-    return static.scan(data, path.name)
+        return static.scan_files({path.name: data}, path.name, packs=rule_packs.load(packs))
+    if not is_archive(data[:512]) and b"PK\x05\x06" not in data[-66_000:]:
+        raise ValueError("neither an archive of a known format nor a source file")
+    scan: static.Scan = asyncio.run(_confined(data, path.name, packs))
+    return scan
+
+
+async def _confined(data: bytes, name: str, packs: Path) -> static.Scan:
+    async with Scanner(packs=packs) as scanner:
+        return await scanner.scan(data, name)
 
 
 def folder(path: Path) -> tuple[dict[str, bytes], list[str]]:
@@ -84,6 +102,11 @@ def folder(path: Path) -> tuple[dict[str, bytes], list[str]]:
                 continue
             files[place.relative_to(path).as_posix()] = place.read_bytes()
     return files, gaps
+
+
+def packs_folder(data: Path | None) -> Path:
+    """Where the rule packs of this installation lie."""
+    return load(data).data / "rules"
 
 
 def _told(report: static.Scan) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pumpkin.analysis import names as imitations
 from pumpkin.analysis import static
 from pumpkin.commands.scan import folder
 
@@ -138,6 +139,35 @@ def _scores(cases: list[Case], group: str) -> None:
 
 def names() -> None:
     """Recall on labelled pairs, false alarms on innocent names, right target first, time a name."""
+    pairs = json.loads((LOOKALIKES / "typosquats.json").read_text())
+    found = missed = first = 0
+    misses = []
+    for ecosystem, name, target, kind in pairs["squats"]:
+        if imitations.index(ecosystem) is None:
+            missed += 1
+            misses.append(f"{ecosystem}/{name} ({kind} of {target}): no list")
+            continue
+        candidates, target = imitations.candidates(ecosystem, name), imitations.normal(ecosystem, target)
+        hit = any(candidate.target == target for candidate in candidates)
+        found += bool(candidates)
+        first += bool(candidates) and candidates[0].target == target
+        if not hit:
+            shown = candidates[0].target if candidates else "nothing"
+            misses.append(f"{ecosystem}/{name} ({kind} of {target}): {shown}")
+    innocent = [(ecosystem, name) for ecosystem, name, *_ in pairs["innocent"] if imitations.index(ecosystem)]
+    alarms = [(e, n, imitations.candidates(e, n)[0].target) for e, n in innocent if imitations.candidates(e, n)]
+    asked = [name for ecosystem, name, *_ in pairs["squats"] + pairs["innocent"] if ecosystem == "pypi"]
+    began = time.process_time()
+    for name in asked:
+        imitations.candidates("pypi", name)
+    each = (time.process_time() - began) / len(asked)
+    total = len(pairs["squats"])
+    print(
+        f"names: recall {found / total:.1%} ({found}/{total}), right target first {first / max(found, 1):.1%}, "
+        f"false alarms {len(alarms) / len(innocent):.1%} ({len(alarms)}/{len(innocent)}), {each * 1e6:.0f} us a name"
+    )
+    for line in [*misses, *(f"false alarm {e}/{n}: {t}" for e, n, t in alarms)]:
+        print(f"      {line}")
 
 
 if __name__ == "__main__":
