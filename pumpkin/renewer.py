@@ -233,7 +233,8 @@ def _parts(joined: bytes, size: int) -> list[bytes]:
 
 def _chain(response: bytes, before: Sequence[Earlier]) -> tuple[str, list[bytes]]:
     """Digest and tokens of a stamp's last chain: since its last hash-tree renewal, which begins a new one."""
-    digest, tokens = renewal.digest_of(response), [ers.archived(response)]
+    digest, token = renewal.opened(response)
+    tokens = [token]
     for one in before:
         if one.kind == "hashtree":
             digest, tokens = one.digest, []

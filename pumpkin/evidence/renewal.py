@@ -18,6 +18,7 @@ from pumpkin.evidence import certificates, ers, groups, tsp
 from pumpkin.evidence.certificates import Certificate
 from pumpkin.evidence.der import NotDer
 from pumpkin.evidence.tsp_query import HASHES
+from pumpkin.evidence.tsp_token import in_der_order
 
 END = 253_402_300_799_000_000
 """The year 9999: good for as long as anybody knows."""
@@ -66,10 +67,15 @@ def good_until(chain: Sequence[bytes], digest: str, policy: Policy = DEFAULT) ->
 
 def digest_of(response: bytes) -> str:
     """The name of the digest a token stamps by: sha256, sha384 or sha512. NotDer when there is no such token."""
+    return opened(response)[0]
+
+
+def opened(response: bytes) -> tuple[str, bytes]:
+    """The name of the digest a token stamps by, and the token as evidence records hold it (`ers.archived`)."""
     token = tsp.parse_response(response).token
     if token is None or token.info is None or token.info.algorithm not in HASHES:
         raise NotDer("no token over a digest that is taken")
-    return HASHES[token.info.algorithm]
+    return HASHES[token.info.algorithm], in_der_order(token.der)
 
 
 def leaf(tokens: Sequence[bytes], digest: str) -> bytes:

@@ -15,7 +15,7 @@ from typing import Any
 
 import aiohttp
 
-from scripts.measure import calibrate, load, log
+from scripts.measure import calibrate, load, log, proofs
 from tests.acceptance.product import Product
 
 Row = tuple[str, str, str, str]
@@ -213,5 +213,7 @@ def show(rows: list[Row]) -> None:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["log"]:
         asyncio.run(log.main(*map(int, sys.argv[2:])))
+    elif sys.argv[1:2] == ["tokens"]:
+        asyncio.run(proofs.main())
     else:
         asyncio.run(main(sys.argv[1:]))
