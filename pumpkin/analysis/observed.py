@@ -16,6 +16,7 @@ from pumpkin.model.reports import Phase, Report
 
 TOOL = "dynamic"
 FINDINGS_A_RULE = 20
+IDENTIFIER = "aws access key id"  # every signed request to that cloud names it; alone it is no proof
 _HOME = "/home/dev"
 _AUTOSTART = re.compile(
     rf"{_HOME}/\.(?:bashrc|profile|bash_profile|bash_login|zshrc|zprofile|config/autostart/|config/systemd/user/"
@@ -81,13 +82,16 @@ def _phase(report: Report, phase: Phase, known: frozenset[str]) -> Iterator[Find
         )  # fmt: skip
 
 
-def _leak(event: Event, phase: str, _: bool) -> Iterable[Finding]:
+def _leak(event: Event, phase: str, unasked: bool) -> Iterable[Finding]:
     to = _where(event)
+    level = Level.CRITICAL
+    if event["secret"] == IDENTIFIER:
+        level = Level.HIGH if unasked else Level.LOW
     if event.get("mirror"):
         reason = f"the secret '{event['secret']}' was sent to the package registry ({event['form']})"
     else:
         reason = f"the secret '{event['secret']}' left the machine in the {phase} phase ({event['form']}), to {to}"
-    yield _finding("dynamic-secret-left", Level.CRITICAL, reason, f"{event['secret']} -> {to}", "T1041")
+    yield _finding("dynamic-secret-left", level, reason, f"{event['secret']} -> {to}", "T1041")
 
 
 def _decoy(event: Event, phase: str, unasked: bool) -> Iterable[Finding]:
@@ -156,10 +160,13 @@ def _file(event: Event, phase: str, _: bool) -> Iterable[Finding]:
         yield _finding("dynamic-autostart", Level.HIGH, f"it {did} {path} in the {phase} phase", path, "T1547")
 
 
-def _tampered(event: Event, phase: str, _: bool) -> Iterable[Finding]:
+def _tampered(event: Event, phase: str, unasked: bool) -> Iterable[Finding]:
     what = str(event["what"])
-    grave = what.startswith(("kill", "opening /proc", "a child nobody", "process_vm", "pidfd"))
-    level = Level.HIGH if grave else Level.MEDIUM
+    if what.startswith("opening /proc") and not what.endswith("/mem") and not unasked:
+        level = Level.LOW  # what lists processes does that when called
+    else:
+        grave = what.startswith(("kill", "opening /proc", "a child nobody", "process_vm", "pidfd"))
+        level = Level.HIGH if grave else Level.MEDIUM
     yield _finding("dynamic-tamper", level, f"an attempt on being observed in the {phase} phase: {what}", what, "T1562")
 
 

@@ -159,9 +159,11 @@ class Runner:
             return
         self._sink.send("event", phase=self._phase, time=round(time.time(), 6), **event)
 
-    def _look(self, data: bytes, where: dict[str, Any]) -> None:
-        for secret, form in self._decoys.find(data):
+    def _look(self, data: bytes, where: dict[str, Any]) -> bool:
+        found = self._decoys.find(data)
+        for secret, form in found:
             self._leaked(secret, form, where)
+        return bool(found)
 
     def _name_asked(self, event: dict[str, Any]) -> None:
         self._tell(event)

@@ -31,7 +31,7 @@ class Mirror:
     """`ask(id, path)` sends the question; `answered` is called with each frame of the answer."""
 
     def __init__(
-        self, ask: Callable[[int, str], None], tell: Tell, look: Callable[[bytes, dict[str, Any]], None]
+        self, ask: Callable[[int, str], None], tell: Tell, look: Callable[[bytes, dict[str, Any]], bool]
     ) -> None:
         self._ask, self.tell, self.look = ask, tell, look
         self._lock = threading.Lock()
@@ -94,7 +94,9 @@ class _Handler(BaseHTTPRequestHandler):
         if len(self.path) > PATH_LIMIT:
             self._say(414, {}, b"")
             return
-        self.owner.look(self.path.encode("latin-1", "replace"), {"mirror": True})
+        if self.owner.look(self.path.encode("latin-1", "replace"), {"mirror": True}):
+            self._say(404, {}, b"")  # a secret in a name: the registry is not to learn it either
+            return
         begun = False
         for header, body in self.owner.fetch(self.path):
             if not begun:

@@ -83,7 +83,7 @@ class Sinkhole:
     """Listens for what the kernel redirects here; each connection has a thread, at most 64 at once."""
 
     def __init__(
-        self, names: Names, tell: Tell, look: Callable[[bytes, dict[str, Any]], None], *, authority: Path = CA
+        self, names: Names, tell: Tell, look: Callable[[bytes, dict[str, Any]], bool], *, authority: Path = CA
     ) -> None:
         """`look` is handed everything that was sent, with where to."""
         self._names, self._tell, self._look = names, tell, look
@@ -199,12 +199,12 @@ class Sinkhole:
             if not more:
                 break
             data += more
-        self._look(data, at)
+        _ = self._look(data, at)
         protocol = "ssh" if data.startswith(b"SSH-") or at["port"] == 22 else _SPOKEN.get(at["port"], "other")
         self._tell({"kind": "sent", **at, "protocol": protocol, "size": len(data), "data": _shown(data[:4096])})
 
     def _request(self, data: bytes, at: dict[str, Any]) -> None:
-        self._look(data, at)
+        _ = self._look(data, at)
         head, _, body = data.partition(b"\r\n\r\n")
         lines = head.decode("latin-1").split("\r\n")
         method, _, rest = lines[0].partition(" ")

@@ -65,6 +65,19 @@ def test_a_secret_that_left_is_critical() -> None:
     assert rules(folded(leak)) == {"dynamic-secret-left": Level.CRITICAL}
 
 
+def test_an_identifier_that_each_request_names_is_no_proof() -> None:
+    left = {"secret": "aws access key id", "form": "plain", "sni": "cloud.example", "port": 443}
+    assert rules(folded(event("leak", "execute", **left))) == {"dynamic-secret-left": Level.LOW}
+    assert rules(folded(event("leak", "install", **left))) == {"dynamic-secret-left": Level.HIGH}
+
+
+def test_looking_at_processes_when_called_is_what_some_packages_are_for() -> None:
+    looked = {"what": "opening /proc/1/fd", "call": "openat"}
+    assert rules(folded(event("tamper", "execute", **looked))) == {"dynamic-tamper": Level.LOW}
+    assert rules(folded(event("tamper", **looked))) == {"dynamic-tamper": Level.HIGH}
+    assert rules(folded(event("tamper", "execute", what="opening /proc/1/mem"))) == {"dynamic-tamper": Level.HIGH}
+
+
 def test_reading_a_secret_weighs_more_unasked_than_when_called() -> None:
     touched = {"path": "/home/dev/.ssh/id_rsa", "op": "read"}
     assert rules(folded(event("decoy_touched", **touched))) == {"dynamic-secret-read": Level.HIGH}

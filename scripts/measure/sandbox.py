@@ -1,0 +1,182 @@
+"""Rows of the sandbox: seconds a package, the price of tracing, two at once, a flood of calls, the loop's lag.
+
+Real packages from the configured registries, the caches filled by a first run. Needs a container engine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from actors.sandbox import SandboxSupervisor
+from pumpkin.adapters.engine import Engine, EngineSettings, Job, Recipe, Registries, find
+from pumpkin.adapters.engines.sandbox import Bounds, Confinement, Owner, configuration
+from pumpkin.adapters.registries.addresses import npm_registry, pypi_index
+from pumpkin.model.reports import Artifact
+from pumpkin.settings import SandboxSettings
+from tests.sandbox.samples import wheel
+
+Row = tuple[str, str, str]
+FLOOD = (
+    "import os\nfor one in range(150000):\n    try:\n        os.rmdir('/tmp/none')\n    except OSError:\n        pass\n"
+)
+# pip in the sandbox, untraced and traced by turns; CPU seconds of each, the tracer's and its reader's included
+PRICE = """
+import resource, subprocess, sys, threading
+sys.path.insert(0, '/opt/runner')
+from pumpkin.runner import privileges, steps, trace
+privileges.make_room((privileges.HOME, '/work'))
+argv = ['/usr/bin/python3', '-c', 'import pip._internal.cli.main, setuptools, json, http.client, email, ssl, unittest']
+env = privileges.environment({})
+def used():
+    both = [resource.getrusage(one) for one in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in both)
+def untraced():
+    subprocess.run(privileges.dropped(argv), env=env, check=True)
+def traced():
+    step = steps.Step(argv)
+    watch = trace.Trace(lambda event: None, cwd='/work', environment=env)
+    ended = steps.run(step, env, 1e12, watch, steps.Raw(), threading.Event())
+    assert ended.status == 'completed', ended
+found = {untraced: [], traced: []}
+for _ in range(7):
+    for one in found:
+        before = used(); one(); found[one].append(used() - before)
+print(min(found[untraced]), min(found[traced]), flush=True)
+"""
+
+
+class Lag:
+    """The longest the loop let others wait, in seconds."""
+
+    def __init__(self) -> None:
+        self.worst = 0.0
+        self._task = asyncio.get_running_loop().create_task(self._watch())
+
+    async def _watch(self) -> None:
+        while True:
+            begun = time.monotonic()
+            await asyncio.sleep(0.005)
+            self.worst = max(self.worst, time.monotonic() - begun - 0.005)
+
+    def stop(self) -> None:
+        self._task.cancel()
+
+
+async def main() -> None:
+    """Print the rows."""
+    engine = await find("bench", EngineSettings("", recipe=Recipe(ecosystems=SandboxSettings().ecosystems)))
+    await engine.build(print)
+    with tempfile.TemporaryDirectory() as folder:
+        bases = {"pypi": pypi_index(), "npm": npm_registry()}
+        async with Registries(bases, Path(folder)) as registries:
+            actor = SandboxSupervisor.start([engine], registries=registries, warm=2)._actor_weakref()
+            assert actor is not None
+            actor.actor_ref.tell("warm")
+            lag = Lag()
+            for row in (*await _packages(actor), *await _two(actor), *await _flood(actor), *await _empty(engine)):
+                _print(row)
+            _print(("loop blocked at most", f"{lag.worst * 1e3:.0f} ms", "at most 50 ms"))
+            lag.stop()
+            _print(await _price(engine))
+            actor.actor_ref.stop(block=False)
+            await actor.ended()
+
+
+def _print(row: Row) -> None:
+    print(f"{row[0]:44} {row[1]:>24}   {row[2]}", flush=True)
+
+
+async def _warm(actor: SandboxSupervisor) -> None:
+    async with asyncio.timeout(60):
+        while not any(one["warm"] >= 2 for one in actor.status()):
+            await asyncio.sleep(0.05)
+    await asyncio.sleep(0.3)
+
+
+async def _packages(actor: SandboxSupervisor) -> list[Row]:
+    rows = []
+    goals = (("pypi", "six", 1.0), ("npm", "is-number", 1.1), ("npm", "express", 4.5), ("pypi", "requests", 2.5))
+    for ecosystem, name, goal in goals:
+        await actor.analyse(Job(ecosystem, name), Artifact(ecosystem, name))
+        times, cpu = [], []
+        for _ in range(7):
+            await _warm(actor)
+            begun = time.monotonic()
+            report = await actor.analyse(Job(ecosystem, name), Artifact(ecosystem, name))
+            times.append(time.monotonic() - begun)
+            cpu.append(report.cpu_s)
+            assert report.status == "completed", report.phases
+        said = f"{statistics.median(times):.2f} s, least {min(times):.2f}, CPU {statistics.median(cpu):.2f}"
+        rows.append((f"{name}, three phases, warm and cached", said, f"median at most {goal} s"))
+    return rows
+
+
+async def _two(actor: SandboxSupervisor) -> list[Row]:
+    async def once() -> None:
+        await actor.analyse(Job("pypi", "six"), Artifact("pypi", "six"))
+
+    async def rate(work: Callable[[], Awaitable[None]]) -> float:
+        await _warm(actor)
+        begun = time.monotonic()
+        await work()
+        return 8 / (time.monotonic() - begun)
+
+    async def one_by_one() -> None:
+        for _ in range(8):
+            await once()
+
+    async def by_two() -> None:
+        async def four() -> None:
+            for _ in range(4):
+                await once()
+
+        await asyncio.gather(four(), four())
+
+    alone, both = await rate(one_by_one), await rate(by_two)
+    said = f"{both:.2f}/s against {alone:.2f}/s"
+    return [("two sandboxes at once", said, f"{both / alone:.2f} times, at least 1.6")]
+
+
+async def _flood(actor: SandboxSupervisor) -> list[Row]:
+    await _warm(actor)
+    begun = time.process_time()
+    report = await actor.analyse(
+        Job("pypi", archive=wheel("sample", FLOOD), index="", phases=("install", "import")), Artifact("pypi", "flood")
+    )
+    spent = time.process_time() - begun
+    assert report.phase("import").calls["rmdir"][0] == 150_000
+    return [("server CPU for 150,000 traced calls", f"{spent:.3f} s", "at most 0.1 s")]
+
+
+async def _empty(engine: Engine) -> list[Row]:
+    times = []
+    for _ in range(5):
+        begun = time.monotonic()
+        async with await engine.sandbox():
+            pass
+        times.append(time.monotonic() - begun)
+    return [("a sandbox made, ready and gone", f"{statistics.median(times):.2f} s", "")]
+
+
+async def _price(engine: Engine) -> Row:
+    made = configuration(Confinement(engine.tag, Bounds()), Owner("bench"))
+    made["Entrypoint"], made["Cmd"] = ["/usr/bin/python3", "-I", "-S", "-c", PRICE], []
+    container = await engine.docker.containers.create(made)
+    stream = container.attach(stdin=False, stdout=True, stderr=True)
+    await stream._init()
+    await container.start()
+    said = b""
+    while (message := await stream.read_out()) is not None:
+        said += message.data
+    await stream.close()
+    plain, traced = map(float, said.split()[-2:])
+    return ("CPU traced against untraced", f"{traced:.3f} s / {plain:.3f} s", f"{traced / plain:.2f}, at most 1.25")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,1 @@
+"""Long runs of the sandbox on real engines and real packages."""
