@@ -20,8 +20,10 @@ from pumpkin.adapters.desk import services
 from pumpkin.adapters.https import ADDRESS, HttpsPlace, HttpsWay, told
 from pumpkin.adapters.stanzas import name
 from pumpkin.adapters.uplink import Uplink
+from pumpkin.adapters.watching import LogWatch
 from pumpkin.adapters.xmpp import XmppSession
 from pumpkin.errors import PumpkinError, StartError
+from pumpkin.model.agents import bare
 from pumpkin.model.jobs import ProbeConfig
 from pumpkin.probes.measure import Source
 from pumpkin.probes.spool import Counts
@@ -142,6 +144,7 @@ async def _serve(
     uplink.nudge = seen
     session.on_ready = ready
     session.start()
+    errands.add(asyncio.create_task(LogWatch(session, bare(account.jid), lambda: uplink.full, work.spool).run()))
     try:
         await _until(stop, work)
     finally:

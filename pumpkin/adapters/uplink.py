@@ -100,6 +100,11 @@ class Uplink:
         return await self._session.request(stanzas.iq("get", self._full, None, question), timeout_s=timeout_s)
 
     @property
+    def full(self) -> str | None:
+        """The aggregator's full JID; None while it is away."""
+        return self._full
+
+    @property
     def seen(self) -> bool:
         """Whether the aggregator showed itself in this session."""
         return self._full is not None

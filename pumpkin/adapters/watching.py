@@ -27,6 +27,7 @@ from pumpkin.evidence.witness import Judgement, Sight, WitnessKey
 
 LOG = "urn:pumpkin:log:0"
 EVERY_S = 60.0  # rulings.md 9: at most one proof a minute
+AWAY_S = 2.0  # how soon it is tried again while the aggregator is away, or has no checkpoint yet
 KINDS = ("fork", "shrunk", "inconsistent", "unsigned")
 
 log = structlog.get_logger("pumpkin.probe")
@@ -54,12 +55,13 @@ class LogWatch:
         self.fault: str | None = None
 
     async def run(self) -> None:
-        """Look once a minute, until cancelled."""
+        """Look once a minute, until cancelled; a probe that has seen nothing yet does so as soon as it can."""
         await self.load()
         while True:
+            looked = None
             with contextlib.suppress(PumpkinError):
-                await self.look()
-            await asyncio.sleep(EVERY_S)
+                looked = await self.look()
+            await asyncio.sleep(EVERY_S if looked else AWAY_S)
 
     async def load(self) -> None:
         """What this probe remembers of earlier runs."""

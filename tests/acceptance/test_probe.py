@@ -26,6 +26,17 @@ def wait_for(product: Product, key: str, kind: str, count: int = 1, within_s: fl
         time.sleep(0.1)
 
 
+def until_cosigned(product: Product, key: str, within_s: float = 30.0) -> list[dict[str, Any]]:
+    """Who has cosigned the log, once somebody has: a probe does so by itself."""
+    deadline = time.monotonic() + within_s
+    while True:
+        found: list[dict[str, Any]] = product.json("/api/v1/log/witnesses", key=key)["data"]["items"]
+        if found:
+            return found
+        assert time.monotonic() < deadline, "nobody has cosigned"
+        time.sleep(0.2)
+
+
 def test_scandales_example_file_works_as_it_is(product: Product) -> None:
     """The README's two commands."""
     product.command("agent", "add", "probe1", "--password", "secret")
@@ -40,6 +51,8 @@ def test_scandales_example_file_works_as_it_is(product: Product) -> None:
         assert agent["state"] == "approved"
         assert agent["presence"]["show"] == "available"
         assert [one["kind"] for one in agent["behaviours"]] == ["periodic"]
+        (witness,) = until_cosigned(product, key)
+        assert (witness["witness"], witness["kind"]) == ("probe1@localhost", "probe")
     finally:
         running.terminate()
         assert running.wait(15) == 0
