@@ -32,6 +32,7 @@ from pumpkin.settings import Settings, folder
 from pumpkin.store.database import Database
 from pumpkin.web import routes
 from pumpkin.web.discovery import Discovery
+from pumpkin.web.patience import Patience
 from pumpkin.web.services import Access, Services
 
 
@@ -88,6 +89,7 @@ def services(
         send_message=lambda *a, **k: fleet.gateway.actor.send_message(*a, **k),
         run_agent=lambda *a, **k: fleet.gateway.actor.run_agent(*a, **k),
         command=lambda *a, **k: fleet.gateway.actor.command(*a, **k),
+        commands_of=lambda jid: fleet.gateway.actor.commands_of(jid),
         approve=lambda *a, **k: fleet.gateway.actor.approve(*a, **k),
         revoke=lambda *a, **k: fleet.gateway.actor.revoke(*a, **k),
         ready=missing,
@@ -113,11 +115,16 @@ def _access(settings: Settings) -> Access:
 async def serve(settings: Settings, services: Services, listener: socket.socket, stack: AsyncExitStack) -> str:
     """Serve; the address for people."""
     application = routes.application(services, templates=folder("templates"), static=folder("static"))
+    patience = Patience()
+    application.middlewares.insert(0, patience.watched())
     runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=2.0)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     context = await _https(settings)
     await web.SockSite(runner, listener, ssl_context=context, backlog=1024).start()
+    if isinstance(runner.server, web.Server):
+        watching = asyncio.create_task(patience.keep(runner.server), name="connections without a request")
+        stack.callback(watching.cancel)
     port = listener.getsockname()[1]
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return f"{'https' if context else 'http'}://{host}:{port}"
