@@ -7,9 +7,11 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 
 from pumpkin.errors import InvalidRequest, PayloadTooLarge
+from pumpkin.web.envelope import MORE_HEADERS
+from pumpkin.web.patience import BODY_START_S, pace
 
 BODY_LIMIT = 16 * 1024 * 1024
 SMALL_BODY = 64 * 1024
@@ -90,7 +92,8 @@ def _among(text: str, networks: Sequence[Network]) -> bool:
 
 
 async def body(request: web.Request, limit: int = BODY_LIMIT) -> bytes:
-    """The request's whole body; PayloadTooLarge past `limit` bytes, known before or found while reading."""
+    """The request's whole body; PayloadTooLarge past `limit` bytes, known before or found while reading; TooSlow when
+    it does not come; InvalidRequest when it is not what its Content-Encoding says."""
     announced = request.content_length
     if announced is not None and announced > limit:
         raise PayloadTooLarge(f"The body is larger than the {limit} bytes this address takes.")
@@ -99,16 +102,20 @@ async def body(request: web.Request, limit: int = BODY_LIMIT) -> bytes:
     if request.content_type.startswith("multipart/"):
         raise InvalidRequest("A multipart body is not taken here.")
     content = request.content
-    chunk = content.read_nowait() if content.is_eof() else await content.readany()
-    if content.at_eof():
-        if len(chunk) > limit:
-            raise PayloadTooLarge(f"The body is larger than the {limit} bytes this address takes.")
-        return chunk
-    parts = bytearray(chunk)
-    while not content.at_eof():
-        if len(parts) > limit:
-            break
-        parts += await content.readany()
-    if len(parts) > limit:
+    try:
+        whole = content.read_nowait() if content.is_eof() else await _rest(content, limit)
+    except web.RequestPayloadError:
+        request[MORE_HEADERS] = {**request.get(MORE_HEADERS, {}), "Connection": "close"}  # aiohttp hangs up after it
+        raise InvalidRequest("The body is not what its Content-Encoding or Transfer-Encoding says.") from None
+    if len(whole) > limit:
         raise PayloadTooLarge(f"The body is larger than the {limit} bytes this address takes.")
+    return whole
+
+
+async def _rest(content: StreamReader, limit: int, patience_s: float = BODY_START_S) -> bytes:
+    async with pace(patience_s) as deadline:
+        parts = bytearray()
+        while not content.at_eof() and len(parts) <= limit:
+            parts += await content.readany()
+            deadline.came(len(parts))
     return bytes(parts)

@@ -13,6 +13,7 @@ from pumpkin.store import audit, keys
 from pumpkin.web.edge import AUTHENTICATOR
 from pumpkin.web.guard import identity
 from pumpkin.web.pages.render import act, page, read
+from pumpkin.web.patience import pace
 from pumpkin.web.services import SERVICES
 
 NAME_LIMIT = 100
@@ -34,7 +35,8 @@ async def index(request: web.Request) -> web.Response:
 async def create(request: web.Request) -> web.Response:
     """Make a key and show its text, the only time it can be read."""
     await act(request, "admin")
-    form = await request.post()
+    async with pace():
+        form = await request.post()
     name = str(form.get("name", "")).strip()
     scopes = tuple(scope for scope in SCOPES if scope in form.getall("scope", []))
     rate, days = str(form.get("rate", "")), str(form.get("days", ""))

@@ -15,6 +15,7 @@ from pumpkin.web.edge import AUTHENTICATOR
 from pumpkin.web.guard import CSRF_FIELD, SESSION_COOKIE, identity, require_csrf
 from pumpkin.web.limits import Gcra, address
 from pumpkin.web.pages.render import page
+from pumpkin.web.patience import pace
 from pumpkin.web.services import SERVICES
 
 LOGIN_COOKIE = "pumpkin_login"
@@ -159,7 +160,8 @@ def _next(given: str) -> str:
 async def _fields(request: web.Request) -> dict[str, str]:
     if request.content_length is not None and request.content_length > 64 * 1024:
         raise Forbidden("That is more than this form holds.")
-    form = await request.post()
+    async with pace():
+        form = await request.post()
     return {name: value for name, value in form.items() if isinstance(value, str)}
 
 

@@ -18,6 +18,7 @@ from pumpkin.web.edge import ERROR_PAGE
 from pumpkin.web.envelope import HEADERS, REQUEST_ID
 from pumpkin.web.guard import CSRF_FIELD, identity, require, require_csrf
 from pumpkin.web.pages import pictures, text
+from pumpkin.web.patience import pace
 from pumpkin.web.services import SERVICES
 
 FRAGMENTS = "Pumpkin-Fragments"
@@ -147,7 +148,8 @@ def asked(request: web.Request, name: str, limit: int = 500) -> str:
 async def act(request: web.Request, scope: str) -> Mapping[str, str]:
     """The fields of a posted form whose sender holds `scope` and whose forgery check holds."""
     require(request, scope)
-    form = await request.post()
+    async with pace():
+        form = await request.post()
     fields = {name: value for name, value in form.items() if isinstance(value, str)}
     require_csrf(request, fields.get(CSRF_FIELD))
     return fields
