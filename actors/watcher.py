@@ -7,6 +7,7 @@ task), losing one is not.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
@@ -19,9 +20,12 @@ from pumpkin.model.purl import Purl
 from pumpkin.model.watches import Watch
 from pumpkin.store import packages, watches
 from pumpkin.store.database import Database
+from pumpkin.store.documents import DocumentCache
 
 AT_ONCE = 20  # versions of one package submitted in one round; the rest waits for the next
-POLL = "poll"
+POLL, TIDY = "poll", "tidy"
+DAY_S = 86_400.0
+KEPT_DAYS = 7  # registries' documents nobody asked for since are forgotten
 
 log = structlog.get_logger("pumpkin.watcher")
 
@@ -56,8 +60,12 @@ class Watcher(LoopActor):
 
     async def on_start(self) -> None:
         self.every(self._period_s, POLL)
+        self.every(DAY_S, TIDY)
 
     async def on_receive(self, message: object) -> object:
+        if message == TIDY:
+            await DocumentCache(self._db).tidy(time.time() - KEPT_DAYS * DAY_S)
+            return None
         if message != POLL:
             return await super().on_receive(message)
         try:

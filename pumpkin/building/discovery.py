@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -21,7 +20,6 @@ from pumpkin.store.documents import DocumentCache
 from pumpkin.web.discovery import Discovery
 from pumpkin.web.services import Packages
 
-KEPT_S = 7 * 86_400.0
 REMEMBERED = 10_000
 
 
@@ -30,7 +28,6 @@ async def build_registries(settings: Settings, db: Database, stack: AsyncExitSta
     wanted = settings.registries
     contact = f" ({wanted.contact})" if wanted.contact else ""
     cache = DocumentCache(db)
-    await cache.tidy(time.time() - KEPT_S)
     registries = build(
         Places(
             pypi=wanted.pypi,

@@ -53,6 +53,10 @@ async def _watch_and_publish(product: Product, fake: FakeRegistry) -> None:
 
     watched = await get("/api/v1/watches", body={"purl": "pkg:pypi/thing", "priority": 3})
     await asyncio.to_thread(product.command, "watch", "add", "pkg:npm/@scope/*")
+    names = product.data / "names.txt"
+    names.write_text("Imported_Name\nother\n# a remark\nno name\n", "utf-8")
+    await asyncio.to_thread(product.command, "catalogue", "import", "pypi", str(names))
+    assert [one["name"] for one in (await get("/api/v1/packages/pypi/?q=imported"))["items"]] == ["imported-name"]
     assert "@scope/*" in await asyncio.to_thread(product.command, "watch", "list")
 
     async def history() -> list[dict[str, Any]]:

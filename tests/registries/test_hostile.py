@@ -256,6 +256,19 @@ async def test_a_host_is_asked_no_faster_than_its_rate(door: Door) -> None:
     assert time.monotonic() - start >= 4 / 20 - 0.01
 
 
+async def test_a_crowd_that_looks_does_not_make_an_analysis_wait(door: Door) -> None:
+    registries = door(rate=20, slow=20)
+    crowd = [registries.glance(Purl.package(f"pkg:pypi/absent-{n}")) for n in range(200)]
+    looking = asyncio.gather(*crowd, return_exceptions=True)
+    await asyncio.sleep(0)
+    start = time.monotonic()
+    release = await registries.resolve(Purl.package("pkg:gem/thing"))
+    assert release.version == "1.1.0"
+    assert time.monotonic() - start < 4
+    turned_away = [one for one in await looking if isinstance(one, RegistryUnavailable)]
+    assert len(turned_away) > 100
+
+
 async def test_retry_after_is_kept_to(door: Door, fake: FakeRegistry) -> None:
     registries = door()
     fake.misbehave("busy")

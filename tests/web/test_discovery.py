@@ -9,6 +9,7 @@ import pytest
 
 from pumpkin.adapters.registries import Registries, build
 from pumpkin.store import packages
+from pumpkin.web import discovery_operations, routes
 from pumpkin.web.api.discovery import OLD
 from pumpkin.web.discovery import Discovery
 from tests.registries.conftest import NAMES, fake
@@ -57,6 +58,12 @@ async def test_the_old_routes_have_their_shapes_with_both_slash_forms(web: Web) 
         assert (await get(web, f"/get_npm_versions{slash}?package_name=@scope/thing"))["versions"][-1] == "1.0.0"
         assert "1.1.0" in (await get(web, f"/get_packagist_versions{slash}?package_name=vendor/thing"))["versions"]
         assert "1.1.0" in (await get(web, f"/get_rubygems_versions{slash}?package_name=thing"))["versions"]
+
+
+def test_each_address_is_described_with_an_example() -> None:
+    named = {f"{route.method} {route.path}" for route in routes.ROUTES if route.tag == "discovery"}
+    assert set(discovery_operations.DETAILS) == named
+    assert all(detail.example is not None for detail in discovery_operations.DETAILS.values())
 
 
 async def test_there_are_eleven_of_them() -> None:

@@ -28,6 +28,7 @@ ARTIFACT_S = 300.0
 SILENCE_S = 15.0
 REDIRECTS = 5
 STALE_S = 86_400.0
+HURRIED_S = 1.0  # the longest line at a host that somebody who only looks joins
 MISSING_S = 60.0  # how long "there is no such package" is believed
 MISSING = (404, 410, 451)
 
@@ -80,14 +81,16 @@ class _Host:
 
     @asynccontextmanager
     async def turn(self, patience_s: float) -> AsyncIterator[None]:
+        now = time.monotonic()
+        if self.not_before - now > patience_s:
+            raise RegistryUnavailable("The package registry asked us to wait; try again later.")
+        start = max(now, self._next, self.not_before)
+        if start - now > patience_s:
+            raise RegistryUnavailable("Too many questions wait for this package registry; try again.")
+        self._next = start + self._gap_s
+        if start > now:
+            await asyncio.sleep(start - now)
         async with self._slots:
-            now = time.monotonic()
-            if self.not_before - now > patience_s:
-                raise RegistryUnavailable("The package registry asked us to wait; try again later.")
-            start = max(now, self._next, self.not_before)
-            self._next = start + self._gap_s
-            if start > now:
-                await asyncio.sleep(start - now)
             yield
 
 
@@ -179,7 +182,9 @@ class Fetcher:
             return _found(old)
         task = self._under_way.get(key)
         if task is None:
-            task = asyncio.create_task(self._renewed(key, url, accept, limit, old, also), name=f"ask {url[:80]}")
+            task = asyncio.create_task(
+                self._renewed(key, url, accept, limit, old, also, stale or fresh_s > 0), name=f"ask {url[:80]}"
+            )
             self._under_way[key] = task
             task.add_done_callback(lambda done: self._forget(key, done))
         if stale and _hurried.get() and old is not None and age < STALE_S:
@@ -201,7 +206,7 @@ class Fetcher:
             task.exception()
 
     async def _renewed(
-        self, key: str, url: str, accept: str, limit: int, old: Document | None, also: tuple[int, ...]
+        self, key: str, url: str, accept: str, limit: int, old: Document | None, also: tuple[int, ...], keep: bool
     ) -> Document:
         headers = {"Accept": accept, "Accept-Encoding": "gzip"}
         if old is not None and old.etag:
@@ -226,6 +231,8 @@ class Fetcher:
                     response.headers.get("Last-Modified"),
                     self._clock(),
                 )
+        if not keep:
+            return new  # an answer to a question that is not asked again
         if len(new.body) <= CACHED_LIMIT:
             await self._cache.keep(new)
         self._hold(new)
@@ -263,7 +270,8 @@ class Fetcher:
             async with asyncio.timeout(total_s):
                 for _ in range(REDIRECTS + 1):
                     host = self._hosts.setdefault(here.host or "", _Host(self._rates.get(here.host or "", self._rate)))
-                    async with host.turn(total_s / 2):
+                    # Strangers' looks must not make analyses wait: they are turned away before a line forms.
+                    async with host.turn(HURRIED_S if _hurried.get() else total_s / 2):
                         self.asked += 1
                         async with self._opened().request(
                             method,
