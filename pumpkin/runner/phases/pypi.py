@@ -47,7 +47,7 @@ class Steps:
         argv = [
             "/usr/bin/python3", "-m", "pip", "install", "--user", "--no-input", "--disable-pip-version-check",
             "--no-cache-dir", "--no-compile", "--no-warn-script-location", "--progress-bar", "off", "--retries", "1",
-            "--timeout", "60",
+            "--timeout", "60", "--ignore-installed",
         ]  # fmt: skip
         if self._index:
             argv += ["--index-url", self._index, "--trusted-host", "127.0.0.1"]
