@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -33,7 +34,7 @@ _Ask = tuple[Submission, "asyncio.Future[Decided]"]
 
 
 class Queue(LoopActor):
-    """`node` names this process's worker for good. `free()` is how many tasks it could start now, `hand(id)` gives it
+    """`node` names this process's worker for good. `free()` is how many tasks it could start now, `hand(task)` gives it
     one that is running in its name, `wake()` tells it that something waits, `drop(id)` that a task was cancelled."""
 
     def __init__(
@@ -43,7 +44,7 @@ class Queue(LoopActor):
         node: str,
         *,
         free: Callable[[], int] = lambda: 0,
-        hand: Callable[[int], None] = lambda _: None,
+        hand: Callable[[Task], None] = lambda _: None,
         wake: Callable[[], None] = lambda: None,
         drop: Callable[[int], None] = lambda _: None,
     ) -> None:
@@ -125,8 +126,8 @@ class Queue(LoopActor):
                 log.error("submission failed", purl=asks[0][0].purl, exc_info=error)
             _settle(asks[0][1], error if isinstance(error, PumpkinError) else PumpkinError())
             return
-        for (_, answer), decided in zip(asks, answers, strict=True):
-            self._announce(decided)
+        for (wanted, answer), decided in zip(asks, answers, strict=True):
+            self._announce(wanted, decided)
             _settle(answer, decided)
 
     async def _asked(self, wanted: list[Submission]) -> list[Decided]:
@@ -138,14 +139,14 @@ class Queue(LoopActor):
                     raise
         raise AssertionError
 
-    def _announce(self, decided: Decided) -> None:
+    def _announce(self, wanted: Submission, decided: Decided) -> None:
         if decided.decision not in (Decision.NEW, Decision.HANDED) or decided.id is None:
             return
         place = decided.place or 1
         moved = {"task_id": decided.id, "status": "queued", "queue_position": place, "phase": None}
         self._bus.publish("task.moved", moved)
         if decided.decision is Decision.HANDED:
-            self._hand(decided.id)
+            self._hand(_task(wanted, decided, self._node))
         else:
             self._wake()
 
@@ -168,6 +169,22 @@ class Queue(LoopActor):
             self._wake()
         if isinstance(said.get("cancelled"), int):
             self._drop(said["cancelled"])
+
+
+def _task(wanted: Submission, decided: Decided, node: str) -> Task:
+    """The task that was made and handed over by one statement, without reading it again; its times are ours."""
+    assert decided.id is not None
+    assert decided.uuid is not None
+    now = time.time_ns() // 1_000
+    return Task(
+        id=decided.id, uuid=decided.uuid, owner=wanted.owner, realm=wanted.realm, asked=wanted.asked, purl=wanted.purl,
+        ecosystem=wanted.ecosystem, name=wanted.name, version=wanted.version, tools=wanted.tools, state="running",
+        priority=wanted.priority, forced=wanted.forced, flagged=wanted.flagged, webhook=wanted.webhook,
+        upload=wanted.upload, created=now, queued=now, started=now, ended=None, timeout_s=wanted.timeout_s,
+        attempt=decided.attempt or 1, node=node, lease=None, heartbeat=now, container=None, phase=None, phases={},
+        cause=None, outcome=None, verdict=None, category=None, message=None, details=None, report=None,
+        report_size=None, report_made=None, clock=now,
+    )  # fmt: skip
 
 
 def _settle(answer: asyncio.Future[Decided], outcome: Decided | PumpkinError) -> None:

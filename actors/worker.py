@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -52,7 +51,6 @@ class Worker(LoopActor):
         self._db, self._bus, self._node, self._analyse = db, bus, node, analyse
         self._slots, self._tools, self._kept, self._pause_s = slots, tools, kept, pause_s
         self._running: dict[int, asyncio.Task[Any]] = {}
-        self._handed: deque[int] = deque()
         self._woken = asyncio.Event()
         self._closing = False
         self.done = self.failed = 0
@@ -81,12 +79,11 @@ class Worker(LoopActor):
         """How many more tasks could start now."""
         if self._closing:
             return 0
-        return max(0, self._slots() - len(self._running) - len(self._handed))
+        return max(0, self._slots() - len(self._running))
 
-    def hand(self, task_id: int) -> None:
+    def hand(self, task: Task) -> None:
         """Take over a task that is running in this node's name."""
-        self._handed.append(task_id)
-        self._woken.set()
+        self._begin(task)
 
     def wake(self) -> None:
         """Something may wait."""
@@ -115,11 +112,6 @@ class Worker(LoopActor):
             self._woken.clear()
 
     async def _take(self) -> None:
-        while self._handed:
-            task = await tasks.get(self._db, self._handed[0])
-            self._handed.popleft()
-            if task is not None and task.state == "running" and task.node == self._node:
-                self._begin(task)
         while self.free > 0:
             claimed = await tasks.claim(self._db, self._node, min(self.free, CLAIM_MOST))
             for task in claimed:

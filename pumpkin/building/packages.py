@@ -116,7 +116,7 @@ async def build_analysis(
             bus,
             node,
             free=lambda: workers[0].actor.free if workers and workers[0].state == "running" else 0,
-            hand=lambda task_id: working("hand", task_id),
+            hand=lambda task: working("hand", task),
             wake=lambda: working("wake"),
             drop=lambda task_id: working("drop", task_id),
         ),

@@ -150,7 +150,7 @@ async def start_analysis(start_web: StartWeb, database: Database) -> StartAnalys
                     line.bus,
                     "node",
                     free=lambda: workers[0].actor.free if workers else 0,
-                    hand=lambda task_id: workers[0].actor.hand(task_id),
+                    hand=lambda task: workers[0].actor.hand(task),
                     wake=lambda: workers[0].actor.wake() if workers else None,
                     drop=lambda task_id: workers[0].actor.drop(task_id) if workers else None,
                 ),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections import OrderedDict
 from typing import Any
 from uuid import UUID
 
@@ -12,9 +14,10 @@ from pumpkin.errors import Forbidden, InvalidPagination, InvalidRequest, TaskNot
 from pumpkin.model.tasks import STATES, Task
 from pumpkin.store import tasks
 from pumpkin.web.api.analysis.metering import meter
-from pumpkin.web.api.analysis.shapes import listed, minutes, place, remaining, task_json, when
+from pumpkin.web.api.analysis.shapes import base, listed, minutes, remaining, task_json, when
+from pumpkin.web.api.analysis.shapes import place as place_of
 from pumpkin.web.api.checks import text_or_none, whole
-from pumpkin.web.envelope import success
+from pumpkin.web.envelope import REQUEST_ID, success
 from pumpkin.web.guard import Identity, identity, require
 from pumpkin.web.services import SERVICES
 
@@ -22,9 +25,32 @@ PAGE_SIZE, PAGE_MOST = 20, 100
 QUEUE_SHOWN, QUEUE_MOST = 100, 10_000
 
 
+REMEMBERED = 4_096
+
+ENDED: web.AppKey[OrderedDict[tuple[str, str], tuple[Task, bytes]]] = web.AppKey("ended", OrderedDict)
+"""Answers for tasks that have ended and stay so, as strangers see them, by what was asked for and under which name."""
+
+
 async def show(request: web.Request) -> web.Response:
     """`GET /api/v1/task/<id>/`: one analysis, by number or uuid; an upload only for its owner or by uuid."""
-    return success(request, task_json(request, await found(request), identity(request)))
+    asker, ended = identity(request), request.app[ENDED]
+    place = request.match_info["id"], base(request)
+    known = ended.get(place)
+    if known is not None and known[0].seen_by(asker.owner) and known[0].owner != asker.owner:
+        return _in_envelope(request, known[1])
+    task = await found(request)
+    if task.active or task.owner == asker.owner:
+        return success(request, task_json(request, task, asker))
+    data = json.dumps(task_json(request, task)).encode()
+    ended[place] = task, data
+    if len(ended) > REMEMBERED:
+        ended.popitem(last=False)
+    return _in_envelope(request, data)
+
+
+def _in_envelope(request: web.Request, data: bytes) -> web.Response:
+    body = b'{"success": true, "data": ' + data + b', "request_id": "' + request[REQUEST_ID].encode() + b'"}'
+    return web.Response(body=body, content_type="application/json")
 
 
 async def found(request: web.Request, owner: Identity | None = None) -> Task:
@@ -57,7 +83,7 @@ async def position(request: web.Request) -> web.Response:
         {
             "task_id": task.id,
             "status": task.state,
-            "queue_position": place(task),
+            "queue_position": place_of(task),
             "purl": task.purl,
             "package_name": task.name,
             "package_version": task.version,
