@@ -16,6 +16,7 @@ COMMANDS = {
     "verify": "verify",
     "tsa": "tsa",
     "renew": "renew",
+    "rekey": "rekey",
     "audit": "audit",
     "scan": "scan",
     "explain": "scan",

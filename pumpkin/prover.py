@@ -103,7 +103,8 @@ class Prover:
         head, stamp = await named(self._db, check.after)
         if head is None:
             return None
-        return After(head.note, stamp.response, stamp.chain) if stamp else After(head.note)
+        note = checkpoint.signed_only(head.note, self._key)
+        return After(note, stamp.response, stamp.chain) if stamp else After(note)
 
     async def _chain(self, token: bytes) -> tuple[bytes, ...]:
         """The certificates of a token of a check's own, leaf first, up to the root of one of our authorities; only
@@ -126,7 +127,8 @@ class Prover:
         path = await self.path(check.seq, stamp.size)
         gathered = await gather(self._db, stamp, check.seq)
         newer = [await self._renewal(one.renewal) for one in gathered.covering]
-        return Stamped(stamp, head.note, path, gathered.record(check), newer if check.payload is not None else ())
+        note = checkpoint.signed_only(head.note, self._key)
+        return Stamped(stamp, note, path, gathered.record(check), newer if check.payload is not None else ())
 
     async def _renewal(self, made: Renewal) -> RenewedBy:
         captured = await renewals.captured(self._db, made.id)

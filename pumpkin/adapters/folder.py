@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,33 @@ class DataFolder:
             self._write("tsa-root.pem", made.root_pem, 0o644)
             self._write("tsa-key.secret.pem", key_pem, 0o600)
         return Authority.from_pem(secret.read_bytes(), chain.read_bytes())
+
+    def replace_log_key(self, key: LogKey) -> None:
+        """Make this the log's key. The one before leaves its public half, under its id; its secret is overwritten."""
+        old = LogKey.load(key.origin, (self.path / "log-key.secret.pem").read_bytes())
+        self._write(f"log-key.{old.key_id.hex()}.vkey", f"{old.vkey}\n".encode(), 0o644)
+        self._write(f"log-key.{old.key_id.hex()}.pem", old.public_pem, 0o644)
+        self._write("log-key.secret.pem", key.pem, 0o600)
+        self.log_key(key.origin)
+
+    def replace_authority(self, name: str, *, trusted: bool) -> Authority:
+        """A new local authority in the old one's place, whose key is overwritten and whose root is kept; with `trusted`
+        that root stays among those that may be given to verifiers (`tsa-root.pem`)."""
+        old = Authority.from_pem(
+            *(self.path.joinpath(one).read_bytes() for one in ("tsa-key.secret.pem", "tsa-chain.pem"))
+        )
+        made = Authority.create(name)
+        key_pem, chain_pem = made.to_pem()
+        self._write(f"tsa-root.{sha256(old.chain[-1]).hexdigest()[:16]}.pem", old.root_pem, 0o644)
+        roots = (self.path / "tsa-root.pem").read_bytes() if trusted else b""
+        self._write("tsa-key.secret.pem", key_pem, 0o600)
+        self._write("tsa-chain.pem", chain_pem, 0o644)
+        self._write("tsa-root.pem", made.root_pem + roots, 0o644)
+        return made
+
+    def former_roots(self) -> list[bytes]:
+        """The roots (PEM) of local authorities that were replaced."""
+        return [path.read_bytes() for path in sorted(self.path.glob("tsa-root.*.pem"))]
 
     def once(self, name: str, make: Callable[[], str]) -> str | None:
         """The text of a file made now at 0600, or None when it had been made before."""

@@ -16,6 +16,7 @@ from aiohttp import web
 from actors.sandbox import SandboxSupervisor
 from actors.supervision import Child, System
 from pumpkin.adapters.clock import clock_of
+from pumpkin.adapters.folder import DataFolder
 from pumpkin.adapters.xmppd.certificates import Certificates
 from pumpkin.building.fleet import Fleet
 from pumpkin.building.line import Line
@@ -51,9 +52,10 @@ def services(
 ) -> Services:
     prover = Prover(db, key, settings.quorum)
     clock = clock_of(settings.synchronised_clock)
+    former = DataFolder(settings.data).former_roots()
 
     def verify_token(token: bytes, payload: bytes) -> Verdict:
-        return tsp.verify(token, data=payload, roots=line.authorities.roots())
+        return tsp.verify(token, data=payload, roots=[*line.authorities.roots(), *former])
 
     def respond(query: bytes) -> bytes:
         return authority.respond(query, clock=clock) if authority else b""

@@ -84,7 +84,7 @@ async def _installation(settings: Settings, digest: str | None, *, every: bool) 
         for one in members:
             stack.push_async_callback(one.client.close)
         ordered = sorted(members, key=lambda one: one.rank)
-        exchanges = [Exchange(one.series, one.client.ask, _now, capture.capture) for one in ordered]
+        exchanges = [Exchange(one.series, one.client.ask, now, capture.capture) for one in ordered]
         renewer = Renewer(db, margin_us=int(settings.renew_before * DAY_US))
         ask = asker(lambda: exchanges)
         return await (renewer.rehash(ask, digest) if digest else renewer.renew(ask, every=every))
@@ -93,7 +93,7 @@ async def _installation(settings: Settings, digest: str | None, *, every: bool) 
 async def _bundle(path: Path, out: Path, url: str, roots: list[bytes], digest: str | None) -> int:
     async with TsaClient(url) as client, RevocationClient() as revocation:
         series = Series("renewal", url, roots)
-        exchange = Exchange(series, client.ask, _now, revocation.capture)
+        exchange = Exchange(series, client.ask, now, revocation.capture)
         try:
             content, count = await _renewed(path.read_bytes(), asker(lambda: [exchange]), digest)
         except ValueError as error:
@@ -108,5 +108,6 @@ async def _renewed(content: bytes, ask: Ask, digest: str | None) -> tuple[bytes,
     return bundle_renew.renewed(content, plan, granted.response), len(plan.leaves)
 
 
-def _now() -> int:
+def now() -> int:
+    """Microseconds since 1970."""
     return time.time_ns() // 1_000

@@ -31,12 +31,14 @@ __all__ = [
     "LogKey",
     "VerifierKey",
     "body_hash",
+    "cosign",
     "cosigned_at",
     "newest_token",
     "open_note",
     "parse_note",
     "sign",
     "signatures",
+    "signed_only",
 ]
 
 
@@ -175,7 +177,28 @@ def sign(origin: str, size: int, root: bytes, key: LogKey, *, extensions: Sequen
     if any(not line or not line.isprintable() for line in extensions):
         raise ValueError("an extension is one line of text")
     text = "\n".join([origin, str(size), _b64(root), *extensions, ""])
-    return f"{text}\n— {key.origin} {_b64(key.key_id + key.sign_bytes(text.encode()))}\n"
+    return f"{text}\n{_line(text, key)}"
+
+
+def signed_only(note: str, key: LogKey) -> str:
+    """The note with one signature, this key's: what a bundle carries, whoever else signed. Ed25519 makes the same
+    signature again, so nothing changes where the key made the note. BadNote when it is no note of this log."""
+    text, _ = _parts(note)
+    if parse_note(note).origin != key.origin:
+        raise BadNote("the checkpoint is of another log")
+    return f"{text}\n{_line(text, key)}"
+
+
+def cosign(note: str, key: LogKey) -> str:
+    """The note with this key's signature after those it has: the log's next key vouches for what the old one signed."""
+    text, lines = _parts(note)
+    if any(name == key.origin and raw[:4] == key.key_id for name, raw in lines):
+        return note
+    return note + _line(text, key)
+
+
+def _line(text: str, key: LogKey) -> str:
+    return f"— {key.origin} {_b64(key.key_id + key.sign_bytes(text.encode()))}\n"
 
 
 def newest_token(token: bytes) -> str:

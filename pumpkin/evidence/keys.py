@@ -106,6 +106,11 @@ def verifies(public: bytes, signature: bytes, data: bytes) -> bool:
     return True
 
 
+def succession(old: str, new: str, size: int, root: bytes) -> bytes:
+    """What both keys of a log sign when the new one (vkey text) follows the old at a tree of `size` and `root`."""
+    return PREFIX + canonical({"v": VERSION, "old": old, "new": new, "size": size, "root": root.hex()})
+
+
 def event_payload(event: Mapping[str, Any]) -> bytes:
     """The payload of the record that says a key changed: canonical JSON, so that anybody can make it again."""
     return canonical({"v": VERSION, **event})

@@ -54,6 +54,19 @@ async def set_note(db: Database, size: int, note: str) -> None:
         await db.queries.proofs_checkpoint_note(connection, size=size, note=note)
 
 
+async def notes(db: Database, after: int, most: int) -> list[tuple[int, str]]:
+    """(size, note) of the checkpoints of more than `after` records, in order, at most `most`."""
+    async with db.reader() as connection:
+        rows = db.queries.proofs_notes(connection, after=after, most=most)
+        return [(row["size"], row["note"]) async for row in rows]
+
+
+async def set_notes(db: Database, notes: Mapping[int, str]) -> None:
+    """Keep these checkpoints' notes, by size, with more signatures on them (rulings.md 6)."""
+    async with db.writer() as connection:
+        await db.queries.proofs_notes_put(connection, sizes=list(notes), notes=list(notes.values()))
+
+
 async def latest_checkpoint(db: Database) -> Checkpoint | None:
     """The newest checkpoint."""
     async with db.reader() as connection:

@@ -13,6 +13,16 @@ insert into tiles (level, n, hashes)
 select * from unnest(:levels::int[], :ns::bigint[], :hashes::bytea[])
 on conflict (level, n) do update set hashes = excluded.hashes;
 
+-- name: proofs_notes
+-- The notes of checkpoints, by size.
+select size, note from checkpoints where size > :after order by size limit :most;
+
+-- name: proofs_notes_put!
+-- Notes with more signatures on them: the text they sign stays as it is, else nothing is changed.
+update checkpoints c set note = n.note
+from unnest(:sizes::bigint[], :notes::text[]) as n (size, note)
+where c.size = n.size and note_hash(c.note) = note_hash(n.note);
+
 -- name: proofs_checkpoint_latest^
 -- The newest tree head.
 select size, start, root, group_root, note, sealed from checkpoints order by size desc limit 1;

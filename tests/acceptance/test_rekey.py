@@ -1,0 +1,65 @@
+"""New keys for log and authority on a real installation: old statements hold, new ones continue them, all is logged."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import time
+import zipfile
+from pathlib import Path
+
+from pumpkin.evidence import keys
+from pumpkin.evidence.checkpoint import VerifierKey
+from tests.acceptance.product import Product
+from tests.acceptance.test_walk import bundle_of, post_check, trust, verify
+
+
+def test_log_and_authority_get_new_keys_and_everything_before_stands(tmp_path: Path) -> None:
+    product = Product(tmp_path / "data").start()
+    try:
+        key = product.key("checks:write", "checks:read")
+        first = post_check(product, key)
+        product.until_stamped(first, key)
+        early = bundle_of(product, first, key, tmp_path / "early.zip")
+        old = [shutil.copy(product.facts[name], tmp_path / name) for name in ("tsa_root", "log_key")]
+        product.command("rekey", "log", status=1)  # while it runs
+        assert product.stop() == 0
+        said = json.loads(product.command("rekey", "log", "--json"))
+        assert said["old"] != said["new"]
+        assert json.loads(product.command("rekey", "authority", "--compromised", "--json"))["stamps renewed"] >= 1
+        assert not [path for path in (tmp_path / "data").glob("*.secret.pem") if path.stat().st_mode & 0o077]
+        product.start()
+
+        held = verify(str(early), "--root", str(old[0]), "--log-key", str(old[1]))
+        assert held.returncode == 0, held.stdout
+        second = post_check(product, key)
+        product.until_stamped(second, key)
+        again = bundle_of(product, first, key, tmp_path / "again.zip")
+        roots = ["--root", str(old[0]), *trust(product)]
+        now = json.loads(verify(str(again), *roots, "--json").stdout)
+        assert now["ok"], now
+        assert len(now["checks"][0]["renewals"]) == 1, "the new authority stands over the old one's token"
+        assert verify(str(again), "--root", str(old[0]), "--log-key", str(old[1])).returncode == 1, "another log key"
+        assert verify(str(bundle_of(product, second, key, tmp_path / "2.zip")), *trust(product)).returncode == 0
+        with zipfile.ZipFile(again) as archive:
+            archive.extractall(tmp_path / "again")
+        script = ["bash", "verify.sh", str(old[0])]
+        plain = subprocess.run(script, cwd=tmp_path / "again", capture_output=True, text=True, check=False)
+        assert plain.returncode == 0, plain.stdout + plain.stderr
+        audited = json.loads(product.command("audit", "--json"))
+        assert audited["ok"], audited
+
+        deadline = time.monotonic() + 20
+        while len(found := product.json("/api/v1/checks?q=system:keys", key=key)["data"]["items"]) < 2:
+            assert time.monotonic() < deadline, found
+            time.sleep(0.2)
+        assert {one["type"] for one in found} == {"log-key", "authority-key"}
+        change = next(one for one in found if one["type"] == "log-key")
+        told = json.loads(product.json(f"/api/v1/checks/{change['id']}", key=key)["data"]["payload"]["text"])
+        signed = keys.succession(told["old"], told["new"], told["size"], bytes.fromhex(told["root"]))
+        for name in ("old", "new"):
+            assert VerifierKey.parse(told[name]).verify(bytes.fromhex(told[f"signed_by_{name}"]), signed)
+        assert VerifierKey.parse(told["old"]).pem == Path(old[1]).read_bytes()
+    finally:
+        product.kill()
