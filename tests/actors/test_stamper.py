@@ -11,11 +11,12 @@ import time
 import asyncpg
 import pytest
 
+from actors.stamper import Series, Stamper
 from pumpkin.errors import Unavailable
 from pumpkin.evidence import groups, tsp
 from pumpkin.model.checks import Observation, Receipt
 from pumpkin.store import checks, proofs
-from tests.actors.conftest import Line, StartLine, observation
+from tests.actors.conftest import Line, StartLine, Tsa, observation
 from tests.actors.test_sealer import assert_log_is_whole, send
 
 
@@ -152,6 +153,24 @@ async def test_a_stamp_whose_announcement_died_with_the_stamper_is_announced_by_
         async for event in told:
             assert event.data["checkpoint"] == 3
             break
+
+
+async def test_one_in_reserve_asks_nothing_until_it_is_needed_and_then_covers_everything(start_line: StartLine) -> None:
+    line, spare, needed = await start_line(), Tsa(), False
+    series = Series("spare", "spare", [spare.authority.root_pem])
+    child = await line.system.start(
+        "spare", lambda: Stamper.start(line.db, line.bus, series, ask=spare.ask, needed=lambda: needed)
+    )
+    await send(line, 5)
+    await line.until_stamped(5)
+    child.actor.sealed(await proofs.latest_checkpoint(line.db))
+    await asyncio.sleep(0.3)
+    assert (spare.asked, child.actor.status()["state"], child.actor.busy) == (0, "reserve", False)
+    needed = True
+    async with asyncio.timeout(10):
+        while not (stamp := await proofs.latest_stamp(line.db, "spare")):
+            await asyncio.sleep(0.02)
+    assert (stamp.start, stamp.size) == (0, 5)
 
 
 async def test_requests_keep_the_least_interval(start_line: StartLine) -> None:
