@@ -20,6 +20,7 @@ from cronsim import CronSim, CronSimError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from pumpkin.errors import StartError
+from pumpkin.model.ready import expanded
 from pumpkin.model.shapes import Labels, LabelValue, Name
 
 BehaviourKind = Literal["one-shot", "periodic", "cyclic", "schedule", "fsm"]
@@ -161,7 +162,7 @@ class ProbeConfig(_Part):
         return self
 
 
-_JOB_KEYS = frozenset(Job.model_fields)
+_JOB_KEYS = frozenset({*Job.model_fields, "use"})
 
 
 def parse(document: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> ProbeConfig:
@@ -175,6 +176,10 @@ def parse(document: Mapping[str, Any], environment: Mapping[str, str] | None = N
     if listed is not None and not isinstance(listed, list):
         raise StartError("The probe's configuration: jobs must be a list.")
     jobs = [{**shared, **one} if isinstance(one, dict) else one for one in listed] if listed else [shared]
+    try:
+        jobs = [expanded(one) if isinstance(one, dict) else one for one in jobs]
+    except (ValueError, TypeError) as error:
+        raise StartError(f"The probe's configuration: use: {error}.") from None
     if isinstance(plain.get("fsm"), dict):
         plain["fsm"] = [plain["fsm"]]
     driven = _driven(plain.get("fsm"))

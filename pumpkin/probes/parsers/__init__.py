@@ -19,6 +19,7 @@ from pumpkin.errors import StartError
 __all__ = ["NAMES", "Parser", "find", "normalise"]
 
 NAMES = ("raw", "lines", "json", "keyvalue", "regex", "csv", "nmap", "prometheus", "junit")
+READY = ("tls", "http", "dns", "tcp", "ping", "files", "packages", "ports", "system")
 _ALIASES = {"": "raw", "text": "lines", "key=value": "keyvalue", "nmap-xml": "nmap", "nmap_xml": "nmap", "xml": "nmap"}
 DATA_LIMIT = 200_000
 DEPTH_LIMIT = 24
@@ -41,10 +42,13 @@ def find(name: str) -> Parser:
     if plain in NAMES:
         module: Any = importlib.import_module(f"{__name__}.{plain}_format")
         return cast("Parser", module)
+    if plain in READY:
+        ready: Any = importlib.import_module(f"{__name__}.ready_format")
+        return cast("Parser", ready.ReadyParser(plain))
     for point in entry_points(group="pumpkin.parsers"):
         if point.name == name:
             return cast("Parser", point.load())
-    raise StartError(f"There is no result_parser {name[:60]!r}; there are {', '.join(NAMES)}.")
+    raise StartError(f"There is no result_parser {name[:60]!r}; there are {', '.join((*NAMES, *READY))}.")
 
 
 def normalise(name: str, output: bytes, options: Mapping[str, Any]) -> dict[str, Any]:
