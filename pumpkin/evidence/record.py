@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 from json.encoder import encode_basestring
 from typing import Any, Protocol
-from uuid import UUID
 
 from pumpkin.errors import InvalidCheck
 from pumpkin.model.checks import Observation
@@ -101,7 +100,7 @@ class Columns(Protocol):
     """What a record says besides its digests, as the store keeps it."""
 
     @property
-    def id(self) -> UUID: ...
+    def id(self) -> object: ...
     @property
     def kind(self) -> str: ...
     @property
