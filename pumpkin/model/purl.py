@@ -46,6 +46,10 @@ _NAMESPACE_REFUSED = frozenset({"bitnami", "cargo", "cocoapods", "conda", "cran"
 _NAMESPACE_REFUSED |= {"oci", "opam", "otp", "pub", "pypi", "julia"}
 
 
+# Qualifiers that pick a file among those of one version.
+_SELECTING = {"gem": ("platform",), "maven": ("type", "classifier")}
+
+
 @dataclass(frozen=True, slots=True)
 class _Alphabet:
     """What an ecosystem's registry takes as a name and a version; `namespace` null where there is none."""
@@ -220,6 +224,15 @@ class Purl:
     def key(self) -> str:
         """What makes two purls the same package whatever the version: `pkg:type/namespace/name`."""
         return Purl(self.type, self.namespace, self.name).canonical
+
+    def selected(self) -> Purl:
+        """The purl of what is analysed: qualifiers stay only where they pick another file of the same version (a gem's
+        platform, a Maven artifact's type and classifier), the subpath goes. Equal packages are equal by this. Other
+        qualifiers, `repository_url` among them, change nothing: only the configured registry is ever asked."""
+        kept = {key: value for key, value in self.qualifiers.items() if key in _SELECTING.get(self.type, ())}
+        if kept.get("platform") == "ruby" or kept == {"type": "jar"}:
+            kept = {}
+        return Purl.build(self.type, self.namespace, self.name, self.version, kept)
 
     def at(self, version: str | None) -> Purl:
         """The same package at another version (none: no version)."""

@@ -81,6 +81,20 @@ def test_each_ecosystem_has_its_canonical_form(text: str, canonical: str, name: 
 
 
 @pytest.mark.parametrize(
+    ("text", "selected"),
+    [
+        ("pkg:pypi/a@1?file_name=a.whl&repository_url=https://x.example#sub", "pkg:pypi/a@1"),
+        ("pkg:gem/a@1?platform=java&x=y", "pkg:gem/a@1?platform=java"),
+        ("pkg:gem/a@1?platform=ruby", "pkg:gem/a@1"),
+        ("pkg:maven/g/a@1?type=jar", "pkg:maven/g/a@1"),
+        ("pkg:maven/g/a@1?classifier=x86&type=dll", "pkg:maven/g/a@1?classifier=x86&type=dll"),
+    ],
+)
+def test_equal_packages_are_equal_whatever_else_a_purl_says(text: str, selected: str) -> None:
+    assert Purl.package(text).selected().canonical == selected
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",

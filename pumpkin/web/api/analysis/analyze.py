@@ -120,6 +120,7 @@ async def _submission(
         release = await services.resolve(purl)
         purl = release.purl
         flagged = "the version was resolved from what the registry said before; it did not answer" * release.stale
+    purl = purl.selected()
     return Submission(
         owner=asker.owner,
         asked=wanted.asked,
