@@ -15,6 +15,7 @@ import dns.rrset
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from pumpkin.adapters.xmppd.certificates import Certificates
@@ -68,10 +69,7 @@ async def test_tls_tells_the_certificates_end_and_why_it_does_not_verify(tls_por
     assert "certificate" in data["trouble"]
     assert 390 < data["days_left"] < 398
     assert "localhost" in data["names"]
-    certificate = ssl.PEM_cert_to_DER_cert(
-        (tmp_path / "server.pem").read_text().split("-----END")[0] + "-----END CERTIFICATE-----\n"
-    )
-
+    chain = x509.load_pem_x509_certificates((tmp_path / "server.pem").read_bytes())
     assert data["sha256"] == chain[0].fingerprint(hashes.SHA256()).hex()
     thresholds = [{"field": "days_left", "direction": "below", "warning": 500, "critical": 7}]
     assert (await seen("tls", f"localhost:{tls_port}", thresholds=thresholds))[0] == "warning"
@@ -203,9 +201,7 @@ def test_ping_is_read_with_and_without_answers() -> None:
     )
     data = parsers.normalise("ping", said, {})["data"]
     assert (data["host"], data["loss_percent"], data["mean_ms"]) == ("127.0.0.1", 0.0, 0.041)
-    lost = (
-        b"PING x (198.51.100.7) 56(84) bytes of data.\n3 packets transmitted, 0 received, 100% packet loss, time 2ms\n"
-    )
+    lost = b"PING x (198.51.100.7) 56(84) bytes of data.\n3 packets transmitted, 0 received, 100% packet loss\n"
     assert parsers.normalise("ping", lost, {})["data"]["loss_percent"] == 100.0
     assert "error" in parsers.normalise("ping", b"ping: unknown host", {})
 
