@@ -18,6 +18,7 @@ COMMANDS = {
     "renew": "renew",
     "rekey": "rekey",
     "audit": "audit",
+    "erase": "erase",
     "scan": "scan",
     "explain": "scan",
     "rules": "rules",

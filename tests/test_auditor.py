@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pumpkin import auditor
+from pumpkin import auditor, eraser
 from pumpkin.errors import InvalidRequest
 from pumpkin.evidence import checkpoint, merkle
 from pumpkin.evidence.checkpoint import LogKey
@@ -199,8 +199,10 @@ async def test_a_range_or_a_kept_note_that_is_none_is_refused(line: Line) -> Non
 async def test_an_erased_payload_is_no_fault(line: Line) -> None:
     check = await checks.by_seq(line.db, 517)
     assert check is not None
-    assert await checks.erase(line.db, check.id)
+    assert await eraser.erase(line.db, check.id, who="user:ada", reason="a name stood in it") == 517
     assert await found(line) == []
+    await superuser(line, "update checks set payload = null, payload_salt = null, payload_hash = null where seq = 519")
+    assert await found(line) == [(519, "lost")]
 
 
 async def test_a_fault_is_kept_once_until_it_is_settled(line: Line) -> None:

@@ -30,6 +30,7 @@ WORDS = {
     "group": "record and payload do not hash to the group hash kept for them",
     "payload": "the payload was edited: it is not the one the record commits to",
     "detail": "the detail was edited: it is not the one the record commits to",
+    "lost": "the payload was removed, and nobody noted an erasure (`pumpkin erase` does)",
     "row": "a column that pages show was edited: it differs from the record",
     "root": "from here on the leaves do not give the signed root: edited, removed or swapped with their hashes",
     "checkpoint": "the checkpoint that begins here was edited or is not signed by the log's key",

@@ -7,6 +7,7 @@ Rows are fed in order; what is wrong is told as `{"index", "kind"}`, where index
     group        record and payload do not hash to the group hash kept for them
     payload      the payload is not the one the record commits to
     detail       the detail is not the one the record commits to
+    lost         the payload is gone, and no erasure was noted (`audit_row`)
     row          a column the pages show (id, type, agent, ...) differs from the record
     root         the leaves do not give a checkpoint's root: rows were edited, removed or reordered with their hashes
     checkpoint   a checkpoint is not signed by the log key, or says another size or root than its columns

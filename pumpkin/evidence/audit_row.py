@@ -21,7 +21,7 @@ _COMMIT = b'"payload":{"commit":"'
 
 class Stored(NamedTuple):
     """The columns of a row, in the order in which the store gives them. Payload, salt and hash are None once erased;
-    `detail` is JSON text."""
+    `detail` is JSON text; `lost` says that the payload is gone though nobody noted its erasure."""
 
     seq: int
     record: bytes
@@ -45,12 +45,15 @@ class Stored(NamedTuple):
     detail: str
     target: str | None
     status: str | None
+    lost: bool
 
 
 def faults(row: Stored) -> list[str]:
-    """What does not fit: any of `leaf payload detail group row`; nothing for a row as it was stored. Never raises."""
+    """What does not fit: any of `leaf payload detail group row lost`; nothing for a row as it was stored."""
     found = ["leaf"] if sha256(b"\0" + row.record).digest() != row.leaf_hash else []
     payload, salt = row.payload, row.payload_salt
+    if row.lost or (payload is None) is not (salt is None):
+        found.append("lost")
     detail = json.loads(row.detail) if row.detail != "{}" else {}
     if _rewritten(row, _quick(detail)) != row.record and _rewritten(row, _slow(detail)) != row.record:
         found += _differing(row, _slow(detail))

@@ -144,6 +144,7 @@ DETAILS: dict[str, Detail] = {
         example=data({"from": 40, "to": 42, "path": ["3c..."]}),
         refusals=("400", "404"),
     ),
+    "POST /api/v1/checks/{id}/erase": Detail(example=data({"id": UUID, "seq": 41}), refusals=("400", "404")),
     "GET /api/v1/log/witnesses": Detail(
         example=data(
             {

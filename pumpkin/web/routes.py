@@ -12,7 +12,7 @@ from pathlib import Path
 from aiohttp import web
 
 from pumpkin.web import docs, edge, openapi, pubsub, scandale, system, tokens
-from pumpkin.web.api import agents, bundle, checks, discovery, events, log, packages, sandbox
+from pumpkin.web.api import agents, bundle, checks, discovery, erasure, events, log, packages, sandbox
 from pumpkin.web.api.analysis import analyze, live, reports, tasks, uploads
 from pumpkin.web.limits import BODY_LIMIT
 from pumpkin.web.services import SERVICES, Services
@@ -40,6 +40,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/api/v1/checks/{id}", checks.show, "checks:read", "checks"),
     Route("GET", "/api/v1/checks/{id}/payload", checks.payload, "checks:read", "checks"),
     Route("GET", "/api/v1/checks/{id}/proof", checks.proof, "checks:read", "checks"),
+    Route("POST", "/api/v1/checks/{id}/erase", erasure.erase, "admin", "checks"),
     Route("GET", "/api/v1/checks/{id}/bundle", bundle.of_one, "checks:read", "checks"),
     Route("GET", "/api/v1/bundle", bundle.of_many, "checks:read", "checks"),
     Route("GET", "/api/v1/authorities", bundle.authorities, "checks:read", "log"),

@@ -2,8 +2,10 @@
 -- The records at places :start up to (not with) :stop with all that the audit compares them with, in order.
 select c.seq, c.record, c.leaf_hash, c.group_hash, c.payload, c.payload_salt, c.payload_hash, c.id::text, c.kind, c.type,
     c.format, c.agent, c.key_id, c.observed, c.received, c.after, c.signature, c.media, c.size, c.detail::text,
-    c.target,
-    c.status
+    c.target, c.status,
+    c.payload is null and not exists (
+        select 1 from audit a where a.object = 'check:' || c.id and a.act = 'check.erased'
+    ) as lost
 from checks c
 where c.seq >= :start and c.seq < :stop
 order by c.seq;

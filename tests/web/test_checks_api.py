@@ -171,3 +171,28 @@ async def test_authorities_and_the_log_key_are_told(start_web: StartWeb) -> None
         assert (await answer.json())["data"]["items"] == [{"name": "local", "self_asserted": True}]
     async with web.client.get("/api/v1/log/key") as answer:
         assert (await answer.json())["data"] == {"key": web.line.key.vkey, "origin": "log.example"}
+
+
+async def test_a_bundle_of_more_than_it_may_hold_is_refused_before_it_is_made(web: Web) -> None:
+    ids = [(await web.stored(raw="A" * 10_000_000))["meta"]["uuid"] for _ in range(7)]
+    async with web.client.get("/api/v1/bundle", params={"ids": ",".join(ids)}, headers=web.writer) as answer:
+        assert (answer.status, (await answer.json())["code"]) == (400, "invalid_request")
+
+
+async def test_an_administrator_erases_a_payload_and_the_answer_says_who_did(web: Web) -> None:
+    body = await web.stored()
+    check = body["meta"]["uuid"]
+    await web.line.until_stamped(1)
+    async with web.client.post(f"/api/v1/checks/{check}/erase", json={}, headers=web.writer) as answer:
+        assert answer.status == 403
+    admin = await web.key("admin", "checks:read")
+    for given, status in (({"reason": 7}, 400), ({"reason": "asked for"}, 200), ({}, 404)):
+        async with web.client.post(f"/api/v1/checks/{check}/erase", json=given, headers=admin) as answer:
+            assert answer.status == status, await answer.text()
+    async with web.client.get(f"/api/v1/checks/{check}", headers=admin) as answer:
+        shown = (await answer.json())["data"]
+    assert shown["payload"]["erased"] is True
+    assert shown["erased"]["reason"] == "asked for"
+    assert shown["erased"]["who"].startswith("key:")
+    async with web.client.get(f"/api/v1/checks/{check}/payload", headers=admin) as answer:
+        assert answer.status == 404

@@ -19,7 +19,7 @@ from pumpkin import prover
 from pumpkin.errors import InvalidRequest, NotFound, PayloadTooLarge, PumpkinError
 from pumpkin.model import wire
 from pumpkin.model.checks import STATUSES, Check, Observation, Receipt
-from pumpkin.store import checks, proofs, renewals
+from pumpkin.store import checks, erasure, proofs, renewals
 from pumpkin.web.envelope import success
 from pumpkin.web.guard import Identity, require
 from pumpkin.web.limits import BODY_LIMIT, body
@@ -123,7 +123,10 @@ async def show(request: web.Request) -> web.Response:
     require(request, "checks:read")
     services = request.app[SERVICES]
     check = await found_check(request)
-    return success(request, {**summary(check), **_content(check), **await provenness(services, check)})
+    shown = {**summary(check), **_content(check), **await provenness(services, check)}
+    if check.payload is None and (gone := await erasure.of(services.db, check.id)) is not None:
+        shown["erased"] = {"at": wire.rfc3339(gone.at), "who": gone.who, "reason": gone.reason}
+    return success(request, shown)
 
 
 async def payload(request: web.Request) -> web.Response:

@@ -12,13 +12,15 @@ from uuid import UUID
 
 from aiohttp import web
 
+from pumpkin import eraser
 from pumpkin.errors import InvalidRequest, NotFound, NotSealed, PumpkinError
 from pumpkin.evidence import merkle
 from pumpkin.model.checks import STATUSES, Check
 from pumpkin.model.proofs import Stamp
-from pumpkin.store import checks, overview, proofs
+from pumpkin.store import checks, erasure, overview, proofs
+from pumpkin.web.guard import identity
 from pumpkin.web.pages import pictures
-from pumpkin.web.pages.render import asked, page, read
+from pumpkin.web.pages.render import act, asked, page, read
 from pumpkin.web.pages.text import payload
 from pumpkin.web.services import SERVICES
 
@@ -31,6 +33,7 @@ def setup(app: web.Application) -> None:
     """Register `/checks` and one check."""
     app.router.add_get("/checks", index)
     app.router.add_get("/checks/{id}", show)
+    app.router.add_post("/checks/{id}/erase", erase)
 
 
 @read("checks:read")
@@ -115,6 +118,7 @@ async def show(request: web.Request) -> web.Response:
         "detail": {name: check.detail[name] for name in _SHOWN_DETAIL if check.detail.get(name)},
         "table": _table(check.detail.get("result")),
         "pairs": _pairs(check.detail.get("result")),
+        "erased": await erasure.of(db, check.id) if check.payload is None else None,
         "record": check.record.decode("utf-8", "replace"),
         "state": state,
         "stamps": stamps,
@@ -128,6 +132,15 @@ async def show(request: web.Request) -> web.Response:
         "neighbours": await _neighbours(request, check),
     }
     return page(request, "check.html", values)
+
+
+async def erase(request: web.Request) -> web.Response:
+    """Forget this check's payload for ever."""
+    fields = await act(request, "admin")
+    check, services = await _found(request), request.app[SERVICES]
+    who = f"user:{identity(request).name}"
+    await eraser.erase(services.db, check.id, who=who, reason=fields.get("reason", ""), receive=services.receive)
+    raise web.HTTPSeeOther(f"/checks/{check.id}")
 
 
 async def _found(request: web.Request) -> Check:
