@@ -29,6 +29,7 @@ from pumpkin.model.reports import Artifact, Environment, Report
 CHECK_S = 5.0
 WARM_AFTER_S = 3.0
 LAST_WORDS_S = 15.0
+FAREWELLS, FAREWELL_S = 4, 0.5
 BASELINE_DEADLINE_S = 120.0
 
 Tell = Callable[[Mapping[str, Any]], None]
@@ -122,9 +123,7 @@ class SandboxSupervisor(LoopActor):
             try:
                 return await self._in(sandbox, job, folding, tell, deadline)
             except (SandboxLost, NoEngine) as error:
-                told = folding.told
-                await pool.check()
-                if told and not pool.problem:  # the engine is well: the package ended its own sandbox
+                if folding.told and await self._well(pool):  # the package ended its own sandbox
                     folding.lost(error.message)
                     return folding.report()
                 if not again:
@@ -133,6 +132,15 @@ class SandboxSupervisor(LoopActor):
                 log.warning("sandbox lost, once more", engine=pool.engine.settings.address, why=error.message)
             finally:
                 await asyncio.shield(self._release(pool, sandbox))
+
+    async def _well(self, pool: Pool) -> bool:
+        """Whether the engine stays well: one that is being stopped ends its containers before it goes."""
+        for _ in range(FAREWELLS):
+            await pool.check()
+            if pool.problem:
+                return False
+            await asyncio.sleep(FAREWELL_S)
+        return True
 
     async def _in(self, sandbox: Sandbox, job: Job, folding: Folding, tell: Tell, deadline: float) -> Report:
         index = self._registries.index(job.ecosystem) if self._registries and job.index is None else job.index or ""

@@ -7,13 +7,15 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from aiodocker import Docker
 
 from actors.sandbox import SandboxSupervisor
-from pumpkin.adapters.engine import Engine, EngineSettings, Job, find
+from pumpkin.adapters.engine import Engine, EngineSettings, Job, Recipe, find
 from pumpkin.model.reports import Artifact, Report
+from pumpkin.settings import SandboxSettings
 from tests.sandbox import specimens
 from tests.sandbox.samples import wheel
 
@@ -22,7 +24,8 @@ SLOW = wheel("sample", "import time\ntime.sleep(8)\n")
 
 async def run() -> bool:
     """Whether all went well."""
-    async with await find("trials") as first:
+    wanted = EngineSettings("", recipe=Recipe(ecosystems=SandboxSettings().ecosystems))
+    async with await find("trials", wanted) as first:
         await first.build(lambda line: print(f"  {line}", flush=True))
         settings = first.settings
         well = await _two(first)
@@ -31,7 +34,7 @@ async def run() -> bool:
         else:
             print("podman is not installed: not tried")
         if "runsc" in first.health.runtimes:
-            runsc = EngineSettings(settings.address, runtime="runsc")
+            runsc = replace(settings, runtime="runsc")
             well = _say("gVisor", await _three([Engine(runsc, "trials")])) and well
         else:
             print("gVisor's runsc is no runtime of this engine: not tried")
@@ -42,7 +45,10 @@ async def _two(first: Engine) -> bool:
     with tempfile.TemporaryDirectory(prefix="pumpkin-second-") as folder:
         async with _dockerd(Path(folder)) as (address, process):
             await _copy(first, address)
-            engines = [Engine(EngineSettings(address, slots=1), "trials"), Engine(first.settings, "trials")]
+            engines = [
+                Engine(replace(first.settings, address=address, slots=1), "trials"),
+                Engine(first.settings, "trials"),
+            ]
             actor = await _started(engines)
             runs = [
                 asyncio.create_task(actor.analyse(Job("pypi", archive=SLOW), Artifact("pypi", f"sample {number}")))
@@ -70,7 +76,7 @@ async def _podman(first: Engine) -> bool:
         try:
             await _answers(address)
             await _copy(first, address)
-            return _say("podman", await _three([Engine(EngineSettings(address), "trials")]))
+            return _say("podman", await _three([Engine(replace(first.settings, address=address), "trials")]))
         finally:
             process.terminate()
             await process.wait()
