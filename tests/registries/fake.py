@@ -46,7 +46,10 @@ class FakeRegistry:
     def publish(self, ecosystem: str, name: str, version: str, **more: Any) -> Published:
         """One version with the files its ecosystem has. `files` replaces them, `yanked` and `extra` as in Published."""
         self._count += 1
-        files = more.pop("files", None) or {key: key.encode() * 20 for key in _files(ecosystem, name, version)}
+        given = more.pop("files", None)
+        files = given or {key: key.encode() * 20 for key in _files(ecosystem, name, version)}
+        if ecosystem == "apk" and given is None:
+            files = {key: shapes.apk(name, version) for key in files}
         one = Published(name, version, files, self._count, **more)
         self._published[ecosystem, name].append(one)
         return one

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import tarfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -235,7 +236,7 @@ def apkindex(packages: Sequence[Published]) -> bytes:
     text = ""
     for one in packages:
         data = next(iter(one.files.values()))
-        control = base64.b64encode(hashlib.sha1(data[:10]).digest()).decode()
+        control = base64.b64encode(bytes.fromhex(control_sha1(data))).decode()
         text += (
             f"C:Q1{control}\nP:{one.name}\nV:{one.version}\nA:x86_64\nS:{len(data)}\nI:{len(data) * 3}\n"
             f"T:A thing\nU:https://forge.example/thing\nL:MIT\no:{one.name}\nt:{int(one.time.timestamp())}\n"
@@ -243,6 +244,25 @@ def apkindex(packages: Sequence[Published]) -> bytes:
         )
     signature = _tar({".SIGN.RSA256.wolfi-signing.rsa.pub": b"signature"}, end=False)
     return signature + _tar({"DESCRIPTION": b"v1", "APKINDEX": text.encode()}, end=True)
+
+
+def apk(name: str, version: str) -> bytes:
+    """Three gzip streams: signature, control, data."""
+    data = _tar({"usr/bin/thing": f"{name} {version}".encode() * 20}, end=True)
+    info = f"pkgname = {name}\npkgver = {version}\narch = x86_64\ndatahash = {sha(data)}\n"
+    signature = _tar({".SIGN.RSA256.wolfi-signing.rsa.pub": b"signature"}, end=False)
+    return signature + _tar({".PKGINFO": info.encode()}, end=False) + data
+
+
+def control_sha1(data: bytes) -> str:
+    """Of the second stream; of the first bytes where the file is no apk."""
+    streams, rest = [], data
+    while rest[:2] == b"\x1f\x8b" and len(streams) < 2:
+        stream = zlib.decompressobj(31)
+        stream.decompress(rest)
+        streams.append(rest[: len(rest) - len(stream.unused_data)])
+        rest = stream.unused_data
+    return sha(streams[1] if len(streams) > 1 else data[:10], "sha1")
 
 
 def _tar(members: dict[str, bytes], *, end: bool) -> bytes:

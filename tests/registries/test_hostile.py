@@ -96,11 +96,24 @@ async def test_a_file_that_is_not_what_was_published_leaves_nothing(
     registries = door()
     release = await registries.resolve(Purl.package(text))
     fake.misbehave(mode, FILE)
-    if text == PURLS[-1] and mode == "other bytes":
-        return  # Wolfi's index names no digest of the whole file
     with pytest.raises(error):
         await registries.fetch(release.chosen[0], tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.7, 0.95])
+async def test_an_apk_is_checked_through_its_control_part_to_its_data(
+    registries: Registries, fake: FakeRegistry, tmp_path: Path, share: float
+) -> None:
+    release = await registries.resolve(Purl.package("pkg:apk/wolfi/thing"))
+    files = fake._published["apk", "thing"][1].files
+    (name,) = files
+    assert (await registries.fetch(release.chosen[0], tmp_path)).verified == ("control-sha1",)
+    place = int(len(files[name]) * share)
+    files[name] = files[name][:place] + bytes([files[name][place] ^ 1]) + files[name][place + 1 :]
+    with pytest.raises(RegistryError):
+        await registries.fetch(release.chosen[0], tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 async def test_a_file_larger_than_allowed_is_not_taken(registries: Registries, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ async def test_a_release_has_its_files_and_they_are_fetched_with_their_digests(
         assert data == published.files[artifact.filename]
         assert fetched.path.parent == tmp_path
         assert fetched.sha256 == hashlib.sha256(data).hexdigest()
-        assert bool(fetched.verified) is (purl.type != "apk")  # Wolfi's index has no digest of the whole file
+        assert fetched.verified
 
 
 @pytest.mark.parametrize("text", PURLS)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote
 
+from pumpkin.adapters.registries import apk_file
 from pumpkin.adapters.registries.fetch import ARTIFACT_S, MISSING, Fetcher, hurried
 from pumpkin.errors import PackageNotFound, RegistryError, RegistryTooLarge, UnsupportedEcosystem
 from pumpkin.model.documents import Document
@@ -19,6 +20,7 @@ from pumpkin.model.packages import Advisory, Artifact, NewRelease, Release, Vers
 from pumpkin.model.purl import Purl
 
 ARTIFACT_LIMIT = 512 * 1024 * 1024
+CONTROL = "control-sha1"  # of an apk file's control part, which names the hash of its data
 _CHECKED = ("sha512", "sha384", "sha256", "sha1", "md5")
 
 
@@ -182,13 +184,22 @@ class Registries:
                         await asyncio.to_thread(_take, file, part, (sha256, *sums.values()))
                 if artifact.size is not None and size != artifact.size:
                     raise RegistryError(f"{artifact.filename} has {size} bytes; the registry said {artifact.size}.")
+                file.flush()
+                if CONTROL in artifact.digests:
+                    await asyncio.to_thread(apk_file.check, path, artifact.digests[CONTROL])
                 for name, found in sums.items():
                     if found.hexdigest() != artifact.digests[name].lower():
                         raise RegistryError(f"The {name} of {artifact.filename} is not the one the registry published.")
             except BaseException:
                 path.unlink(missing_ok=True)
                 raise
-        return Fetched(artifact, path, size, sha256.hexdigest(), tuple(sums))
+        return Fetched(
+            artifact,
+            path,
+            size,
+            sha256.hexdigest(),
+            tuple(name for name in artifact.digests if name in (*sums, CONTROL)),
+        )
 
 
 def _take(file: Any, part: bytes, sums: Sequence[Any]) -> None:

@@ -162,7 +162,7 @@ def _unpacked(body: bytes) -> bytes:
 
 
 def _digests(entry: dict[str, str]) -> dict[str, str]:
-    """`C:Q1<base64>` is the SHA-1 of the package's control part, not of the file; `fetch` compares the size only."""
+    """`C:Q1<base64>` is the SHA-1 of the package's control part, which names the hash of its data (`apk_file`)."""
     value = entry.get("C", "")
     if value.startswith("Q1"):
         try:
