@@ -193,6 +193,30 @@ async def items(db: Database, skip: int, limit: int, q: str | None = None) -> li
         return [_check(row) async for row in rows]
 
 
+async def portions(db: Database, skip: int, limit: int, most_bytes: int) -> list[tuple[int, int]]:
+    """What `items(db, skip, limit)` would read, as (skip, limit) of consecutive portions, each of one check or of so
+    many that their payloads stay below `most_bytes`."""
+    if skip >= 2**62:
+        return []
+    async with db.reader() as connection:
+        sizes = [row[0] for row in await connection.fetch(db.queries.checks_sizes.sql, skip, limit)]
+    cut: list[tuple[int, int]] = []
+    held = most_bytes
+    for place, size in enumerate(sizes, skip):
+        if held + size >= most_bytes:
+            cut.append((place, 0))
+            held = 0
+        cut[-1] = (cut[-1][0], cut[-1][1] + 1)
+        held += size
+    return cut
+
+
+async def weight(db: Database, ids: Sequence[UUID]) -> int:
+    """How many bytes of payload the checks with these ids hold in all."""
+    async with db.reader() as connection:
+        return int(await db.queries.checks_weight(connection, ids=list(ids)))
+
+
 async def size(db: Database) -> int:
     """How many checks the log holds."""
     async with db.reader() as connection:

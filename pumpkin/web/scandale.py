@@ -5,18 +5,20 @@ contracts/evidence.md section 5; errors are FastAPI's `{"detail"}`.
 
 from __future__ import annotations
 
+import asyncio
+import json
 import platform
 from typing import Any
 from uuid import UUID
 
 from aiohttp import web
 
-from pumpkin.errors import InvalidRequest, NotFound
+from pumpkin.errors import InvalidRequest, NotFound, Unavailable
 from pumpkin.model import wire
 from pumpkin.model.checks import Check
 from pumpkin.store import checks, proofs
 from pumpkin.web.api.checks import agent_of, urls, whole
-from pumpkin.web.envelope import plain
+from pumpkin.web.envelope import HEADERS, REQUEST_ID, plain
 from pumpkin.web.guard import require, require_reading
 from pumpkin.web.limits import BODY_LIMIT, body
 from pumpkin.web.services import SERVICES
@@ -24,6 +26,7 @@ from pumpkin.web.services import SERVICES
 LIMIT_DEFAULT = 100
 LIMIT_MOST = 1_000
 SKIP_MOST = 2**53
+PORTION = 8 * 1024 * 1024  # bytes of payload read and answered at a time
 
 
 class ItemNotFound(NotFound):
@@ -41,13 +44,39 @@ async def create_item(request: web.Request) -> web.Response:
     return web.Response(body=b'{"scan_data": %b, %b}' % (data, more.encode()), content_type="application/json")
 
 
-async def items(request: web.Request) -> web.Response:
+async def items(request: web.Request) -> web.StreamResponse:
     """`GET /items/`: in insertion order, 100 unless `limit` says else; `q` equals payload.raw."""
     services = request.app[SERVICES]
     require_reading(request, services.access)
     skip, limit = page_of(request)
-    found = await checks.items(services.db, skip, limit, request.query.get("q") or None)
+    wanted = request.query.get("q") or None
+    portions = await checks.portions(services.db, skip, limit, PORTION) if wanted is None else [(skip, limit)]
+    if len(portions) > 1:
+        return await _stream(request, portions)
+    found = await checks.items(services.db, *portions[0], wanted) if portions else []
     return plain([{"scan_data": wire.to_item(check)} for check in found])
+
+
+async def _stream(request: web.Request, portions: list[tuple[int, int]]) -> web.StreamResponse:
+    """A long list piece by piece: a thousand results of 10 MiB would not fit in memory together."""
+    response = web.StreamResponse(headers={**HEADERS["scandale"], "X-Request-ID": request[REQUEST_ID]})
+    response.content_type = "application/json"
+    await response.prepare(request)
+    if request.method == "HEAD":
+        return response
+    opening = b"["
+    for skip, limit in portions:
+        try:
+            found = await checks.items(request.app[SERVICES].db, skip, limit)
+        except Unavailable:
+            if request.transport is not None:
+                request.transport.abort()  # half a list is none: the client sees a broken answer, not a short one
+            return response
+        text = await asyncio.to_thread(json.dumps, [{"scan_data": wire.to_item(check)} for check in found])
+        await response.write(opening + text.encode()[1:-1])
+        opening = b", "
+    await response.write(b"]")
+    return response
 
 
 async def item(request: web.Request) -> web.Response:

@@ -51,6 +51,14 @@ select seq, id, kind, type, format, agent, key_id, observed, received, after, si
     payload_salt, media, size, direct, encrypted, record, leaf_hash, group_hash
 from checks where seq >= :skip order by seq limit :most;
 
+-- name: checks_sizes
+-- How many bytes of payload the checks from :skip on hold, in insertion order.
+select size from checks where seq >= :skip order by seq limit :most;
+
+-- name: checks_weight$
+-- How many bytes of payload some checks hold in all.
+select coalesce(sum(size), 0)::bigint from checks where id = any (:ids::uuid[]);
+
 -- name: checks_items_by_payload
 -- Checks with one payload, in insertion order, whole; found by the hash of the bytes.
 select seq, id, kind, type, format, agent, key_id, observed, received, after, signature, detail, wire, payload,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -42,7 +44,9 @@ class Web:
     async def stored(self, **changes: Any) -> dict[str, Any]:
         """Post one item; its body."""
         body = item(**changes)
-        async with self.client.post("/items/", json=body, headers=self.writer) as answer:
+        data = io.BytesIO(json.dumps(body).encode())
+        headers = {**self.writer, "Content-Type": "application/json"}
+        async with self.client.post("/items/", data=data, headers=headers) as answer:
             assert answer.status == 200, await answer.text()
         return body
 

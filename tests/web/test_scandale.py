@@ -217,3 +217,15 @@ async def test_512_posts_at_once_are_all_stored(web: Web) -> None:
 def _stamped(web: Web, body: dict[str, dict[str, str]]) -> bytes:
     query = tsp.make_query(hashlib.sha256(body["payload"]["raw"].encode()).digest())
     return web.line.tsa.authority.respond(query)
+
+
+async def test_a_list_of_large_results_comes_in_pieces_and_whole(web: Web) -> None:
+    bodies = [await web.stored(raw=base64.b64encode(bytes([number]) * 3_000_000).decode()) for number in range(6)]
+    async with web.client.get("/items/?skip=1&limit=4") as answer:
+        assert "Content-Length" not in answer.headers
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert [one["scan_data"] for one in await answer.json()] == bodies[1:5]
+    async with web.client.head("/items/") as answer:
+        assert (answer.status, await answer.read()) == (200, b"")
+    assert await checks.portions(web.services.db, 1, 4, 8 * 2**20) == [(1, 2), (3, 2)]
+    assert await checks.portions(web.services.db, 0, 9, 2**20) == [(number, 1) for number in range(6)]

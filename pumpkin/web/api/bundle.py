@@ -17,6 +17,7 @@ from pumpkin.web.guard import require
 from pumpkin.web.services import SERVICES
 
 CHECKS_MOST = 1_000
+PAYLOADS_MOST = 64 * 1024 * 1024
 
 
 async def of_one(request: web.Request) -> web.Response:
@@ -53,6 +54,8 @@ def _ids(text: str) -> list[UUID]:
 async def _bundle(request: web.Request, ids: list[UUID]) -> web.Response:
     if not ids:
         raise NotFound("There is no check to bundle.")
+    if await checks.weight(request.app[SERVICES].db, ids) > PAYLOADS_MOST:
+        raise InvalidRequest(f"A bundle holds at most {PAYLOADS_MOST >> 20} MiB of payloads; take it in parts.")
     name = str(ids[0]) if len(ids) == 1 else f"{len(ids)}-checks"
     headers = {"Content-Disposition": f'attachment; filename="pumpkin-{name}.zip"'}
     content = await request.app[SERVICES].bundle(ids)
