@@ -14,12 +14,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from pumpkin.errors import NotFound, NotSealed
 from pumpkin.evidence import bundle, checkpoint, keys, merkle, record, tiles, tsp
-from pumpkin.evidence.bundle import After, Direct, Proof, RenewedBy, Stamped
+from pumpkin.evidence.bundle import After, Cosignature, Direct, Proof, RenewedBy, Stamped
 from pumpkin.evidence.checkpoint import LogKey
 from pumpkin.model.checks import Check
 from pumpkin.model.proofs import Checkpoint, Stamp
 from pumpkin.renewer import gather
-from pumpkin.store import checks, proofs, renewals, signing
+from pumpkin.store import checks, cosignatures, proofs, renewals, signing
 from pumpkin.store.database import Database
 from pumpkin.store.renewals import Renewal
 
@@ -60,7 +60,14 @@ class Prover:
         """The zip that proves these checks. NotFound for an unknown one, NotSealed for one without a stamp."""
         if len(check_ids) > MOST_CHECKS:
             raise NotFound(f"A bundle holds at most {MOST_CHECKS} checks.")
-        return bundle.write([await self._proof(one) for one in dict.fromkeys(check_ids)], self._key)
+        found = [await self._proof(one) for one in dict.fromkeys(check_ids)]
+        return bundle.write(found, self._key, cosignatures=await self._cosignatures(found))
+
+    async def _cosignatures(self, found: Sequence[Proof]) -> list[Cosignature]:
+        """What witnesses signed of the checkpoints that the stamps are over."""
+        notes = {stamped.stamp.size: stamped.note for proof in found for stamped in proof.stamps}
+        signed = await cosignatures.of(self._db, notes)
+        return [Cosignature(one.vkey, notes[one.size], one.line) for one in signed if one.size and one.line]
 
     async def path(self, index: int, size: int) -> list[bytes]:
         """The inclusion path of leaf `index` in the tree of `size` leaves (RFC 9162 section 2.1.3)."""

@@ -104,6 +104,7 @@ DETAILS: dict[str, Detail] = {
         example=data({"leaf_hash": "9f...", "index": 41, "size": 42, "path": ["3c..."], "stamps": []})
     ),
     "GET /api/v1/checks/{id}/bundle": Detail(media="application/zip"),
+    "GET /api/v1/reports/{id}/bundle": Detail(media="application/zip", refusals=("404",)),
     "GET /api/v1/bundle": Detail(
         query=(parameter("ids", "UUIDs with commas between."), *_RANGE),
         media="application/zip",

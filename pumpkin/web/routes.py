@@ -89,6 +89,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/api/v1/reports/history", reports.history, "packages:read", "packages"),
     Route("GET", "/api/v1/reports/{a}/diff/{b}", reports.diff, "packages:read", "packages"),
     Route("GET", "/api/v1/reports/{id}", reports.show, "", "packages"),
+    Route("GET", "/api/v1/reports/{id}/bundle", reports.bundle, "", "packages"),
     Route("GET", "/api/v1/reports/{id}/attachments", reports.attachments, "packages:read", "packages"),
     Route("GET", "/api/v1/reports/{id}/buffers/{digest}", reports.attachment, "packages:read", "packages"),
     Route("GET", "/reports/sha256/{digest}.json", reports.by_digest, "", "packages"),

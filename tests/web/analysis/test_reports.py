@@ -10,6 +10,8 @@ from typing import Any
 import aiohttp
 import pytest
 
+from pumpkin.evidence.bundle_verify import verify_bundle
+from pumpkin.evidence.bundle_zip import unpack
 from tests.web.analysis.conftest import Analysis, StartAnalysis
 
 
@@ -203,3 +205,18 @@ async def test_forms_that_will_not_do(start_analysis: StartAnalysis) -> None:
         assert (answer.status, (await answer.json())["code"]) == (400, "invalid_request")
     async with analysis.web.client.post("/api/v1/upload/", json={}, headers=analysis.headers) as answer:
         assert answer.status == 400
+
+
+async def test_a_report_has_an_offline_proof(analysis: Analysis) -> None:
+    await analysis.done("pkg:pypi/thing@1.0")
+    await analysis.web.line.until_stamped(1)
+    async with analysis.web.client.get("/api/v1/reports/1") as answer:
+        document = await answer.read()
+    async with analysis.web.client.get("/api/v1/reports/1/bundle") as answer:
+        assert (answer.status, answer.content_type) == (200, "application/zip")
+        data = await answer.read()
+    authority = analysis.web.line.tsa.authority
+    assert verify_bundle(data, roots=[authority.root_pem], log_key=analysis.web.line.key.vkey.encode()).ok
+    assert hashlib.sha256(document).hexdigest() in unpack(data)["payload.bin"].decode()
+    async with analysis.web.client.get("/api/v1/reports/99/bundle") as answer:
+        assert answer.status == 404

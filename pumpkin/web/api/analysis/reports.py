@@ -53,6 +53,17 @@ async def show(request: web.Request) -> web.Response:
     return _document(request, await _found(request, "id"), "no-cache")
 
 
+async def bundle(request: web.Request) -> web.Response:
+    """`GET /api/v1/reports/<id>/bundle`: the offline proof of a report, and of the one it was scored anew from."""
+    kept, db = await _found(request, "id"), request.app[SERVICES].db
+    ids = [kept.check_id]
+    if kept.rescored is not None and (older := await reports.get(db, kept.rescored)) is not None:
+        ids.append(older.check_id)
+    headers = {"Content-Disposition": f'attachment; filename="pumpkin-report-{kept.id}.zip"'}
+    content = await request.app[SERVICES].bundle(ids)
+    return web.Response(body=content, content_type="application/zip", headers=headers)
+
+
 async def by_digest(request: web.Request) -> web.Response:
     """`GET /reports/sha256/<hex>.json`: these very bytes, for ever."""
     kept = await reports.by_digest(request.app[SERVICES].db, _digest(request.match_info["digest"]))
