@@ -6,7 +6,20 @@ from pathlib import Path
 
 from aiohttp import web
 
-from pumpkin.web.pages import agents, checks, commands, discovery, keys, login, overview, proofs, render, sandbox, verify
+from pumpkin.web.pages import (
+    agents,
+    checks,
+    commands,
+    discovery,
+    keys,
+    login,
+    overview,
+    packages,
+    proofs,
+    render,
+    sandbox,
+    verify,
+)
 
 __all__ = ["setup"]
 
@@ -14,5 +27,5 @@ __all__ = ["setup"]
 def setup(app: web.Application, templates: Path, static: Path) -> None:
     """Register environment, pages and static files. `app[SERVICES]` must stand, and the edge be set up."""
     render.setup(app, templates, static)
-    for room in (login, overview, agents, commands, checks, proofs, discovery, sandbox, keys, verify):
+    for room in (login, overview, agents, commands, checks, proofs, packages, discovery, sandbox, keys, verify):
         room.setup(app)

@@ -46,16 +46,22 @@ async def create(request: web.Request) -> web.Response:
     except PumpkinError:
         await meter(request, asker)
         raise
+    return answered(request, await decide(request, asker, wanted, key, wishes.body_digest(given) if key else None))
+
+
+async def decide(
+    request: web.Request, asker: Identity, wanted: Wish, key: str | None = None, digest: bytes | None = None
+) -> Answer:
+    """Count the request, resolve the version where none is given, and decide. Typed errors of limits and registries."""
+    services = request.app[SERVICES].packages
     counted = wanted.purl.version is None
     if counted:
         await meter(request, asker)
-    services = request.app[SERVICES].packages
-    digest = wishes.body_digest(given) if key is not None else None
     submission = await _submission(services, asker, wanted, None if counted else asker.rate, key, digest)
     decided = await services.submit(submission)
     if not counted:
         _tell(request, decided, asker)
-    return answered(request, shape(request, services, decided))
+    return shape(request, services, decided)
 
 
 def answered(request: web.Request, answer: Answer) -> web.Response:
@@ -187,4 +193,4 @@ def shape(request: web.Request, services: Packages, decided: Decided) -> Answer:
     return Answer(200, data, bare=decided.state == "completed")
 
 
-__all__ = ["BATCH_LIMIT", "Answer", "answered", "batch", "create", "shape"]
+__all__ = ["BATCH_LIMIT", "Answer", "answered", "batch", "create", "decide", "shape"]

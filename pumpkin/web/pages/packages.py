@@ -1,0 +1,160 @@
+"""Packages: hand one in, see the queue move, follow an analysis, read its report, the verdict and its reasons first."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from aiohttp import web
+
+from pumpkin.errors import PumpkinError, ReportNotFound
+from pumpkin.store import reports, tasks
+from pumpkin.web.api.analysis import analyze, uploads, wishes
+from pumpkin.web.api.analysis.tasks import found
+from pumpkin.web.guard import CSRF_FIELD, identity, require, require_csrf
+from pumpkin.web.pages.render import act, asked, page, read
+from pumpkin.web.services import SERVICES
+
+SHOWN = 20
+FINDINGS = 200
+_MARKS = {"clean": "ok", "suspicious": "warning", "malicious": "critical"}
+
+
+def setup(app: web.Application) -> None:
+    """Register `/packages` and what hangs below it."""
+    app.router.add_get("/packages", index)
+    app.router.add_post("/packages", submit)
+    app.router.add_post("/packages/upload", upload)
+    app.router.add_get("/packages/tasks/{id}", task)
+    app.router.add_post("/packages/tasks/{id}/cancel", cancel)
+    app.router.add_get("/packages/reports/{id}", report)
+
+
+@read("packages:read")
+async def index(request: web.Request) -> web.Response:
+    """The form, the queue, and the analyses of late."""
+    return await _index(request)
+
+
+async def submit(request: web.Request) -> web.Response:
+    """Have a package analysed; on to its page."""
+    fields = await act(request, "packages:write")
+    try:
+        priority = fields.get("priority", "0")
+        manner = wishes.Manner(
+            priority=wishes.priority_of(int(priority) if re.fullmatch(r"\d", priority, re.ASCII) else None),
+            forced=fields.get("force") == "on",
+        )
+        wanted = wishes.wish(fields.get("purl", "").strip(), manner)
+        answer = await analyze.decide(request, identity(request), wanted)
+    except PumpkinError as error:
+        reason = (error.fields or {}).get("purl", error.message)
+        return await _index(request, typed=dict(fields), fault=reason, status=error.status)
+    raise web.HTTPSeeOther(f"/packages/tasks/{answer.data['uuid']}")
+
+
+async def upload(request: web.Request) -> web.Response:
+    """Have a local archive analysed; on to its page."""
+    asker = require(request, "packages:write")
+    try:
+        form = await uploads.read(request)
+        require_csrf(request, form.fields.get(CSRF_FIELD, ""))
+        answer = await uploads.submit(request, asker, form)
+    except PumpkinError as error:
+        if error.status in (401, 403):
+            raise
+        return await _index(request, upload_fault=error.message, status=error.status)
+    raise web.HTTPSeeOther(f"/packages/tasks/{answer.data['uuid']}")
+
+
+async def _index(
+    request: web.Request,
+    *,
+    typed: dict[str, str] | None = None,
+    fault: str = "",
+    upload_fault: str = "",
+    status: int = 200,
+) -> web.Response:
+    services, asker = request.app[SERVICES], identity(request)
+    db = services.db
+    mine = asked(request, "mine", 3) == "yes"
+    recent, _ = await tasks.page(
+        db, owner=asker.owner if mine else None, q=asked(request, "q", 200) or None, limit=SHOWN
+    )
+    length, capacity = await tasks.length(db), await tasks.capacity(db)
+    values = {
+        "here": "packages",
+        "twin": "/api/v1/queue/status",
+        "typed": typed or {"purl": asked(request, "purl", 500)},
+        "fault": fault,
+        "upload_fault": upload_fault,
+        "running": await tasks.running(db),
+        "waiting": await tasks.waiting(db, SHOWN),
+        "length": length,
+        "wait_s": capacity.wait_s(length + 1) if length else None,
+        "slots": capacity.slots,
+        "recent": [one for one in recent if one.seen_by(asker.owner)],
+        "mine": mine,
+        "q": asked(request, "q", 200),
+        "no_engine": services.packages.no_engine(),
+        "tools": services.packages.tools(),
+        "marks": _MARKS,
+        "owner": asker.owner,
+    }
+    return page(request, "packages.html", values, status=status)
+
+
+@read("packages:read")
+async def task(request: web.Request) -> web.Response:
+    """One analysis as it goes."""
+    one = await found(request)
+    capacity = await tasks.capacity(request.app[SERVICES].db)
+    values = {
+        "here": "packages",
+        "twin": f"/api/v1/task/{one.uuid}/",
+        "task": one,
+        "wait_s": capacity.wait_s(one.place) if one.place else None,
+        "marks": _MARKS,
+        "mine": one.owner == identity(request).owner or identity(request).may("admin"),
+    }
+    return page(request, "packages_task.html", values)
+
+
+async def cancel(request: web.Request) -> web.Response:
+    """End one's own analysis."""
+    await act(request, "packages:write")
+    one = await found(request, identity(request))
+    services = request.app[SERVICES]
+    if await tasks.cancel(services.db, one.id) is not None:
+        services.packages.cancelled(one.id)
+    raise web.HTTPSeeOther(f"/packages/tasks/{one.uuid}")
+
+
+@read("packages:read")
+async def report(request: web.Request) -> web.Response:
+    """A report: what was decided and why, then what was seen."""
+    text, db = request.match_info["id"], request.app[SERVICES].db
+    kept = await reports.get(db, int(text)) if re.fullmatch(r"\d{1,18}", text, re.ASCII) else None
+    if kept is None or kept.document is None or (kept.realm and kept.realm != identity(request).owner):
+        raise ReportNotFound("There is no report with this number.")
+    document: dict[str, Any] = json.loads(kept.document)
+    results = document["analysis_results"]
+    others = await reports.listed(
+        db, ecosystem=kept.ecosystem, name=kept.name, version=kept.version, realms=("", kept.realm), limit=SHOWN
+    )
+    values = {
+        "here": "packages",
+        "twin": f"/reports/sha256/{kept.digest.hex()}.json",
+        "kept": kept,
+        "document": document,
+        "results": results,
+        "verdict": results["verdict"],
+        "findings": results["findings"][:FINDINGS],
+        "more_findings": max(0, len(results["findings"]) - FINDINGS),
+        "phases": [(name, results[name]) for name in ("install", "import", "execute")],
+        "attachments": await reports.attachments(db, kept.id),
+        "others": [one for one in others if one.id != kept.id],
+        "marks": _MARKS,
+    }
+    return page(request, "packages_report.html", values)

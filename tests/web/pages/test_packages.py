@@ -1,0 +1,141 @@
+"""The pages of packages: form, queue, an analysis, its report with the verdict first; hostile text stays text."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from aiohttp import FormData
+from aiohttp.test_utils import TestClient, TestServer
+
+from pumpkin.model.tasks import Ending
+from pumpkin.store import reports, tasks
+from pumpkin.store.database import sql_folder
+from pumpkin.web import routes
+from pumpkin.web.services import Packages
+from tests.web.analysis.conftest import resolve, small_report
+from tests.web.pages.site import Site, sign_in
+
+EVIL = "<script>alert(1)</script>"
+
+
+async def _submit(site: Site, wish: Any) -> Any:
+    (decided,) = await tasks.submit(site.db, [wish])
+    return decided
+
+
+@pytest.fixture
+async def client(site: Site) -> Any:
+    """Otto, who may hand packages in."""
+    packages = Packages(
+        submit=lambda wish: _submit(site, wish),
+        resolve=resolve,
+        tools=lambda: ("static",),
+        no_engine=lambda: f"no engine {EVIL}",
+        upload=lambda digest, name, content: tasks.keep_upload(site.db, digest, name, content),
+    )
+    root = sql_folder().parent
+    app = routes.application(
+        replace(site.services, packages=packages), templates=root / "templates", static=root / "static"
+    )
+    async with TestClient(TestServer(app)) as made:
+        await sign_in(made, "otto")
+        yield made
+
+
+async def _token(client: TestClient[Any, Any]) -> str:
+    async with client.get("/packages") as answer:
+        found = re.search(r'name="csrf" value="([^"]+)"', await answer.text())
+        assert answer.status == 200
+    assert found
+    return found[1]
+
+
+async def test_a_package_is_handed_in_and_followed_to_its_report(client: TestClient[Any, Any], site: Site) -> None:
+    token = await _token(client)
+    form = {"purl": "pkg:pypi/thing@1.0", "priority": "3", "csrf": token}
+    async with client.post("/packages", data=form) as answer:
+        text = await answer.text()
+        assert answer.status == 200
+        assert re.search(r"/packages/tasks/[0-9a-f-]{36}\Z", str(answer.url))
+    assert "number 1 of those that wait" in text
+    async with client.get("/packages") as answer:
+        listed = await answer.text()
+    assert "pkg:pypi/thing@1.0" in listed
+    assert EVIL not in listed
+    (task,) = await tasks.claim(site.db, "n1")
+    report, ending = small_report(task, "malicious")
+    number = await reports.finish(site.db, task, report, ending)
+    async with client.get(f"/packages/reports/{number}") as answer:
+        shown = await answer.text()
+        assert answer.status == 200
+    assert shown.index("Verdict") < shown.index("Findings")
+    assert "malicious" in shown
+    async with client.get(f"/packages/tasks/{task.id}") as answer:
+        assert f"/packages/reports/{number}" in await answer.text()
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ({"purl": "nonsense"}, "valid package URL"),
+        ({"purl": EVIL}, "package URL"),
+        ({"purl": "pkg:pypi/thing@1", "priority": "x"}, "priority"),
+        ({"purl": "pkg:pypi/gone"}, "no such package"),
+        ({"purl": ""}, "required"),
+    ],
+)
+async def test_what_will_not_do_is_said_beside_the_field(
+    client: TestClient[Any, Any], form: dict[str, str], said: str
+) -> None:
+    async with client.post("/packages", data={**form, "csrf": await _token(client)}) as answer:
+        text = await answer.text()
+        assert 400 <= answer.status < 500
+    assert 'role="alert"' in text
+    assert EVIL not in text
+
+
+async def test_a_form_of_another_site_is_refused(client: TestClient[Any, Any], site: Site) -> None:
+    async with client.post("/packages", data={"purl": "pkg:pypi/thing@1.0", "csrf": "forged"}) as answer:
+        assert answer.status == 403
+    data = FormData({"csrf": "forged"})
+    data.add_field("file", b"PK", filename="a-1.0.zip")
+    async with client.post("/packages/upload", data=data) as answer:
+        assert answer.status == 403
+    assert await tasks.length(site.db) == 0
+
+
+async def test_an_archive_is_handed_in_by_the_page_and_cancelled(client: TestClient[Any, Any], site: Site) -> None:
+    token = await _token(client)
+    data = FormData({"csrf": token, "ecosystem": "pypi"})
+    data.add_field("file", b"PK\x03\x04", filename="thing-1.0.zip")
+    async with client.post("/packages/upload", data=data) as answer:
+        assert answer.status == 200
+        assert "thing" in await answer.text()
+    (task,) = await tasks.waiting(site.db, 5)
+    assert task.realm == "user:otto"
+    async with client.post(f"/packages/tasks/{task.id}/cancel", data={"csrf": token}) as answer:
+        assert "cancelled" in await answer.text()
+    assert await tasks.length(site.db) == 0
+
+
+async def test_what_a_package_says_of_itself_is_shown_as_text(client: TestClient[Any, Any], site: Site) -> None:
+    token = await _token(client)
+    await (await client.post("/packages", data={"purl": "pkg:pypi/thing@1.0", "csrf": token})).read()
+    (task,) = await tasks.claim(site.db, "n1")
+    report, ending = small_report(task, "suspicious")
+    hostile = report.document.replace(b'"nothing"', b'"' + EVIL.encode() + b'"')
+    number = await reports.finish(site.db, task, replace(report, document=hostile, check_id=uuid4()), ending)
+    async with client.get(f"/packages/reports/{number}") as answer:
+        text = await answer.text()
+    assert EVIL not in text
+    assert "&lt;script&gt;" in text
+    failed = Ending("install_failed", category="analysis_error", message=EVIL, details=EVIL)
+    await (await client.post("/packages", data={"purl": "pkg:pypi/b@1.0", "csrf": token})).read()
+    (other,) = await tasks.claim(site.db, "n1")
+    await tasks.end(site.db, other, failed)
+    async with client.get(f"/packages/tasks/{other.id}") as answer:
+        assert EVIL not in await answer.text()
