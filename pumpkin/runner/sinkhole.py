@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
+import select
 import socket
 import ssl
 import subprocess
@@ -102,10 +103,10 @@ class Sinkhole:
         bound: int = self._listener.getsockname()[1]
         return bound
 
-    def settle(self, within_s: float = 0.5) -> None:
+    def settle(self, within_s: float = 2.0) -> None:
         """Wait until what was sent has been read: after the senders are gone this takes milliseconds."""
         until = time.monotonic() + within_s
-        while self._open and time.monotonic() < until:
+        while (self._open or select.select([self._listener], [], [], 0)[0]) and time.monotonic() < until:
             time.sleep(0.002)
 
     def _accept(self) -> None:
@@ -121,15 +122,16 @@ class Sinkhole:
                 self._tell({"kind": "tcp", "address": address, "port": port, "why": "too many at once"})
                 connection.close()
                 continue
+            self._open.add(connection)
             try:
                 threading.Thread(target=self._serve, args=(connection, address, port), daemon=True).start()
             except RuntimeError:  # no more processes: a fork storm
+                self._open.discard(connection)
                 self._slots.release()
                 connection.close()
 
     def _serve(self, connection: socket.socket, address: str, port: int) -> None:
         at: dict[str, Any] = {"address": address, "port": port, "name": self._names.name(address)}
-        self._open.add(connection)
         try:
             with connection:
                 connection.settimeout(IDLE_S)
