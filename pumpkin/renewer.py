@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pumpkin.evidence import ers, groups, proof, renewal
 from pumpkin.model.checks import Check
@@ -20,6 +20,7 @@ from pumpkin.store.renewals import Covering, Earlier, Renewal
 
 DAY_US = 86_400_000_000
 PAGE = 500  # checks held at a time
+PART = 4_096  # stamps whose leaves are kept together, a power of two: a proof reads one part
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ Ask = Callable[[bytes, str], Awaitable[Granted]]
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What was renewed: the renewal's number, its kind, how many stamps and how many checks it covers."""
+    """What was renewed: the renewal's number (of its last part), its kind, how many stamps and checks it covers."""
 
     number: int
     kind: str
@@ -54,17 +55,19 @@ class Done:
 
 
 class Renewer:
-    """Renewals over one store. `margin_us` is how long before a proof's end it is renewed."""
+    """Renewals over one store. `margin_us` is how long before a proof's end it is renewed; `part` (a power of two) how
+    many stamps' leaves are kept together."""
 
     def __init__(
         self,
         db: Database,
         *,
         margin_us: int = 90 * DAY_US,
+        part: int = PART,
         policy: renewal.Policy = renewal.DEFAULT,
         now: Callable[[], int] = lambda: time.time_ns() // 1_000,
     ) -> None:
-        self._db, self._margin_us, self._policy, self._now = db, margin_us, policy, now
+        self._db, self._margin_us, self._policy, self._now, self._part = db, margin_us, policy, now, part
 
     async def due(self, *, every: bool = False) -> list[tuple[int, bytes]]:
         """(number, response) of the stamps whose proof ends within the margin; with `every` of all that no renewal
@@ -138,7 +141,9 @@ class Renewer:
         hashes: Sequence[bytes | None] | None = None,
         count: int | None = None,
     ) -> Done:
-        kept = Renewal(
+        parts = [leaves[n : n + self._part] for n in range(0, len(leaves), self._part)]
+        roots = [groups.group_root(part, digest) for part in parts]
+        whole = Renewal(
             kind=kind,
             digest=digest,
             authority=granted.authority,
@@ -150,10 +155,15 @@ class Renewer:
             accuracy=granted.accuracy,
             self_asserted=granted.self_asserted,
             good_until=renewal.good_until(granted.chain, digest, self._policy),
-            leaves=b"".join(leaves),
+            leaves=b"",
             revocation=granted.revocation,
         )
-        number = await renewals.add(self._db, kept, stamps, hashes)
+        number = 0
+        for n, part in enumerate(parts):
+            siblings = [one for level in groups.reduced_tree(roots, n, digest) for one in level]
+            kept = replace(whole, leaves=b"".join(part), above=b"".join(siblings))
+            mine = slice(n * self._part, (n + 1) * self._part)
+            number = await renewals.add(self._db, kept, stamps[mine], hashes[mine] if hashes else None)
         return Done(number, kind, digest, granted.authority, len(stamps), count)
 
 
@@ -199,6 +209,7 @@ class _Step:
         made = self._made = covering.renewal
         size = hashlib.new(made.digest).digest_size
         self._above = groups.reduced_tree(_parts(made.leaves, size), covering.place, made.digest)
+        self._above += [[one] for one in _parts(made.above, size)]
         places = _parts(covering.hashes or b"", size)
         self._hashes = [one for one in places if any(one)]
         self._index: dict[int, int] = {}

@@ -107,11 +107,11 @@ class Pool:
         await self._appoint()
 
     async def _take(self, member: Member) -> None:
+        """Start its stamper. What fails is raised, and the next refresh tries again."""
         name = member.series.name
-        self._members[name] = member
-        member.child = await self._system.start(
-            f"stamper {name}",
-            lambda: Stamper.start(
+
+        def make() -> Any:
+            return Stamper.start(
                 self._db,
                 self._bus,
                 member.series,
@@ -119,8 +119,14 @@ class Pool:
                 returned=self._returned,
                 needed=lambda: self._needed(member),
                 capture=self._revocation.capture,
-            ),
-        )
+            )
+
+        try:
+            member.child = await self._system.start(f"stamper {name}", make)
+        except BaseException:
+            await member.client.close()
+            raise
+        self._members[name] = member
 
     async def _leave(self, name: str) -> None:
         member = self._members.pop(name)

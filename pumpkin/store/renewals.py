@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """One renewal. `kind` is timestamp or hashtree, `digest` sha256, sha384 or sha512; `data` the bytes its token
-    stamps, `leaves` the tree's leaves joined, one for each stamp covered. Times in microseconds, chain DER leaf first.
-    """
+    """One renewal. `kind` is timestamp or hashtree, `digest` sha256, sha384 or sha512, `data` the bytes its token
+    stamps; `leaves` the leaves joined, one for each stamp covered, `above` the siblings (joined) above their root
+    where the tree is larger. Times in microseconds, chain DER leaf first."""
 
     kind: str
     digest: str
@@ -32,6 +32,7 @@ class Renewal:
     self_asserted: bool
     good_until: int
     leaves: bytes = field(repr=False)
+    above: bytes = field(default=b"", repr=False)
     id: int = 0
     revocation: Mapping[str, bytes] = field(default_factory=dict)
 
@@ -108,6 +109,7 @@ async def add(
             good_until=renewal.good_until,
             revocation={name: digest.hex() for name, digest in captured.items()},
             leaves=renewal.leaves,
+            above=renewal.above,
             stamps=list(stamps),
             hashes=list(hashes) if hashes is not None else [None] * len(stamps),
         )

@@ -1,6 +1,14 @@
 -- name: renewals_chains
 -- Each chain of certificates that stamps came with, by a hash, with the number of one such stamp.
-select sha256(convert_to(s.chain::text, 'UTF8')) as hash, min(s.id) as stamp from stamps s group by 1;
+with recursive names (hash) as (
+    (select chain_hash(s.chain) from stamps s order by chain_hash(s.chain) limit 1)
+    union all
+    select (select chain_hash(s.chain) from stamps s where chain_hash(s.chain) > names.hash
+        order by chain_hash(s.chain) limit 1)
+    from names where names.hash is not null
+)
+select names.hash, (select s.id from stamps s where chain_hash(s.chain) = names.hash order by s.id limit 1) as stamp
+from names where names.hash is not null;
 
 -- name: renewals_examples
 -- The responses and chains of these stamps.
@@ -10,7 +18,7 @@ select s.id, s.response, s.chain from stamps s where s.id = any (:stamps::bigint
 -- The stamps with one of these chains that no renewal good beyond :horizon covers, in order.
 select s.id, s.response
 from stamps s
-where sha256(convert_to(s.chain::text, 'UTF8')) = any (:chains::bytea[]) and not exists (
+where chain_hash(s.chain) = any (:chains::bytea[]) and not exists (
     select 1 from renewed d join renewals r on r.id = d.renewal where d.stamp = s.id and r.good_until > :horizon
 )
 order by s.id;
@@ -25,9 +33,9 @@ where d.stamp = any (:stamps::bigint[]) order by d.stamp, r.id;
 -- One more renewal with the stamps it covers, in order of their places.
 with added as (
     insert into renewals (kind, digest, authority, data, query, response, chain, gen_time, accuracy, self_asserted,
-        good_until, revocation, leaves)
+        good_until, revocation, leaves, above)
     values (:kind, :digest, :authority, :data, :query, :response, :chain::bytea[], :gen_time, :accuracy, :self_asserted,
-        :good_until, :revocation, :leaves)
+        :good_until, :revocation, :leaves, :above)
     returning id
 ), placed as (
     insert into renewed (stamp, renewal, place)
@@ -42,7 +50,7 @@ select id from added;
 -- name: renewals_for
 -- The renewals of one stamp, whole, in order.
 select r.id, r.kind, r.digest, r.authority, r.data, r.query, r.response, r.chain, r.gen_time, r.accuracy, r.self_asserted,
-    r.good_until, r.leaves, d.place, h.hashes
+    r.good_until, r.leaves, r.above, d.place, h.hashes
 from renewed d join renewals r on r.id = d.renewal
 left join rehashed h on h.renewal = r.id and h.stamp = d.stamp
 where d.stamp = :stamp order by r.id;

@@ -82,6 +82,23 @@ async def test_one_token_renews_every_stamp_and_bundles_carry_it(start_line: Sta
     assert judged.ok
 
 
+async def test_a_renewal_of_many_stamps_is_kept_in_parts_and_proves_each(start_line: StartLine) -> None:
+    line, later = await start_line(), Tsa(Authority.create("later"))
+    seen = await filled(line, 11, 2)
+    renewer = Renewer(line.db, part=4)
+    await renewer.renew(ask_of(later), every=True)
+    await renewer.rehash(ask_of(later), "sha384")
+    await renewer.renew(ask_of(later), every=True)
+    assert later.asked == 3
+    for check in (seen[0], seen[9], seen[-1]):
+        report = await verdict(line, check, later)
+        assert report.ok, report.text()
+        assert len(report.checks[0].renewals) == 3
+    both = await Prover(line.db, line.key).bundle([seen[1].id, seen[-2].id])
+    roots = [one.authority.root_pem for one in (line.tsa, later)]
+    assert verify_bundle(both, roots=roots, log_key=line.key.public_pem).ok
+
+
 async def test_checks_are_hashed_again_by_sha512_and_renewed_after(start_line: StartLine, tmp_path: Path) -> None:
     line, later = await start_line(), Tsa(Authority.create("later"))
     seen = await filled(line)
