@@ -19,6 +19,7 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha512": hashes.SHA512(),
 }
 _RSA, _PSS, _MGF1 = "1.2.840.113549.1.1.1", "1.2.840.113549.1.1.10", "1.2.840.113549.1.1.8"
+SALT_MOST = 1_022  # of RSA-8192; one the key at hand has no room for does not verify
 _WITH_HASH = {
     "1.2.840.113549.1.1.11": ("rsa", "sha256"),
     "1.2.840.113549.1.1.12": ("rsa", "sha384"),
@@ -83,8 +84,8 @@ def _read(identifier: bytes) -> tuple[str, str, padding.AsymmetricPadding | None
 
 
 def _pss(data: bytes, parts: list[der.Element]) -> tuple[str, str, padding.AsymmetricPadding]:
-    """RSASSA-PSS-params (RFC 4055): the same digest for message and mask, and a salt of up to 64 bytes; its defaults
-    mean SHA-1 and are refused."""
+    """RSASSA-PSS-params (RFC 4055): the same digest for message and mask, and a salt as long as a key may have room
+    for (openssl writes the longest); its defaults mean SHA-1 and are refused."""
     fields = {one[0]: one for one in der.children(data, parts[0])} if parts and parts[0][0] == der.SEQUENCE else {}
     if not {0xA0, 0xA1} <= set(fields) <= {0xA0, 0xA1, 0xA2, 0xA3}:
         raise ValueError("RSASSA-PSS parameters")
@@ -94,7 +95,7 @@ def _pss(data: bytes, parts: list[der.Element]) -> tuple[str, str, padding.Asymm
     trailer = der.read_integer(data, _inside(data, fields[0xA3])) if 0xA3 in fields else 1
     if len(mask) != 2 or der.read_oid(data, mask[0]) != _MGF1 or algorithm(data, mask[1]) != digest:
         raise ValueError("RSASSA-PSS mask")
-    if digest not in HASHES or not 0 <= salt <= 64 or trailer != 1:
+    if digest not in HASHES or not 0 <= salt <= SALT_MOST or trailer != 1:
         raise ValueError("RSASSA-PSS parameters")
     name = HASHES[digest]
     return "rsa", name, padding.PSS(padding.MGF1(_HASHES[name]), salt)
