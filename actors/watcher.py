@@ -25,6 +25,7 @@ from pumpkin.store.documents import DocumentCache
 AT_ONCE = 20  # versions of one package submitted in one round; the rest waits for the next
 POLL, TIDY = "poll", "tidy"
 DAY_S = 86_400.0
+NO_FEED = "This registry has no feed; packages watched by name are asked for one by one, patterns cannot be followed."
 KEPT_DAYS = 7  # registries' documents nobody asked for since are forgotten
 
 log = structlog.get_logger("pumpkin.watcher")
@@ -92,7 +93,10 @@ class Watcher(LoopActor):
         stood = await watches.feed(self._db, ecosystem)
         try:
             releases, cursor = await self._sources.new_releases(ecosystem, stood.cursor)
-        except (RegistryError, PackageNotFound) as error:
+        except PackageNotFound:
+            await watches.read_feed(self._db, ecosystem, stood.cursor, 0, NO_FEED)
+            return 0
+        except RegistryError as error:
             await watches.read_feed(self._db, ecosystem, stood.cursor, 0, error.message)
             return 0
         await packages.remember(self._db, ecosystem, {one.purl.full_name: one.purl.version for one in releases}.items())
