@@ -33,7 +33,8 @@ log = structlog.get_logger("pumpkin.worker")
 
 class Worker(LoopActor):
     """`analyse(task, tell)` gives the report and how the task ends; it raises PumpkinError for want of a part (the
-    task is tried again). `kept()` is told of each new report. `slots` is asked each time: engines come and go."""
+    task is tried again). `kept()` is told of each new report, `ended(task, ending, report)` of each end (0: no report).
+    `slots` is asked each time: engines come and go."""
 
     def __init__(
         self,
@@ -45,11 +46,13 @@ class Worker(LoopActor):
         slots: Callable[[], int] = lambda: 1,
         tools: Callable[[], str] = str,
         kept: Callable[[], None] = lambda: None,
+        ended: Callable[[Task, Ending, int], None] = lambda *_: None,
         pause_s: tuple[float, float] = PAUSE_S,
     ) -> None:
         super().__init__()
         self._db, self._bus, self._node, self._analyse = db, bus, node, analyse
         self._slots, self._tools, self._kept, self._pause_s = slots, tools, kept, pause_s
+        self._told = ended
         self._running: dict[int, asyncio.Task[Any]] = {}
         self._woken = asyncio.Event()
         self._closing = False
@@ -174,6 +177,7 @@ class Worker(LoopActor):
         self.done += 1
         self.failed += ending.state == "failed"
         self._moved(task, ending.state, None)
+        self._told(task, ending, number)
         if number:
             self._bus.publish(
                 "report.ready",

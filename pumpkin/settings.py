@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
@@ -42,6 +43,13 @@ class XmppSettings(_Part):
     )
     ca: Path | None = Field(None, description="external: certificates to trust instead of the system's.")
     max_stanza: int = Field(10 * 1024 * 1024, ge=10_000, description="Largest stanza taken, in bytes.")
+
+    @field_validator("domain")
+    @classmethod
+    def _host_name(cls, value: str) -> str:
+        if not re.fullmatch(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", value):
+            raise ValueError("is not a host name in small letters, for instance probes.example.org")
+        return value
 
 
 class AuthoritySettings(_Part):
@@ -148,6 +156,9 @@ class PackageSettings(_Part):
     timeout: float = Field(30.0, gt=0, le=1_440, description="Minutes one analysis may take in all.")
     waiting: int = Field(10_000, ge=1, description="Most analyses of one owner that wait; more are refused with 429.")
     upload_limit: int = Field(100, ge=1, le=512, description="Largest archive taken by upload, in MiB.")
+    webhooks: list[str] = Field(
+        default_factory=list, description="Base addresses webhooks may go to besides public HTTPS ones."
+    )
 
 
 class AccessSettings(_Part):

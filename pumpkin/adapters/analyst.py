@@ -33,6 +33,7 @@ from pumpkin.model.wire import rfc3339
 from pumpkin.store.reports import NewReport
 
 ARTIFACT_LIMIT = 256 * 1024 * 1024
+ADVISORIES_S, ADVISORIES_PAUSE_S = 5.0, 60.0
 ATTACHMENTS_LIMIT = 64 * 1024 * 1024
 INSTALLED_FIRST = ("wheel", "tarball", "gem", "crate", "jar", "zip", "apk", "sdist")
 
@@ -68,6 +69,7 @@ class Parts:
     no_engine: Callable[[], str] = lambda: "no sandbox is part of this server"
     index: Callable[[str], str] = lambda _: ""
     names: Callable[[str, str], Sequence[Finding]] | None = None
+    names_known: Callable[[str], bool] = lambda _: True
     known_bad: bool = False
     folder: Path | None = None
 
@@ -115,6 +117,7 @@ class Analyst:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._no_advisories_until = 0.0
 
     async def analyse(self, task: Task, tell: Tell) -> tuple[NewReport | None, Ending]:
         """The report, and how the task ends. RegistryUnavailable and EngineError: try again."""
@@ -140,7 +143,7 @@ class Analyst:
                 self._dynamic(case, wanted, files, task, tell),
             ):
                 group.create_task(work)
-        self._names(case, wanted, task)
+        await self._names(case, wanted, task)
         for tool in TOOLS:
             if tool not in case.sections:
                 why = "it was not asked for" if tool not in wanted else "it is not part of this server"
@@ -185,21 +188,29 @@ class Analyst:
         case.note("static", "failed" if gaps else "ran", "; ".join(gaps)[:1_000], files=len(files), rules=case.rules)
         tell("phase", {"phase": "static", "status": "completed"})
 
-    def _names(self, case: _Case, wanted: frozenset[str], task: Task) -> None:
+    async def _names(self, case: _Case, wanted: frozenset[str], task: Task) -> None:
         if "typosquatting" not in wanted or self._parts.names is None:
             return
-        found = self._parts.names(task.ecosystem, task.name)
+        if not self._parts.names_known(task.ecosystem):
+            case.note("typosquatting", "not_run", f"there is no list of popular names of {task.ecosystem}")
+            case.skipped.append(f"typosquatting: there is no list of popular names of {task.ecosystem}")
+            return
+        found = await asyncio.to_thread(self._parts.names, task.ecosystem, task.name)
         case.findings += found
         case.note("typosquatting", "ran", candidates=[one.as_json() for one in found])
 
     async def _known_bad(self, case: _Case, wanted: frozenset[str], purl: Purl, task: Task) -> None:
         if "known_bad" not in wanted or task.upload is not None:
             return
+        if time.monotonic() < self._no_advisories_until:
+            self._unknown(case, "the advisory database did not answer a moment ago")
+            return
         try:
-            found = await self._parts.sources.known_bad(purl)
-        except RegistryError as error:
-            case.note("known_bad", "failed", error.message)
-            case.failed.append(f"known_bad: {error.message}")
+            async with asyncio.timeout(ADVISORIES_S):
+                found = await self._parts.sources.known_bad(purl)
+        except (RegistryError, TimeoutError) as error:
+            self._no_advisories_until = time.monotonic() + ADVISORIES_PAUSE_S
+            self._unknown(case, error.message if isinstance(error, RegistryError) else "it did not answer in time")
             return
         case.note("known_bad", "ran", advisories=[one.as_dict() for one in found])
         case.findings += [
@@ -209,6 +220,12 @@ class Analyst:
             )
             for one in found if one.malicious
         ]  # fmt: skip
+
+    @staticmethod
+    def _unknown(case: _Case, why: str) -> None:
+        """No answer is no evidence: said, and not held against the package (rulings.md 49)."""
+        case.note("known_bad", "failed", why)
+        case.skipped.append(f"known_bad: {why}")
 
     async def _dynamic(
         self, case: _Case, wanted: frozenset[str], files: Sequence[_File], task: Task, tell: Tell
@@ -306,7 +323,8 @@ def _folded(task: Task, case: _Case, files: Sequence[_File], published: str, beg
             name=task.name, version=task.version, duration_s=(ended - begun) / 1e6, dynamic=case.dynamic,
             tools=dict(sorted(case.sections.items())), findings=[one.as_json() for one in findings], verdict=said,
             artifacts=[
-                {"file": one.name, "sha256": one.sha256, "size": len(one.data), "kind": one.kind, "source": one.source}
+                {"name": one.name, "file": one.name, "sha256": one.sha256, "size": len(one.data), "kind": one.kind,
+                 "source": one.source}
                 for one in files
             ],
             proof={"check": str(check), "proof_url": f"/api/v1/checks/{check}/proof"}, rules=case.rules,

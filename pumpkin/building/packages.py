@@ -19,11 +19,14 @@ from pumpkin.adapters.engine import Job
 from pumpkin.adapters.engines.relay import ORIGIN
 from pumpkin.adapters.registries import Registries
 from pumpkin.adapters.scanner import Scanner
+from pumpkin.adapters.webhooks import Webhooks
+from pumpkin.analysis import names
 from pumpkin.building.line import Line
 from pumpkin.bus import Bus
 from pumpkin.model import reports as model
 from pumpkin.model.checks import Observation, Receipt
 from pumpkin.model.purl import Purl
+from pumpkin.model.tasks import Ending, Task
 from pumpkin.settings import Settings
 from pumpkin.store import tasks
 from pumpkin.store.database import Database
@@ -82,8 +85,17 @@ async def build_analysis(
         run=run if settings.sandbox.enabled else None,
         no_engine=no_engine,
         index=lambda ecosystem: _MIRRORS.get(ecosystem, ""),
+        names=names.findings,
+        names_known=lambda ecosystem: names.index(ecosystem) is not None,
+        known_bad=bool(settings.registries.osv),
         folder=folder,
     )
+    hooks = await stack.enter_async_context(Webhooks(wanted.webhooks))
+
+    def ended(task: Task, ending: Ending, report: int) -> None:
+        if task.webhook:
+            said = {"task_id": task.id, "uuid": str(task.uuid), "purl": task.purl, "status": ending.state}
+            hooks.tell(task.webhook, {**said, "outcome": ending.outcome, "report_id": report or None})
 
     def tools() -> str:
         return ",".join(parts.tools())
@@ -139,7 +151,9 @@ async def build_analysis(
     workers.append(
         await system.start(
             "worker",
-            lambda: Worker.start(db, bus, node, analyst.analyse, slots=lambda: slots, tools=tools, kept=kept),
+            lambda: Worker.start(
+                db, bus, node, analyst.analyse, slots=lambda: slots, tools=tools, kept=kept, ended=ended
+            ),
         )
     )
     # before what it works with: a running analysis is given back to the queue in good order

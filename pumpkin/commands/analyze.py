@@ -9,14 +9,13 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import click
 
 from pumpkin.adapters.analysis_client import AnalysisClient, Refused
-from pumpkin.analysis.sarif import sarif
+from pumpkin.analysis.outputs import sarif
 from pumpkin.commands.place import config_option, data_option, database, load, work
 from pumpkin.errors import PumpkinError
 from pumpkin.model import manifests
@@ -168,13 +167,20 @@ def _print(results: list[dict[str, Any]], form: str) -> None:
     if form == "json":
         click.echo(json.dumps(results[0] if len(results) == 1 else {"packages": results}, indent=2))
     elif form == "sarif":
-        click.echo(json.dumps(sarif(results, version("pumpkin")), indent=2))
+        click.echo(json.dumps(_sarif(results), indent=2))
     elif form == "tasks":
         for one in results:
             click.echo(f"{one['purl']}: {one.get('status_url') or one.get('message')}")
     else:
         for one in results:
             click.echo("\n".join(_lines(one)))
+
+
+def _sarif(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """SARIF 2.1.0: a run for each package that could be looked at."""
+    logs = [sarif.document(one) for one in results if one.get("artifact")]
+    empty = {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": []}
+    return {**(logs[0] if logs else empty), "runs": [run for log in logs for run in log["runs"]]}
 
 
 def _lines(one: Mapping[str, Any]) -> list[str]:
