@@ -10,7 +10,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 from xml.etree.ElementTree import Element
 
 import structlog
@@ -19,16 +19,16 @@ from actors.base import LoopActor
 from actors.ledger import Ledger
 from actors.reception import Receive, Reception
 from actors.registry import NEWCOMERS_LIMIT, Registry
-from pumpkin.adapters import commands, stanzas
+from pumpkin.adapters import commands, omemo, stanzas
 from pumpkin.adapters.https import ADDRESS, address_answer
 from pumpkin.adapters.session import Session
 from pumpkin.adapters.stanzas import name
 from pumpkin.bus import Bus
-from pumpkin.errors import PumpkinError, Unavailable
+from pumpkin.errors import NotFound, PumpkinError, Unavailable
 from pumpkin.model.agents import Board, bare
 from pumpkin.model.checks import Observation, Receipt
 from pumpkin.model.presence import Roll
-from pumpkin.store import fleet
+from pumpkin.store import facts, fleet
 from pumpkin.store.database import Database
 
 log = structlog.get_logger("pumpkin.gateway")
@@ -71,6 +71,7 @@ class Gateway(LoopActor):
         self._ledger = Ledger(db)
         self._session: Session | None = None
         self._roll = Roll()
+        self._keys, self._opened = asyncio.Lock(), cast("omemo.Cipher | None", None)
         self._asking: dict[str, set[str]] = {}  # who asked to see us, under which of our names
         self._here: Residents = residents if residents is not None else {}
         self._reception = Reception(
@@ -83,6 +84,7 @@ class Gateway(LoopActor):
             say=self._say,
             busy=lambda: self._session is not None and self._session.busy,
             now=now,
+            cipher=self._cipher if omemo.available() else None,
         )
         self.counts = self._reception.counts
 
@@ -203,6 +205,7 @@ class Gateway(LoopActor):
         session.features |= {stanzas.CHECK, "urn:pumpkin:duty:aggregator", "urn:pumpkin:behaviour:cyclic"}
         session.serve("set", name("check", stanzas.CHECK), self._reception.check)
         session.serve("get", name("address", ADDRESS), self._tell_address)
+        session.serve("get", name("omemo", omemo.OFFER), self._tell_omemo)
         self._session = session
         try:
             session.start()
@@ -307,6 +310,26 @@ class Gateway(LoopActor):
         """Where an approved agent may deliver by HTTPS when XMPP is away."""
         await self._reception.admit(iq.get("from", ""))
         return stanzas.result(iq, address_answer(*self._address()))
+
+    async def _tell_omemo(self, iq: Element) -> Element:
+        """The fingerprint of our device, ready from now on; NotFound where OMEMO is not installed."""
+        await self._reception.admit(iq.get("from", ""))
+        if not omemo.available():
+            raise NotFound("OMEMO is not installed here (the extra omemo).")
+        key = await (await self._cipher()).fingerprint()
+        return stanzas.result(iq, Element(name("omemo", omemo.OFFER), {"fingerprint": key}))
+
+    async def _cipher(self) -> omemo.Cipher:
+        """Ours, opened when first wanted: its libraries cost memory and its keys time."""
+        async with self._keys:
+            if self._opened is None:
+                account = bare(self._line().jid)
+                memory = omemo.Memory(
+                    lambda key: facts.get(self._db, f"omemo:{key}"),
+                    lambda key, value: facts.put(self._db, f"omemo:{key}", value),
+                )
+                self._opened = await omemo.Cipher.open(self._line(), account, memory)
+            return self._opened
 
     # -- who may
 

@@ -13,7 +13,7 @@ from xml.etree.ElementTree import Element
 import structlog
 
 from actors.probe import Work, at_work
-from pumpkin.adapters import commands, stanzas
+from pumpkin.adapters import commands, omemo, stanzas
 from pumpkin.adapters.account import Account, account_of, https_of, read_config, session_for
 from pumpkin.adapters.channel import Channel
 from pumpkin.adapters.desk import services
@@ -99,6 +99,9 @@ async def run_probe(config: ProbeConfig | Path, *, data: Path, stop: asyncio.Eve
     account = account_of(config, data, label)
     session = session_for(config, data, account)
     uplink = Uplink(session, account.jid, config.up_agent)
+    uplink.encrypted = config.omemo
+    if config.omemo and not omemo.available():
+        raise StartError("The probe is to encrypt (omemo), but the extra is not installed: pip install pumpkin[omemo].")
     session.features |= {stanzas.COMMANDS, *(f"urn:pumpkin:duty:{duty}" for duty in config.duties)}
     session.features |= {f"urn:pumpkin:behaviour:{job.behaviour}" for job in config.jobs}
     source = Source(account.jid, after=lambda: uplink.checkpoint)
@@ -130,6 +133,10 @@ async def _serve(
 
     def seen() -> None:
         work.courier.nudge()
+        if config.omemo and uplink.cipher is None:
+            opening = asyncio.get_running_loop().create_task(_encipher(session, account.jid, uplink, work))
+            errands.add(opening)
+            opening.add_done_callback(errands.discard)
         if config.https is None:
             task = asyncio.get_running_loop().create_task(_learn(session, uplink, way, work))
             errands.add(task)
@@ -156,6 +163,20 @@ async def _serve(
             await work.spool.remember("checkpoint", uplink.checkpoint)
         await session.stop()
     return Summary(account.jid, work.courier.delivered, channel.counts, counts, work.courier.trouble)
+
+
+async def _encipher(session: XmppSession, account: str, uplink: Uplink, work: Work) -> None:
+    """Have the aggregator show its OMEMO device, and open ours; checks wait for that."""
+    try:
+        await uplink.ask(Element(name("omemo", omemo.OFFER)), timeout_s=60.0)
+        memory = omemo.Memory(
+            lambda key: work.spool.recall(f"omemo:{key}"), lambda key, value: work.spool.remember(f"omemo:{key}", value)
+        )
+        uplink.cipher = await omemo.Cipher.open(session, account, memory)
+        log.info("checks go encrypted", fingerprint=await uplink.cipher.fingerprint())
+        work.courier.nudge()
+    except PumpkinError as error:
+        log.warning("no omemo", reason=error.message)
 
 
 async def _recall(way: HttpsWay, work: Work) -> None:

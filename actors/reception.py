@@ -6,6 +6,7 @@ Every refusal is logged with its sender, counted and answered; a check is answer
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -18,6 +19,7 @@ import structlog
 from actors.ledger import Ledger
 from actors.registry import Registry
 from pumpkin.adapters import stanzas
+from pumpkin.adapters.omemo import Cipher, is_encrypted
 from pumpkin.bus import Bus
 from pumpkin.errors import Backpressure, InvalidJson, PumpkinError, UnknownAgent
 from pumpkin.model import introduction, wire
@@ -59,8 +61,10 @@ class Reception:
         busy: Callable[[], bool],
         now: Callable[[], int],
         offered: Offered = _nobody_offers,
+        cipher: Callable[[], Awaitable[Cipher]] | None = None,
     ) -> None:
         self._offered = offered
+        self._cipher = cipher
         self._db, self._bus, self._registry, self._ledger = db, bus, registry, ledger
         self._receive, self._checkpoint, self._say, self._busy, self._now = receive, checkpoint, say, busy, now
         self._cadence = Cadence()
@@ -92,6 +96,9 @@ class Reception:
             jid = await self.admit(said.sender)
             if self._busy():
                 raise Backpressure
+            if self._cipher is not None and is_encrypted(stanza):
+                body, key = await (await self._cipher()).decrypt(stanza)
+                said = replace(said, body=body, metadata={**said.metadata, "omemo": key})
             if said.metadata.get("ontology") == "behaviours":
                 await self._introduced(jid, said)
                 self.keep(said, stanza)
@@ -153,22 +160,35 @@ class Reception:
         body = await _in_thread(size, wire.parse_json, said.body)
         try:
             seen = await _in_thread(size, _observation, body, jid)
+            seen = replace(seen, encrypted="omemo" in said.metadata)
             receipt = await self._receive(seen)
         except PumpkinError as error:
             self._refused(said.sender, error)
-            self._reply_to(said, "refuse", error.message, {"uuid": _uuid_of(body), "code": error.code})
+            await self._answer(said, "refuse", error.message, {"uuid": _uuid_of(body), "code": error.code})
             return
         self.took(seen, receipt)
         ident = str(seen.id)
         opening = said.body if size <= CHECK_BODY_KEPT else f"{said.body[:CHECK_BODY_KEPT]} ..."
         self.keep(replace(said, body=opening, check=ident), stanza)
-        self._reply_to(said, "confirm", ident, {"uuid": ident, "seq": str(receipt.seq)})
+        await self._answer(said, "confirm", ident, {"uuid": ident, "seq": str(receipt.seq)})
 
     async def _introduced(self, jid: str, said: Message) -> None:
         if len(said.body) > THREAD_BYTES:
             raise InvalidJson("The report is larger than a report may be.")
         await self.report(jid, wire.parse_json(said.body))
         self.counts["reports"] += 1
+
+    async def _answer(self, said: Message, performative: str, body: str, more: Mapping[str, str]) -> None:
+        """The answer to a check: encrypted where the check was, and then it says nothing outside."""
+        if self._cipher is None or "omemo" not in said.metadata:
+            self._reply_to(said, performative, body, more)
+            return
+        text = json.dumps({"performative": performative, "reason": body, **more})
+        stanza = stanzas.message(said.sender, "", {"performative": "inform"}, thread=said.thread, ident=uuid4().hex)
+        for empty in stanza.findall(stanzas.name("body")):
+            stanza.remove(empty)
+        stanza.extend(await (await self._cipher()).encrypt(bare(said.sender), text))
+        self._say(stanza)
 
     def _reply_to(self, said: Message, performative: str, body: str, more: Mapping[str, str]) -> None:
         metadata = {

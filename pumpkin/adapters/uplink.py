@@ -13,11 +13,13 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
+from uuid import uuid4
 from xml.etree.ElementTree import Element
 
 import structlog
 
 from pumpkin.adapters import stanzas
+from pumpkin.adapters.omemo import Cipher, is_encrypted
 from pumpkin.adapters.session import Session
 from pumpkin.adapters.stanzas import StanzaError, name
 from pumpkin.errors import (
@@ -28,6 +30,7 @@ from pumpkin.errors import (
     PumpkinError,
     Unavailable,
 )
+from pumpkin.model import wire
 from pumpkin.model.agents import bare
 
 log = structlog.get_logger("pumpkin.probe")
@@ -55,6 +58,9 @@ class Uplink:
         self._since = time.monotonic()
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self.answer_s = ANSWER_S
+        self.cipher: Cipher | None = None
+        self.encrypted = False
+        """Whether checks go encrypted only (OMEMO); then `cipher` must come before any goes."""
         self.unanswered = 0
         """Deliveries in a row that nobody answered, though a connection stood."""
         self.checkpoint: str | None = None
@@ -79,6 +85,9 @@ class Uplink:
         until somebody approves us, Unavailable for now."""
         if not self._session.connected:
             raise Unavailable("There is no connection to the XMPP server.")
+        if self.encrypted:
+            await self._by_omemo(body)
+            return
         if self._full is not None and self._native:
             try:
                 await self._by_iq(body, self._full)
@@ -143,6 +152,42 @@ class Uplink:
         finally:
             self._waiting.pop(ident, None)
 
+    async def _by_omemo(self, body: Mapping[str, Any]) -> None:
+        """As a message whose body only the aggregator can read; so is the answer (rulings.md 32)."""
+        if self.cipher is None or self._full is None:
+            raise Unavailable(f"{self.up_agent} has not shown an OMEMO device yet.")
+        thread = uuid4().hex
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting[thread] = answer
+        try:
+            text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+            stanza = stanzas.message(self.up_agent, "", {"performative": "inform", "ontology": "check"}, thread=thread)
+            for empty in stanza.findall(name("body")):
+                stanza.remove(empty)
+            stanza.extend(await self.cipher.encrypt(self.up_agent, text))
+            self._session.send(stanza)
+            self.unanswered += 1
+            async with asyncio.timeout(self.answer_s):
+                await answer
+        except TimeoutError:
+            raise Unavailable(f"{self.up_agent} did not confirm within {self.answer_s:g} s.") from None
+        finally:
+            self._waiting.pop(thread, None)
+
+    async def _read_answer(self, stanza: Element, answer: asyncio.Future[None]) -> None:
+        """An encrypted `confirm` or `refuse`."""
+        if self.cipher is None:
+            return
+        text, _ = await self.cipher.decrypt(stanza)
+        said = wire.parse_json(text)
+        self.unanswered = 0
+        if answer.done():
+            return
+        if said.get("performative") == "confirm":
+            answer.set_result(None)
+        elif said.get("performative") == "refuse":
+            answer.set_exception(_refused(str(said.get("reason", "")), str(said.get("code", ""))))
+
     def _presence(self, stanza: Element) -> None:
         sender, kind = stanza.get("from", ""), stanza.get("type")
         known = sender.partition("/")[0].casefold() in self._names
@@ -157,19 +202,23 @@ class Uplink:
         elif known and kind == "unavailable" and sender == self._full:
             self._full = None
 
-    def _message(self, stanza: Element) -> None:
+    def _message(self, stanza: Element) -> Any:
         said = stanzas.read_message(stanza, 0)
         if said is None or said.sender.partition("/")[0].casefold() not in self._names:
-            return
+            return None
+        if is_encrypted(stanza):
+            waits = self._waiting.get(said.thread or "")
+            return None if waits is None else self._read_answer(stanza, waits)
         ident = said.metadata.get("uuid") or said.thread or ""
         answer = self._waiting.get(ident.lower())
-        if answer is None or answer.done():
-            return
+        if answer is None or answer.done() or self.encrypted:
+            return None
         performative = said.metadata.get("performative")
         if performative == "confirm":
             answer.set_result(None)
         elif performative == "refuse":
             answer.set_exception(_refused(said.body, said.metadata.get("code", "")))
+        return None
 
 
 def _nobody() -> None:

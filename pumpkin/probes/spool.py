@@ -128,8 +128,8 @@ class Spool:
         """A fact kept under `name`."""
         return await self._do(lambda: self._recall(name))
 
-    async def remember(self, name: str, value: str) -> None:
-        """Keep a small fact beside the queue (the probe's uuid, the last checkpoint it saw)."""
+    async def remember(self, name: str, value: str | None) -> None:
+        """Keep a small fact beside the queue (the probe's uuid, the last checkpoint it saw); None forgets it."""
         await self._do(lambda: self._remember(name, value))
 
     # -- in the spool's thread
@@ -241,7 +241,10 @@ class Spool:
         found = self._sql("select value from facts where name = ?", (name,))
         return str(found[0][0]) if found else None
 
-    def _remember(self, name: str, value: str) -> None:
+    def _remember(self, name: str, value: str | None) -> None:
+        if value is None:
+            self._sql("delete from facts where name = ?", (name,))
+            return
         self._sql(
             "insert into facts values (?, ?) on conflict (name) do update set value = excluded.value", (name, value)
         )
