@@ -1,0 +1,119 @@
+"""Kept reports: entered once however often tried, judged anew by newer rules, analysed anew when files changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from actors.curator import Curator
+from pumpkin.errors import Unavailable
+from pumpkin.model.checks import Observation, Receipt
+from pumpkin.model.purl import Purl
+from pumpkin.model.tasks import Submission
+from pumpkin.store import reports, tasks
+from pumpkin.store.database import Database
+from tests.store.test_tasks import wish
+from tests.web.analysis.conftest import small_report
+
+
+async def kept_report(db: Database, outcome: str = "clean") -> Any:
+    (decided,) = await tasks.submit(db, [wish()])
+    (task,) = await tasks.claim(db, "n1")
+    report, ending = small_report(task, outcome)
+    await reports.finish(db, task, report, ending)
+    return await tasks.get(db, decided.id or 0)
+
+
+class Log:
+    """Takes checks, after as many refusals as it is told."""
+
+    def __init__(self, refusals: int = 0) -> None:
+        self.refusals = refusals
+        self.taken: list[Observation] = []
+        self.heard = asyncio.Event()
+
+    async def receive(self, observation: Observation) -> Receipt:
+        if self.refusals:
+            self.refusals -= 1
+            raise Unavailable
+        self.taken.append(observation)
+        self.heard.set()
+        return Receipt(observation.id, 0, False, 0)
+
+
+async def _until(true: Callable[[], Any]) -> None:
+    async with asyncio.timeout(10):
+        while not await true():
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("refusals", [0, 1])
+async def test_a_report_is_entered_once(database: Database, refusals: int) -> None:
+    await kept_report(database, "malicious")
+    log = Log(refusals)
+    curator = Curator.start(database, "analysis@localhost", log.receive)
+    actor: Any = curator._actor_weakref()
+    await actor.started()
+    if refusals:
+        await _until(lambda: _true(log.refusals == 0))
+        actor.wake()
+    async with asyncio.timeout(10):
+        await log.heard.wait()
+    await _until(lambda: _none(reports.unchecked(database)))
+    actor.wake()
+    await asyncio.sleep(0.05)
+    (seen,) = log.taken
+    assert (seen.kind, seen.agent, seen.detail["status"]) == ("report", "analysis@localhost", "critical")
+    await curator.stop(block=False)
+
+
+async def test_a_cached_report_of_older_rules_is_judged_anew_and_both_are_kept(database: Database) -> None:
+    task = await kept_report(database)
+    log = Log()
+    curator = Curator.start(database, "a@localhost", log.receive, rules=lambda: "r2")
+    actor: Any = curator._actor_weakref()
+    await actor.started()
+    actor.freshen(task.id)
+    actor.freshen(task.id)
+
+    async def judged() -> bool:
+        return len(await reports.listed(database)) == 2
+
+    await _until(judged)
+    newest, first = await reports.listed(database)
+    assert (newest.rules, newest.rescored, first.rules) == ("r2", first.id, "r1")
+    await _until(lambda: _none(reports.unchecked(database)))
+    assert len(log.taken) == 2
+    await curator.stop(block=False)
+
+
+async def test_a_package_whose_files_changed_is_analysed_anew(database: Database) -> None:
+    task = await kept_report(database)
+    wanted: list[Submission] = []
+
+    async def submit(one: Submission) -> None:
+        wanted.append(one)
+
+    async def published(_: Purl) -> str:
+        return "sha256:cd"
+
+    curator = Curator.start(
+        database, "a@localhost", Log().receive, published=published, submit=submit, tools=lambda: "static"
+    )
+    actor: Any = curator._actor_weakref()
+    await actor.started()
+    actor.freshen(task.id)
+    await _until(lambda: _true(bool(wanted)))
+    assert (wanted[0].purl, wanted[0].forced) == (task.purl, True)
+    await curator.stop(block=False)
+
+
+async def _true(value: bool) -> bool:
+    return value
+
+
+async def _none(found: Any) -> bool:
+    return not await found
