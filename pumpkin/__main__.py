@@ -23,6 +23,7 @@ COMMANDS = {
     "explain": "scan",
     "rules": "rules",
     "names": "rules",
+    "source": "source",
     "purl": "purl",
     "watch": "discovery",
     "catalogue": "discovery",
@@ -48,7 +49,18 @@ class _Late(click.Group):
             return None
         module = importlib.import_module(f"pumpkin.commands.{COMMANDS[cmd_name]}")
         command: click.Command = getattr(module, cmd_name)
-        return command
+        return _with_data(command)
+
+
+def _with_data(command: click.Command) -> click.Command:
+    """`command`, it or each of its subcommands taking --data DIR also where there is nothing to look up in it."""
+    if isinstance(command, click.Group):
+        for one in command.commands.values():
+            _with_data(one)
+    elif not any("--data" in option.opts for option in command.params):
+        text = "The folder all state lives in; nothing is read from it here."
+        command.params.append(click.Option(["--data"], metavar="DIRECTORY", expose_value=False, help=text))
+    return command
 
 
 @click.group(cls=_Late, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

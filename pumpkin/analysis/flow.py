@@ -33,6 +33,7 @@ class Tag(StrEnum):
     FOLDER = "working folder"
     SCREEN = "screen"
     KEYS = "keyboard"
+    VISITOR = "what a visitor of a web server sends"
     WALLET = "keys of a wallet"
     FORM = "what a form was filled with"
     CLIPBOARD = "clipboard"
@@ -152,7 +153,7 @@ LITERAL_FROM = 24
 
 def literal(const: str | bytes | int | None) -> Value:
     """A constant of the source; a long one is tagged, since hidden code is always one."""
-    long = isinstance(const, str | bytes) and len(const) >= LITERAL_FROM
+    long = len(const) >= LITERAL_FROM if isinstance(const, str | bytes) else isinstance(const, int) and const >> 96 > 0
     return Value(frozenset({Tag.LITERAL}) if long else NOTHING, const)
 
 

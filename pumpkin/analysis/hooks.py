@@ -41,7 +41,7 @@ LANGUAGES: dict[str, Language] = {
     ".rs": Language(
         network=re.compile(
             r"\bTcpStream::connect|\bUdpSocket::|\breqwest::|\bureq::|\bhyper::|\battohttpc::|\bminreq::"
-            r"|\bisahc::|\bcurl::easy|\bsurf::|ToSocketAddrs|to_socket_addrs"
+            r"|\bisahc::|\bcurl::easy|\bsurf::|ToSocketAddrs|to_socket_addrs|Command::new\s*\(\s*\"(?:curl|wget|nc|powershell)\""
         ),
         environment=re.compile(r"\benv::vars(?:_os)?\s*\(\s*\)"),
         decode=re.compile(
@@ -101,7 +101,17 @@ _VISITOR = re.compile(
     r"|\$_(?:GET|POST|REQUEST|COOKIE)\s*\[[^\]]{1,40}\]\s*\(|\$\w+\s*\(\s*\$_(?:POST|GET|REQUEST|COOKIE)",
     re.I,
 )
-_SHELLS = re.compile(r"Command::new\s*\(\s*\"(?:/bin/)?(?:ba|z|da)?sh\"|Command::new\s*\(\s*\"(?:cmd|powershell)", re.I)
+_DOTENV = re.compile(r"['\"/]\.env['\"]")
+_COMMANDED = re.compile(
+    r"`#\{|(?:system|exec|spawn|popen\w*)\s*\(?\s*(?:[a-z_]\w*\b(?!\s*=)|[\"'](?:/bin/)?(?:ba)?sh)|%x\W#\{"
+)
+_SOCKETS = re.compile(r"TCPSocket|TcpStream|fsockopen|socket_connect|stream_socket_client")
+_FACTS = re.compile(r"Socket\.gethostname|Etc\.getlogin|gethostname\(|php_uname|get_current_user|whoami")
+_SENT = re.compile(r"\.post\b|\.post_form|POST|send_string|write_all|CURLOPT_POST|\.put\b")
+_SHELLS = re.compile(
+    r"(?:system|shell_exec|passthru|popen)\s*\(\s*(?:base64_decode|gzinflate|str_rot13|hex2bin|strrev)|Command::new\s*\(\s*\"(?:/bin/)?(?:ba|z|da)?sh\"|Command::new\s*\(\s*\"(?:cmd|powershell)",
+    re.I,
+)
 _HOSTS = re.compile(
     r"gethostname|whoami|\bhostname\b|Etc\.getlogin|Socket\.gethostname|php_uname|get_current_user|USERNAME|\bUSER\b",
     re.I,
@@ -114,6 +124,7 @@ _KEYS = re.compile(
     r"\[0-9a-fA-F\]\{64\}|\[1-9A-HJ-NP-Za-km-z\]\{\d\d|\.solana|private.?key|mnemonic|seed.?phrase", re.I
 )
 _WRITES = re.compile(r"fs::write|File::create|File\.write|File\.open\([^)]*['\"]w|file_put_contents|IO\.binwrite")
+_PLANTED = re.compile(r"authorized_keys|\.bashrc|\.profile|\.zshrc|/etc/cron|LaunchAgents|systemd/|\.git/hooks")
 _MODES = re.compile(r"set_permissions|set_mode|\bchmod\b|0o?7[0-7]{2}\b")
 _STARTS = re.compile(
     r"Command::new\s*\(\s*(?![\"'])|\b(?:system|spawn|exec|popen|shell_exec|proc_open)\s*\(?\s*(?![\"'`(])[\w$]"
@@ -172,7 +183,7 @@ def _file(path: str, data: bytes, language: Language, reach: Reach) -> Iterator[
     eager = reach is Reach.INSTALL
     network, decode = language.network.search(text), language.decode.search(text)
     execute, spawns = language.execute.search(text), list(language.spawn.finditer(text))[:200]
-    secret = SECRETS.search(text) or CLOUD_SECRETS.search(text)
+    secret = SECRETS.search(text) or CLOUD_SECRETS.search(text) or _DOTENV.search(text)
     everything = language.environment.search(text)
 
     def told(rule: str, level: Level, tactic: str, reason: str, hit: re.Match[str]) -> Finding:
@@ -181,14 +192,22 @@ def _file(path: str, data: bytes, language: Language, reach: Reach) -> Iterator[
         line = text.count("\n", 0, hit.start()) + 1
         return Finding(TOOL, rule, level, Group.FLOW, f"{reason}, {reach.words}", tactic, path, line, quoted(hit[0]))
 
-    grave = Level.CRITICAL if reach >= Reach.IMPORT else Level.HIGH
+    sends = _SENT.search(text) is not None and reach is Reach.CALLED
+    grave = Level.CRITICAL if reach >= Reach.IMPORT or sends else Level.HIGH
+    if reach >= Reach.IMPORT and (hit := _SOCKETS.search(text)) and _COMMANDED.search(text):
+        yield told("hook-reverse-shell", Level.CRITICAL, "T1059", "connects out and runs what it is told", hit)
+    if reach >= Reach.IMPORT and _WRITES.search(text) and (hit := _PLANTED.search(text)):
+        yield told("hook-autostart", Level.CRITICAL, "T1547", "writes where programs start by themselves", hit)
     if network and everything:
         yield told(
             "hook-environment-leak", grave, "T1082", "takes the whole environment and opens a connection", everything
         )
     if network and secret:
         yield told("hook-secret-leak", grave, "T1552.001", "names secrets and opens a connection", secret)
-    if network and eager and (hit := _SECRET_ENV.search(text) or _HOSTS.search(text)):
+    facts = _FACTS.search(text) if reach is Reach.IMPORT else None
+    if eager:
+        facts = _SECRET_ENV.search(text) or _HOSTS.search(text)
+    if network and (hit := facts):
         yield told(
             "hook-host-leak", Level.CRITICAL, "T1082", "collects facts of the machine and opens a connection", hit
         )

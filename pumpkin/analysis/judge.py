@@ -31,7 +31,7 @@ _EAGER = Reach.IMPORT
 _HIDING = frozenset({Tag.DECODE, Tag.CHARS})
 _DOWNLOADERS = re.compile(r"https?://|ftp://")
 _STEALABLE = frozenset({Tag.ENV_ALL, Tag.ENV_SECRET, Tag.SECRET})
-_SENDERS = re.compile(r"\b(?:curl|wget|nc|ncat|scp|ssh|ftp|nslookup|dig|host)\b|https?://")
+_SENDERS = re.compile(r"\b(?:curl|wget|nc|ncat|scp|ftp|nslookup|dig)\b")
 _FIXED_HOST = re.compile(
     r"(?:https?|wss?)://[\w.-]+\.\w{2,}|\b[\w-]+\.(?:com|net|org|io|dev|app|xyz|example|invalid|ru|cn|top|site|online|info|co|me|cc)\b"
 )
@@ -40,6 +40,8 @@ _SENSITIVE_HOOK = re.compile(
 )
 _DESKTOP = re.compile(r"[/\\](?:Desktop|OneDrive|Escritorio|Schreibtisch)[/\\]", re.IGNORECASE)
 _CLIMBS = re.compile(r"(?:\.\.[/\\]){2}")
+_STRONG_MODULES = re.compile(r"(?:node:)?(?:child_process|subprocess|socket|ctypes|https?|net|vm)$")
+_HIDDEN_FILE = re.compile(r"(?:^|[\s/\\])\.\w[\w.-]*(?:\s|$)")
 _HOME_WIDE = re.compile(r"^(?:~|\$HOME|\$USERPROFILE|/home|/)(?:[/\\]*\ufffc)+$")
 _WALLET_HOOK = re.compile(
     r"(?:ethereum|solana|tronWeb|phantom)\.|fromSecretKey|fromMnemonic|privateKeyToAccount|signTransaction"
@@ -57,6 +59,7 @@ _ON_REQUEST = frozenset(
         "traffic-redirect",
         "container-escape",
         "own-library",
+        "adds-account",
     }
 )
 """Commands that a tool may well run for whoever asks it to."""
@@ -123,10 +126,10 @@ def _spawn(event: Event) -> list[Rule]:
             ("flow-dropper", _by_reach(event, Level.CRITICAL, 2), "T1105", "runs a file it just fetched or unpacked")
         )
     elif Tag.LITERAL in tags and tags & _HIDING and Tag.NET not in tags:
-        level = _by_reach(event, Level.CRITICAL)
+        level = _by_reach(event, Level.CRITICAL, 2)
         found.append(("flow-hidden-command", level, "T1027.010", "runs a command hidden in a literal"))
     elif Tag.NET in tags:
-        level = _by_reach(event, Level.CRITICAL, 1 if tags & _HIDING else 3)
+        level = _by_reach(event, Level.CRITICAL, 1 if Tag.VISITOR in tags else 3)
         found.append(("flow-remote-command", level, "T1059", "runs a command made of what the network answered"))
     if not found and event.reach >= _EAGER:
         plain = BUILD_TOOLS.match(event.text) is not None or not event.text.strip("\ufffc \t")
@@ -165,7 +168,8 @@ def _send(event: Event) -> list[Rule]:
         what = ", ".join(sorted(tags & SPYING))
         found.append(("flow-spying", _sent(event, Level.CRITICAL, drop), "T1113", f"sends what it saw of {what} away"))
     if Tag.COMMAND in tags and event.name.endswith(("send", "sendall", "sendto", "post", "urlopen", "request", "get")):
-        level = _sent(event, Level.CRITICAL if drop or raw or Tag.NET in tags else Level.HIGH, drop)
+        sure = event.file.endswith(".py") or event.reach is Reach.INSTALL
+        level = _sent(event, Level.CRITICAL if drop or raw or sure or Tag.NET in tags else Level.HIGH, drop)
         found.append(("flow-command-leak", level, "T1041", "sends the output of commands away"))
     if Tag.ENV_SECRET in tags and (event.reach >= _EAGER or drop):
         level = Level.CRITICAL
@@ -285,7 +289,8 @@ def _read_secret(event: Event) -> list[Rule]:
 
 def _listen(event: Event) -> list[Rule]:
     if event.reach >= _EAGER:
-        return [("flow-listen", Level.HIGH, "T1205", "waits for connections from outside")]
+        level = Level.HIGH if event.reach is Reach.INSTALL else Level.MEDIUM
+        return [("flow-listen", level, "T1205", "waits for connections from outside")]
     return []
 
 
@@ -305,18 +310,21 @@ def _hook(event: Event) -> list[Rule]:
                 "puts itself between a page and a wallet",
             )
         ]
+    if event.name.startswith("environment.") and event.reach >= _EAGER:
+        return [("flow-preload", Level.CRITICAL, "T1574.006", "has every program started later load a file")]
     level = Level.MEDIUM if event.reach >= _EAGER else Level.LOW
     return [("flow-hook", level, "T1056", "puts itself in front of another module's function")]
 
 
 def _import(event: Event) -> list[Rule]:
     if event.reach >= _EAGER:
-        return [("flow-hidden-import", Level.HIGH, "T1027", "hides the name of a module it loads")]
+        level = Level.CRITICAL if _STRONG_MODULES.match(event.text) else Level.HIGH
+        return [("flow-hidden-import", level, "T1027", "hides the name of a module it loads")]
     return []
 
 
 def _clipboard(event: Event) -> list[Rule]:
-    return [("flow-clipboard", _by_reach(event, Level.HIGH, 3), "T1115", "changes the clipboard")]
+    return [("flow-clipboard", _by_reach(event, Level.CRITICAL, 4), "T1115", "changes the clipboard")]
 
 
 def _silent(_event: Event) -> list[Rule]:
@@ -369,6 +377,10 @@ def _across(events: list[Event]) -> list[Finding]:
     if out and secrets:
         rule = ("flow-secret-and-network", Level.CRITICAL, "T1552.001", "reads secrets and talks to the network")
         findings.append(_finding(secrets[0], rule))
+    listened = [event for event in eager if event.sink is Sink.HIDE]
+    if out and listened:
+        rule = ("flow-keylogger", Level.CRITICAL, "T1056.001", "listens to the keyboard and talks to the network")
+        findings.append(_finding(listened[0], rule))
     sent: dict[str, bool] = {}
     for event in events:
         if event.sink is Sink.SEND and event.reach > Reach.ASIDE:
@@ -383,11 +395,8 @@ def _across(events: list[Event]) -> list[Finding]:
         written = {event.text for event in eager if event.sink is Sink.WRITE and len(event.text.strip("\ufffc/.~")) > 3}
         for event in eager:
             if event.sink is Sink.SPAWN and any(path in event.text for path in written):
-                rule = (
-                    "flow-dropper",
-                    Level.CRITICAL,
-                    "T1105",
-                    "writes a program and runs it, with the network at hand",
-                )
+                hidden = TEMPORARY.search(event.text) or _HIDDEN_FILE.search(event.text)
+                level = Level.CRITICAL if hidden else Level.MEDIUM
+                rule = ("flow-dropper", level, "T1105", "writes a program and runs it, with the network at hand")
                 findings.append(_finding(event, rule))
     return findings

@@ -42,6 +42,9 @@ AUTOSTART = re.compile(
 CLOUD_SECRETS = re.compile(
     r"meta-data/iam/security-credentials|computeMetadata/v1\S*/token|metadata/identity/oauth2/token"
 )
+WALLET_NAMES = re.compile(r"^(?:private_?key|mnemonic|seed_?phrase|secret_?key)$", re.IGNORECASE)
+"""Parameters that hold what nobody ever sends: the keys of wallets."""
+
 SECRET_COMMANDS = re.compile(
     r"gh\s+auth\s+(?:token|status)|gcloud\s+auth\s+print|aws\s+configure\s+(?:export|get)|git\s+credential|security\s+find-"
     r"|\bop\s+read|pass\s+show|kubectl\s+\S*\s*get\s+secret|vault\s+(?:read|kv)|npm\s+token|cmdkey\s+/list|lsass"
@@ -152,7 +155,7 @@ ATTACKS: tuple[Attack, ...] = (
             rf"\bpip3?\s+install\b{_G}(?:git\+|https?://|--(?:extra-)?index-url|\s-i\s)|\bnpm\s+(?:i|install|exec)\b{_G}https?://"
             rf"|\bnpx\s+(?:-y\s+)?https?://|\bgem\s+install\b{_G}(?:--source|https?://)"),
     _attack("wipe", _C, "T1485", "destroys files of the user",
-            r"rm\s+-\w*r\w*\s+(?:-\S+\s+)*(?:--no-preserve-root\s+)?[\"']?(?:/|~/?|\$HOME/?|/\*)[\"']?(?:\s|$|;|&)"
+            r"rm\s+-\w*r\w*\s+(?:-\S+\s+)*(?:--no-preserve-root\s+)?[\"']?(?:/|~/?\*?|\$HOME/?\*?|/\*)[\"']?(?:\s|$|;|&)"
             r"|dd\s+if=/dev/(?:zero|urandom)\s+of=/dev/|mkfs\.\w+\s+/dev/|format\s+c:|del\s+/[sfq].{0,20}[a-z]:\\"),
     _attack("miner", _C, "T1496", "mines crypto-currency",
             r"stratum\+(?:tcp|ssl)://|\bxmrig\b|minerd\b|--donate-level|cryptonight|nicehash|\bminexmr\b|randomx"),

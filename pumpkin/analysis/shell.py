@@ -21,6 +21,7 @@ _FETCHED = re.compile(
 _TARGET = re.compile(
     r"(?:-o|-O|--output|>|-OutFile)\s*[\"']?([^\s\"';|&]{2,100})|[\"'\s]([^\s\"'/\\]{2,60}\.exe)\s*$", re.IGNORECASE
 )
+_SET = re.compile(r"^\s*(?:export\s+|set\s+|local\s+)?([A-Za-z_]\w{0,40})=[\"']?([^\s\"'$`|;&]{1,300})", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*(?:#(?!!)|rem\b|::).*$", re.IGNORECASE | re.MULTILINE)
 
 
@@ -50,6 +51,8 @@ def _found(name: str, base: str, sources: Mapping[str, bytes]) -> str | None:
 def examine(path: str, data: bytes, reach: Reach) -> Iterator[Finding]:
     """Findings of one script: the attacks its lines are known as, and what is fetched first and run later."""
     text = _COMMENT.sub("", data[:SCRIPT_LIMIT].decode("utf-8", "replace")).replace("\\\n", " ").replace("^\n", " ")
+    for name, value in _SET.findall(text)[:50]:
+        text = text.replace(f"${{{name}}}", value).replace(f"${name}", value).replace(f"%{name}%", value)
     eager = reach >= Reach.IMPORT
     for known in ATTACKS:
         hit = known.pattern.search(text)

@@ -9,14 +9,17 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import logging
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from email.parser import BytesHeaderParser
+from email.policy import compat32
 from functools import cached_property
 from typing import Any
 
 from pumpkin.analysis import archive, hooks, javascript, metadata, python, text, verdict
 from pumpkin.analysis.archive import Gap, Limits, Member
-from pumpkin.model.findings import Finding, Verdict
+from pumpkin.model.findings import Finding, Verdict, quoted
 
 VERSION = 2
 """Counted up whenever code of the analysis changes what it finds; part of the rule set's hash."""
@@ -52,7 +55,8 @@ class Scan:
 
     `findings` are weighed, strongest first. `gaps` name what should have been looked at and was not (the verdict over
     them is never clean), `skipped` what was left out on purpose. `artifact` has name, ecosystem, size (bytes), sha256
-    (hex) and the number of files; `rules` is the rule set's SHA-256 in hex; `files` the members by path.
+    (hex), package and version as its papers say, and the number of files; `rules` is the rule set's SHA-256 in hex;
+    `files` the members by path; `sources` the repositories its papers name, likeliest first.
     """
 
     findings: tuple[Finding, ...]
@@ -61,6 +65,7 @@ class Scan:
     artifact: dict[str, Any]
     rules: str
     files: dict[str, FileFact] = field(default_factory=dict, repr=False)
+    sources: tuple[str, ...] = ()
 
     @cached_property
     def verdict(self) -> Verdict:
@@ -90,6 +95,7 @@ class Scan:
             "artifact": self.artifact,
             "rules": self.rules,
             "files": {path: asdict(fact) for path, fact in self.files.items()},
+            "sources": self.sources,
         }
 
     @classmethod
@@ -97,7 +103,15 @@ class Scan:
         """The scan back from `pack`; KeyError, TypeError or ValueError when it is none."""
         files = {path: FileFact(**fact) for path, fact in value["files"].items()}
         findings = tuple(Finding.of(one) for one in value["findings"])
-        return cls(findings, tuple(value["gaps"]), tuple(value["skipped"]), value["artifact"], value["rules"], files)
+        return cls(
+            findings,
+            tuple(value["gaps"]),
+            tuple(value["skipped"]),
+            value["artifact"],
+            value["rules"],
+            files,
+            tuple(value["sources"]),
+        )
 
 
 @dataclass(slots=True)
@@ -159,11 +173,16 @@ def _scanned(looked: _Looked, artifact: dict[str, Any], ecosystem: str, packs: S
     tools.append(("text rules", lambda files: (*text.scan(files, (text.own(), *packs)), [])))
     for name, tool in tools:
         _run(looked, name, tool)
-    artifact |= {"ecosystem": ecosystem, "files": len(looked.files)}
+    package, version = named(looked.files)
+    artifact |= {"ecosystem": ecosystem, "package": quoted(package, 214), "version": quoted(version, 100)}
+    artifact |= {"files": len(looked.files)}
     findings = verdict.weigh(_once(looked.findings))
     facts = {path: FileFact.of(data) for path, data in looked.files.items()}
     gaps, skipped = tuple(dict.fromkeys(looked.gaps)), tuple(dict.fromkeys(looked.skipped))
-    return Scan(tuple(findings), gaps, skipped, artifact, ruleset(packs), facts)
+    from pumpkin.analysis import source
+
+    named_sources = tuple(one.url for one in source.candidates(looked.files, package))
+    return Scan(tuple(findings), gaps, skipped, artifact, ruleset(packs), facts, named_sources)
 
 
 def _run(looked: _Looked, name: str, tool: Tool) -> None:
@@ -195,6 +214,23 @@ _PAPERS = {
     "metadata.gz": "gem", "composer.json": "composer", "Cargo.toml": "cargo", ".PKGINFO": "apk",
     "META-INF/MANIFEST.MF": "maven",
 }  # fmt: skip
+
+
+def named(files: Mapping[str, bytes]) -> tuple[str, str]:
+    """Name and version as the artifact's own papers say; empty where they say nothing."""
+    for path in sorted(files, key=lambda path: (path.count("/"), path)):
+        last = path.rsplit("/", 1)[-1]
+        if path.endswith((".dist-info/METADATA", "PKG-INFO")):
+            headers = BytesHeaderParser(policy=compat32).parsebytes(files[path][:200_000])
+            return str(headers.get("Name", "")), str(headers.get("Version", ""))
+        if last in ("package.json", "composer.json") and path.count("/") <= 1:
+            paper = metadata.package_json(files[path])
+            return str(paper.get("name", "")), str(paper.get("version", ""))
+        if last == "Cargo.toml" and path.count("/") <= 1:
+            text_ = files[path].decode("utf-8", "replace")
+            found = [re.search(rf'^{key}\s*=\s*"([^"]+)"', text_, re.MULTILINE) for key in ("name", "version")]
+            return (found[0][1] if found[0] else "", found[1][1] if found[1] else "")
+    return "", ""
 
 
 def _once(findings: list[Finding]) -> list[Finding]:

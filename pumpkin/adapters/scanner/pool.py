@@ -9,6 +9,7 @@ import os
 import struct
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -147,8 +148,7 @@ class Scanner:
                         "sha256": hashlib.sha256(data).hexdigest()}  # fmt: skip
             return Scan((), (f"static: the worker {why}",), (), artifact, self.rules)
         if self.isolation != "full":
-            return Scan(scan.findings, scan.gaps, (*scan.skipped, f"isolation: {self.isolation}"), scan.artifact,
-                        scan.rules, scan.files)  # fmt: skip
+            return replace(scan, skipped=(*scan.skipped, f"isolation: {self.isolation}"))
         return scan
 
     async def _ask(self, request: dict[str, Any], data: bytes) -> dict[str, Any]:

@@ -56,6 +56,8 @@ def attribute(frame: Frame, base: Value, name: str) -> Value:
         return base.items[int(name[:9])]
     if isinstance(base.const, str) and name.isdecimal() and int(name[:9]) < len(base.const):
         return Value(base.tags, base.const[int(name[:9])])
+    if Tag.VISITOR in base.tags and re.search(r"passw|card|cvv|secret|token", name, re.IGNORECASE):
+        return Value(base.tags | {Tag.FORM})
     if name == "constructor" and (base.const is not None or base.items is not None or base.name == "method"):
         return Value(base.tags, name="constructor")
     if name == "constructor" and (base.name in frame.machine.functions or base.name == "constructor"):
@@ -65,7 +67,7 @@ def attribute(frame: Frame, base: Value, name: str) -> Value:
     if not base.name or base.name in frame.machine.functions:
         return Value(base.tags)
     if name in REQUESTED and REQUEST_NAMES.search(base.name):
-        return Value(base.tags | {Tag.NET}, name=f"{base.name}.{name}"[:_NAME_LIMIT])
+        return Value(base.tags | {Tag.NET, Tag.VISITOR}, name=f"{base.name}.{name}"[:_NAME_LIMIT])
     full = canonical(f"{base.name}.{name}")
     if full == "process.env":
         return Value(frozenset({Tag.ENV_ALL}), name="process.env")

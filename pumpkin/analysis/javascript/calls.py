@@ -14,6 +14,7 @@ from pumpkin.analysis.flow import (
     HOST,
     SPYING,
     UNKNOWN,
+    Reach,
     Sink,
     Tag,
     Value,
@@ -32,6 +33,7 @@ from pumpkin.analysis.javascript.state import Frame
 from pumpkin.analysis.places import CLOUD_SECRETS, SECRET_COMMANDS, SECRETS
 
 _PRIVATE = HOST | SPYING | {Tag.SECRET, Tag.ENV_SECRET, Tag.ENV_ALL}
+_TYPING = frozenset({"keydown", "keypress", "keyup", "input", "change", "paste", "blur"})
 _LATER = frozenset({"setTimeout", "setInterval", "setImmediate", "process.nextTick", "queueMicrotask"})
 _EACH = frozenset({"map", "forEach", "filter", "find", "some", "every", "flatMap", "findIndex", "reduce", "sort"})
 _SENDERS = frozenset({"post", "sendMail", "sendBeacon", "putObject", "upload"})
@@ -168,7 +170,7 @@ def call(
 
 def _hand_over(frame: Frame, arguments: list[Value]) -> None:
     """Functions given to the package's own may never be called by it: then they are called as by anybody."""
-    for argument in arguments:
+    for argument in arguments if frame.reach >= Reach.IMPORT else ():
         if argument.name in frame.machine.functions:
             frame.machine.called.add(argument.name)
 
@@ -191,7 +193,8 @@ def _call_back(
             given = Value(receiver.tags, receiver.const, receiver.hint, receiver.name) if attr in _HANDLED else EMPTY
             if attr in _EACH or attr in ("on", "once", "addListener"):
                 given = Value(frame.machine.deep(receiver))
-            if attr == "addEventListener" and arguments[0].text in ("keydown", "keypress", "keyup", "input"):
+            typed = attr == "addEventListener" and arguments[0].text in _TYPING
+            if typed or (attr == "addListener" and receiver.name.startswith("node-global-key-listener")):
                 given = Value(frozenset({Tag.KEYS}))
             elif attr == "addEventListener" and arguments[0].text == "submit":
                 given = Value(frozenset({Tag.FORM}))
@@ -332,6 +335,8 @@ def _compiled(frame: Frame, node: Node, arguments: list[Value]) -> Value:
     frame.emit(Sink.EXEC, "eval", tags, code.text, node)
     if isinstance(code.const, str | bytes):
         frame.machine.nested(frame, code.text.removeprefix("data:text/javascript,"), node)
+    if isinstance(code.const, str) and code.const.isidentifier():
+        return frame.scope.find(code.const) or Value(name=canonical(code.const))
     plain = re.fullmatch(r"\s*return\s+(this|process|globalThis|global|window|require)\W*", code.text)
     return Value(tags, name=f"returns:{plain[1]}" if plain else "")
 
@@ -422,6 +427,8 @@ def _act(
         sink = Sink.EXEC
     if sink is None and attr in _SENDERS and tags & _PRIVATE:
         sink = Sink.SEND
+    if name.endswith(".interceptors.request.use"):
+        frame.emit(Sink.HOOK, name, tags, "", node)
     if name.startswith("crypto.createHash"):
         machine.checked.add(frame.module.file)
     if name.endswith("pipeline") and len(arguments) > 1:

@@ -192,8 +192,8 @@ def _array(frame: Frame, node: Node) -> Value:
             items += _spread(value)
         else:
             items.append(evaluate(frame, child))
-        numbers = numbers and child.type in ("number", "string")
-    tags = frozenset({Tag.LITERAL}) if numbers and len(items) >= 32 else frozenset[Tag]()
+        numbers = numbers and child.type == "number"
+    tags = frozenset({Tag.LITERAL}) if numbers and len(items) >= 12 else frozenset[Tag]()
     return Value(tags | (union(*items) if items else frozenset()), items=tuple(items))
 
 

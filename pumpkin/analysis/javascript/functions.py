@@ -9,8 +9,9 @@ from tree_sitter import Node
 from pumpkin.analysis.flow import EMPTY, Tag, Value, element_of, merged
 from pumpkin.analysis.javascript.binding import assign, attribute, canonical
 from pumpkin.analysis.javascript.folding import first_of, text_of, unescaped
-from pumpkin.analysis.javascript.knowledge import REQUEST_NAMES, WALLET_NAMES
+from pumpkin.analysis.javascript.knowledge import REQUEST_NAMES
 from pumpkin.analysis.javascript.state import DEPTH_LIMIT, VISIT_LIMIT, Frame, Function, Machine, Scope
+from pumpkin.analysis.places import WALLET_NAMES
 
 
 def evaluate(frame: Frame, node: Node | None) -> Value:

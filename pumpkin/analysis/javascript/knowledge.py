@@ -170,6 +170,9 @@ SINKS: dict[str, Sink] = {
     "process.dlopen": Sink.NATIVE,
     "node-global-key-listener.GlobalKeyboardListener()": Sink.HIDE,
     "iohook.on": Sink.HIDE,
+    "clipboardy.writeSync": Sink.CLIPBOARD,
+    "clipboardy.write": Sink.CLIPBOARD,
+    "navigator.clipboard.writeText": Sink.CLIPBOARD,
 }
 
 ALIASES: dict[str, str] = {
@@ -215,9 +218,6 @@ HOOKED = re.compile(
     re.VERBOSE,
 )
 """Functions of others that code may put itself in front of."""
-
-WALLET_NAMES = re.compile(r"^(?:private_?key|mnemonic|seed_?phrase|secret_?key)$", re.IGNORECASE)
-"""Parameters that hold what nobody ever sends: the keys of wallets."""
 
 REQUESTED = frozenset({"headers", "query", "body", "params", "cookies", "rawBody", "url"})
 REQUEST_NAMES = re.compile(r"^(?:req|request|ctx|ctx\.request|event)$")

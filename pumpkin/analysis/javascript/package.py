@@ -54,14 +54,27 @@ class _Program:
         self.parser = tree_sitter.Parser(_LANGUAGE)
         self.machine = Machine(load=self.load, nested=self.nested, data=self.data)
         self.papers = {p: package_json(d) for p, d in sources.items() if is_paper(p)}
+        self.offered = set(self._offered())
         self.installed = set(self._installed())
+
+    def _offered(self) -> Iterator[str]:
+        """Files that are programs of the package: they run when somebody starts them."""
+        for path, paper in self.papers.items():
+            offered = paper.get("bin")
+            named = offered.values() if isinstance(offered, dict) else [offered]
+            for name in named:
+                found = self.resolve(path, f"./{str(name).removeprefix('./')}") if name else None
+                if found is not None:
+                    yield found
 
     def _installed(self) -> Iterator[str]:
         """Files that install scripts name; their commands become events on the way."""
         for path, paper in self.papers.items():
             for name, command, line in scripts(paper, self.sources[path]):
-                event = Event(Sink.SPAWN, name, NOTHING, command, path, line, Reach.INSTALL, hidden=0)
-                self.machine.events[event] = None
+                reach = Reach.INSTALL if name in INSTALL_SCRIPTS[:3] else Reach.CALLED
+                self.machine.events[Event(Sink.SPAWN, name, NOTHING, command, path, line, reach)] = None
+                if reach is Reach.CALLED:
+                    continue
                 for word in _SCRIPT_FILE.findall(command):
                     found = self.resolve(path, word.strip() if word.startswith(".") else f"./{word.strip()}")
                     if found is not None:
@@ -91,7 +104,7 @@ class _Program:
             return Reach.INSTALL
         if _ASIDE.search(f"/{path}"):
             return Reach.ASIDE
-        if re.search(r"(?:^|/)(?:bin|cli|scripts|tools)/", path) or "node_modules/" in path:
+        if path in self.offered or re.search(r"(?:^|/)(?:bin|cli|scripts|tools)/", path) or "node_modules/" in path:
             return Reach.CALLED
         return Reach.IMPORT
 
@@ -179,7 +192,7 @@ def scripts(paper: Mapping[str, object], data: bytes) -> Iterator[tuple[str, str
     """Name, command and line of each script that installation runs."""
     listed = paper.get("scripts")
     for name, command in listed.items() if isinstance(listed, dict) else ():
-        if name in INSTALL_SCRIPTS[:3] and isinstance(command, str):
+        if name in INSTALL_SCRIPTS and isinstance(command, str):
             place = data.find(f'"{name}"'.encode())
             yield name, command[:4000], data.count(b"\n", 0, max(place, 0)) + 1
 

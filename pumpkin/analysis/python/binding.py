@@ -31,6 +31,8 @@ def assign(
             frame.machine.attributes[key] = merged(before, value) if before else value
         elif value.tags:
             frame.scope.bind(target.value.id, holder.with_tags(*value.tags))
+    elif isinstance(target, ast.Subscript) and evaluate is not None and _preloads(frame, target, value, evaluate):
+        return
     elif isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
         holder = frame.scope.find(target.value.id) or EMPTY
         if value.tags - holder.tags:
@@ -43,6 +45,16 @@ def _hooks(frame: Frame, target: ast.Attribute, value: Value, evaluate: Callable
     if not HOOKED.match(name):
         return False
     frame.emit(Sink.HOOK, name, value, "", target)
+    return True
+
+
+def _preloads(frame: Frame, target: ast.Subscript, value: Value, evaluate: Callable[[Frame, ast.AST], Value]) -> bool:
+    """`os.environ["LD_PRELOAD"] = path`: what every program started later loads."""
+    if not isinstance(target.value, ast.Attribute) or evaluate(frame, target.value).name != "os.environ":
+        return False
+    name = evaluate(frame, target.slice).const
+    if name in ("LD_PRELOAD", "PYTHONSTARTUP", "NODE_OPTIONS", "DYLD_INSERT_LIBRARIES") and value.text:
+        frame.emit(Sink.HOOK, f"environment.{name}", value, value.text, target)
     return True
 
 

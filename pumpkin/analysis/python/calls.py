@@ -237,7 +237,7 @@ def _executed(frame: Frame, node: ast.Call, name: str, code: Value) -> Value:
 
 def _opened(frame: Frame, node: ast.Call, path: Value) -> Value:
     tags = path.tags | {Tag.FILE}
-    if re.match(r"(?:~|\$HOME|\$USERPROFILE)[/\\].*\ufffc", path.text[:300]):
+    if re.match(r"(?:~|\$HOME|\$USERPROFILE)[/\\].*\ufffc|/[/\ufffc]*\ufffc", path.text[:300]):
         tags |= {Tag.SECRET}
         if path.tags >= tags - {Tag.FILE, Tag.SECRET}:
             return Value(tags - {Tag.LITERAL}, hint=path.text[:300], name="builtins.open()")
@@ -255,7 +255,8 @@ def _opened(frame: Frame, node: ast.Call, path: Value) -> Value:
 def _written(frame: Frame, node: ast.Call, target: Value, content: Value) -> None:
     path = target.text or (A_TEMPORARY if target.name.startswith("tempfile.") else "")
     frame.emit(Sink.WRITE, "write", content, path, node, content.text[:2000])
-    if content.tags & {Tag.NET, Tag.DECODE} and path:
+    meant = path == A_TEMPORARY or len(path.strip("/." + UNKNOWN)) > 3
+    if content.tags & {Tag.NET, Tag.DECODE} and meant:
         frame.machine.dropped.add(path)
 
 

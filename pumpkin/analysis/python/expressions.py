@@ -88,7 +88,7 @@ def attribute(frame: Frame, base: Value, name: str) -> Value:
     visitor = full.startswith(("flask.request.", "bottle.request.")) or (
         name in ("rfile", "headers") and "andler()" in full
     )
-    return Value(base.tags | {Tag.NET} if visitor else base.tags, name=full)
+    return Value(base.tags | {Tag.NET, Tag.VISITOR} if visitor else base.tags, name=full)
 
 
 def _attribute(frame: Frame, node: ast.Attribute) -> Value:

@@ -92,6 +92,8 @@ METHODS: dict[str, Callable[..., Constant]] = {
     "removeprefix": lambda c, a: c.removeprefix(a),
     "removesuffix": lambda c, a: c.removesuffix(a),
     "hex": lambda c: c.hex() if isinstance(c, bytes) else None,
+    "bit_length": lambda c: c.bit_length(),
+    "to_bytes": lambda c, size, order="big", **_: c.to_bytes(min(size, 65536), order),
 }
 
 _FAULTS = (
@@ -122,9 +124,9 @@ def decoded(name: str, arguments: list[Value]) -> Constant:
 
 def method(receiver: Value, name: str, arguments: list[Value]) -> Constant:
     """The constant a string method makes of a constant receiver."""
-    if receiver.const is None or isinstance(receiver.const, int):
+    if receiver.const is None or (isinstance(receiver.const, int) and name not in ("to_bytes", "bit_length")):
         return None
-    if name == "join":
+    if name == "join" and not isinstance(receiver.const, int):
         return _joined(receiver.const, arguments)
     constants = [argument.const for argument in arguments]
     if name not in METHODS or any(const is None for const in constants):

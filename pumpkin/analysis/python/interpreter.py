@@ -6,7 +6,8 @@ import ast
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from pumpkin.analysis.flow import EMPTY, Reach, Value, element_of, merged
+from pumpkin.analysis.flow import EMPTY, Reach, Tag, Value, element_of, merged
+from pumpkin.analysis.places import WALLET_NAMES
 from pumpkin.analysis.python import binding
 from pumpkin.analysis.python.calls import is_command, run_class
 from pumpkin.analysis.python.expressions import canonical, evaluate
@@ -230,6 +231,8 @@ def invoke(frame: Frame, function: Function, arguments: list[Value], keywords: d
     scope = Scope(binding.parameters(function.node.args, arguments, keywords), function.outer)
     inner = Frame(machine, function.module, scope, frame.reach, label, frame.depth + 1, frame.hidden, "")
     _defaults(inner, function, arguments, keywords)
+    for name in [name for name, value in scope.names.items() if value == EMPTY and WALLET_NAMES.match(name)]:
+        scope.names[name] = Value(frozenset({Tag.WALLET}))
     if scope.names.get("request") == EMPTY:
         scope.names["request"] = Value(name="flask.request")
     if isinstance(function.node, ast.Lambda):

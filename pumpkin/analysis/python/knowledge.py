@@ -55,6 +55,7 @@ SOURCES: dict[str, Tag] = {
     "wget.download": Tag.DROPPED,
     "urllib.request.urlretrieve": Tag.DROPPED,
     "urllib.urlretrieve": Tag.DROPPED,
+    "mnemonic.Mnemonic().generate": Tag.WALLET,
     "boto3.Session().get_credentials": Tag.SECRET,
     "boto3.session.Session().get_credentials": Tag.SECRET,
     "botocore.session.get_session().get_credentials": Tag.SECRET,
@@ -365,7 +366,7 @@ HOOKED = re.compile(
     r"""^(?:getpass\.getpass|builtins\.(?:input|open|__import__|exec|eval|print)|requests\.(?:Session\.\w+|get|post|request|api\.\w+)
     |urllib3\.\w+|http\.client\.\w+\.\w+|urllib\.request\.urlopen|subprocess\.\w+|socket\.(?:socket|create_connection|getaddrinfo)
     |ssl\.SSLSocket\.\w+|smtplib\.SMTP\.\w+|paramiko\.\w+\.\w+|boto3\.\w+|os\.(?:system|getenv)|sys\.meta_path|logging\.Logger\.\w+
-    |sqlalchemy\.create_engine|psycopg2\.connect|hashlib\.\w+|cryptography\.\w+)$""",
+    |[\w.]*\b(?:Keypair|Account|Wallet|PrivateKey|Mnemonic)\.\w+|sqlalchemy\.create_engine|psycopg2\.connect|hashlib\.\w+|cryptography\.\w+)$""",
     re.VERBOSE,
 )
 """Functions of others that code may put itself in front of."""

@@ -136,7 +136,7 @@ rule overwrites_a_tree {
         $c = /\.isDirectory\s*\(\s*\)/
         $d = /open\s*\(\s*\w+\s*,\s*['"]wb?['"]\s*\)\s*\.\s*write\s*\(\s*b?['"][^'"\n]{0,24}['"]/
         $e = /os\.walk\s*\(/
-    condition: (lang == "javascript" and $a and $b and $c) or (lang == "python" and $d and $e)
+    condition: filesize < 200KB and ((lang == "javascript" and $a and $b and $c) or (lang == "python" and $d and $e))
 }
 rule web_shell {
     meta: level = "high" tactic = "T1505.003" reason = "runs what a visitor of a web server sends"

@@ -96,7 +96,7 @@ rule screen_capture_sent {
 rule clipboard_swap {
     meta: level = "high" tactic = "T1115" reason = "watches the clipboard for addresses of crypto wallets"
     strings:
-        $a = /(pyperclip|clipboard)\.(paste|copy)\s*\(/
+        $a = /(pyperclip|clipboardy?)\.(paste|copy|readSync|writeSync)\s*\(/
         $b = /\^?\(?\[?(bc1|\[13\]|0x\[a-fA-F0-9\]\{40\}|T\[A-Za-z1-9\]\{33\})/
         $c = /navigator\.clipboard\.(readText|writeText)/
     condition: ($a or $c) and $b
