@@ -325,9 +325,11 @@ def _renewal(opened: Opened, folder: str, tokens: Sequence[bytes]) -> Time | Non
 
 
 def _still_good(opened: Opened, time: Time, renewals: Sequence[Time]) -> None:
-    """Say where the proof ended before the time it is judged at, and nothing renewed it while it was good."""
+    """Say where the proof ended before the time it is judged at, and nothing renewed it while it was good. Where a root
+    was given, only renewals that lead to one count: an authority of the operator's own prolongs nothing."""
     end = time.good_until
-    for one in sorted(renewals, key=lambda one: one.gen_time):
+    counted = [one for one in renewals if one.trusted or not opened.roots]
+    for one in sorted(counted, key=lambda one: one.gen_time):
         end = max(end, one.good_until) if one.gen_time <= end else end
     judged = clock.time_ns() // 1_000 if opened.at is None else opened.at
     if judged > end:

@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from pumpkin.evidence import bundle, bundle_zip, checkpoint, groups, merkle, record, tsp
+from pumpkin.evidence import bundle, bundle_zip, checkpoint, ers, groups, merkle, record, tsp
 from pumpkin.evidence.authority import Authority
+from pumpkin.evidence.bundle_check import Opened, _still_good
 from pumpkin.evidence.bundle_verify import verify_bundle
 from pumpkin.evidence.checkpoint import COSIGNATURE, LogKey, VerifierKey
+from pumpkin.evidence.claims import Time
 from tests.evidence.house import House, now, stamp_over
 
 
@@ -244,6 +246,57 @@ def test_a_direct_token_over_another_payload_is_refused(trial):
     assert honest.ok
     assert any(claim.startswith("The payload alone existed before") for claim in honest.claims)
     assert trial.verdict([proof(b"other")]).code == "direct"
+
+
+# "was renewed at"
+
+
+def renewed(trial, authority, token_of=None):
+    """The proof of record 2 with a renewal by `authority`; its data and token may be of something else."""
+    proof = trial.house.proof(2, trial.stamp)
+    _, digest = ers.renewal_digest(proof.stamps[0].evidence)
+    hashed = sorted(tokens_of(proof.stamps[0].evidence))
+    data = b"".join(hashed) if len(hashed) > 1 else None
+    query = tsp.make_query(digest)
+    response = authority.respond(query)
+    longer = ers.renew_timestamp(proof.stamps[0].evidence, response)
+    stamped = ers.archived(trial.stamp[0].response) if data is None else data
+    by = bundle.RenewedBy(1, stamped, query, token_of or response, authority.chain)
+    return replace(proof, stamps=[replace(proof.stamps[0], evidence=longer, renewals=[by])])
+
+
+def tokens_of(evidence):
+    return [record.sha256(one).digest() for one in ers.tokens(evidence)]
+
+
+def test_a_renewal_by_an_authority_the_verifier_trusts_is_a_claim(trial):
+    report = trial.verdict([renewed(trial, trial.foreign)])
+    assert report.ok, report.detail
+    assert any(claim.startswith("The proof was renewed at") for claim in report.claims)
+
+
+def test_a_renewal_by_an_authority_of_the_operator_s_is_conditional(trial):
+    report = trial.verdict([renewed(trial, Authority.create("Later"))])
+    assert report.ok, report.detail
+    said = [claim for claim in report.claims if "renewed" in claim]
+    assert said
+    assert all(claim.startswith("Only if") for claim in said)
+
+
+def test_a_renewal_that_is_not_in_the_evidence_record_claims_nothing(trial):
+    other = trial.foreign.respond(tsp.make_query(b"\7" * 32))
+    report = trial.verdict([renewed(trial, trial.foreign, token_of=other)])
+    assert not [claim for claim in report.claims if "renewed" in claim]
+
+
+def test_a_renewal_of_the_operator_s_own_prolongs_nothing():
+    """The foreign token's algorithm has ended; the operator's authority says that it renewed it in time."""
+    year = 365 * 86_400 * 1_000_000
+    first = Time("Foreign", year, 1, False, True, 2 * year)
+    for trusted in (True, False):
+        opened = Opened({}, [b"a root"], 5 * year)
+        _still_good(opened, first, [Time("Other", 2 * year, 1, False, trusted, 9 * year)])
+        assert bool(opened.warnings) is not trusted
 
 
 # Evidence records and witnesses
