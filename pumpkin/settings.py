@@ -30,7 +30,7 @@ class XmppSettings(_Part):
         "embedded", description="Which XMPP server: our own, a managed Prosody, or one that exists."
     )
     domain: str = Field("localhost", description="The domain of all JIDs; SPADE takes it as the host too.")
-    listen: str = Field("127.0.0.1", description="Address our server listens on (embedded, prosody).")
+    listen: str = Field("127.0.0.1", description="Address the embedded server listens on.")
     port: int = Field(5222, ge=0, le=65534, description="STARTTLS port; direct TLS is the next one. 0 picks free ones.")
     registration: Literal["closed", "token", "open"] = Field(
         "closed", description="Who may make an account by XEP-0077: nobody, holders of a token, anyone."
