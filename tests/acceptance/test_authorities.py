@@ -131,6 +131,7 @@ def test_an_authority_is_added_to_and_removed_from_a_running_server(tmp_path: Pa
         assert "renewed by late" in product.command("renew", "--every")
         found = product.json(f"/api/v1/checks/{check}", key=key)["data"]
         assert (found["state"], found["renewals"][0]["authority"]) == ("renewed", "late")
+        assert b"newer tokens stand over the older ones" in product.request(f"/checks/{check}", key=key)[2]
         place = bundle_of(product, check, key, tmp_path / "renewed.zip")
         roots = ["--root", product.facts["tsa_root"], "--root", str(tsa.root(tmp_path))]
         product.command("renew", str(place), "--tsa", tsa.url, *roots[2:])

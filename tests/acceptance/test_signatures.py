@@ -32,6 +32,7 @@ def test_what_a_probe_observed_is_signed_by_it_until_its_key_is_revoked(product:
         said = json.loads(verify(str(place), *trust(product), "--json").stdout)
         assert said["ok"], said
         assert any(listed[0]["key_id"] in claim for claim in said["claims"])
+        assert b"Signed by its probe" in product.request(f"/checks/{check['id']}", key=key)[2]
         product.command("agent", "key", "revoke", made["jid"])
         deadline = time.monotonic() + 20
         while not any("revoked" in line and "signed" in line for line in product.lines):

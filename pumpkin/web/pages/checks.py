@@ -17,7 +17,8 @@ from pumpkin.errors import InvalidRequest, NotFound, NotSealed, PumpkinError
 from pumpkin.evidence import merkle
 from pumpkin.model.checks import STATUSES, Check
 from pumpkin.model.proofs import Stamp
-from pumpkin.store import checks, erasure, overview, proofs
+from pumpkin.prover import stamped_by
+from pumpkin.store import checks, erasure, overview, proofs, renewals, signing
 from pumpkin.web.guard import identity
 from pumpkin.web.pages import pictures
 from pumpkin.web.pages.render import act, asked, page, read
@@ -107,7 +108,9 @@ async def show(request: web.Request) -> web.Response:
     evidence = await _evidence(request, check)
     checkpoint = await proofs.checkpoint_covering(db, check.seq)
     story = _story(check, stamps, evidence, checkpoint.sealed if checkpoint is not None else None)
-    state = "stamped" if stamps else "sealed" if checkpoint is not None else "stored"
+    quorum = services.stamping().get("quorum", 1)
+    latest = stamped_by(stamps, quorum)
+    state = "stamped" if latest is not None else "sealed" if checkpoint is not None else "stored"
     values = {
         "here": "checks",
         "twin": f"/api/v1/checks/{check.id}",
@@ -123,7 +126,10 @@ async def show(request: web.Request) -> web.Response:
         "state": state,
         "stamps": stamps,
         "self_asserted": bool(stamps) and all(stamp.self_asserted for stamp in stamps),
-        "not_after": min((stamp.gen_time + stamp.accuracy for stamp in stamps), default=None),
+        "not_after": latest,
+        "quorum": quorum,
+        "renewals": await renewals.brief(db, [stamp.id for stamp in stamps]),
+        "signing_key": await signing.get(db, check.agent, check.key_id) if check.signature and check.key_id else None,
         "not_before": story.after,
         "checkpoint": checkpoint,
         "path": story.path,
