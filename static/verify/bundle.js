@@ -93,7 +93,15 @@ async function manifest(bundle, logKey, report) {
   const key = await bundle.of("manifest.json", "manifest", () => vkey(body.log));
   const files = {};
   for (const [name, data] of bundle.files) {
-    if (name !== "manifest.json" && name !== "manifest.sig") files[name] = hex(await digest(data));
+    const own = hex(await digest(data));
+    if (name.startsWith("renewed/")) {
+      // Added by whoever held the bundle: outside what the log signed, named by its own digest.
+      if (name !== `renewed/${own}.ers`) throw new Fault("manifest", "not named by its own SHA-256", name);
+      bundle.get(name);
+      bundle.notes.add("The holder's renewals (RFC 4998) are not judged here: `pumpkin verify` does.");
+    } else if (name !== "manifest.json" && name !== "manifest.sig") {
+      files[name] = own;
+    }
   }
   for (const name of new Set([...Object.keys(files), ...Object.keys(body.files || {})])) {
     if (files[name] !== body.files[name]) throw new Fault("manifest", "not the file that the manifest names", name);

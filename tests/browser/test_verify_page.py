@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import random
 from collections.abc import Awaitable, Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +195,11 @@ async def test_page_and_command_judge_forgeries_alike(visit: Open, made: Any) ->
     for (code, archive), (told, _) in zip(archives.items(), await page.evaluate(WHOLE, values), strict=True):
         report = verify_bundle(archive, roots=[authority.root_pem], log_key=house.key.vkey.encode())
         assert (told, report.code) == (code, code)
+    held = {**files, f"renewed/{sha256(b'newer').hexdigest()}.ers": b"newer"}  # outside what the log signed
+    misnamed = {**files, f"renewed/{'0' * 64}.ers": b"newer"}
+    for changed, code in ((held, "proven"), (misnamed, "manifest")):
+        ((told, _),) = await page.evaluate(MANY, given(changed, [[None, 0, 0]], house, authority))
+        assert told == code
     ((told, _),) = await page.evaluate(MANY, given(files, [[None, 0, 0]], house, other))
     assert told == "chain"
     forged = resigned({**files, "log-key.pem": key.public_pem}, key)
