@@ -18,7 +18,7 @@ import structlog
 
 from actors.base import LoopActor, describe
 from pumpkin.bus import Bus
-from pumpkin.errors import PumpkinError, Unavailable
+from pumpkin.errors import PumpkinError, StartError, Unavailable
 from pumpkin.evidence import checkpoint, groups, tiles
 from pumpkin.evidence.checkpoint import LogKey
 from pumpkin.evidence.merkle import Frontier
@@ -195,6 +195,12 @@ class Sealer(LoopActor):
 
     async def _load(self) -> None:
         self._keep(await proofs.latest_checkpoint(self._db))
+        called = self.last.note.partition("\n")[0] if self.last else self._key.origin
+        if called != self._key.origin:
+            raise StartError(
+                f"This database holds the log {called}, and the data folder the key of the log {self._key.origin}: "
+                "name the data folder that belongs to it, or another database."
+            )
         self._edge = await Edge.load(self._db, self.last)
         self._pending = []
         self._stored_size = await checks.size(self._db)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import socket
 from contextlib import AsyncExitStack
@@ -23,8 +24,13 @@ def listen(settings: Settings) -> socket.socket:
         return socket.create_server((settings.host, settings.port), backlog=1024, reuse_port=False)
     except OSError as error:
         raise StartError(
-            f"The web server cannot listen on {settings.listen}: {error.strerror}; give --listen another HOST:PORT."
+            f"The web server cannot listen on {settings.listen}: {_reason(error)}; give --listen another HOST:PORT."
         ) from None
+
+
+def _reason(error: OSError) -> str:
+    """The system's own words; Python's repeat the address."""
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror or error)
 
 
 async def open_database(settings: Settings, stack: AsyncExitStack) -> Database:

@@ -20,6 +20,7 @@ def version(as_json: bool) -> None:
 
 
 @click.command()
+@click.option("--json", is_flag=True, expose_value=False, help="As it is without: JSON.")
 def openapi() -> None:
     """Print the OpenAPI 3.1 description of the HTTP API."""
     from pumpkin.web import routes

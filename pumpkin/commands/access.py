@@ -24,7 +24,7 @@ def key() -> None:
 @key.command("add")
 @click.option("--name", required=True, help="What the key is for; shown wherever the key is.")
 @click.option("--scope", "scopes", multiple=True, type=click.Choice(SCOPES), help="May be given more than once.")
-@click.option("--rate", type=click.IntRange(1), default=100, show_default=True, help="Analyses an hour.")
+@click.option("--rate", type=click.IntRange(1, 1_000_000), default=100, show_default=True, help="Analyses an hour.")
 @click.option("--expires", help="When it ends: days (90d) or a date (2027-01-31).")
 @data_option
 @config_option
@@ -46,7 +46,7 @@ def key_add(
     wanted = list(scopes) or ["checks:read", "checks:write", "packages:read", "packages:write"]
 
     async def job() -> tuple[Key, str]:
-        async with database(settings) as db:
+        async with database(settings, make=True) as db:
             return await keys.create(db, name=name, scopes=wanted, rate=rate, expires=_moment(expires))
 
     made, text = work(job)

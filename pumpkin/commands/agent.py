@@ -10,8 +10,8 @@ import click
 
 from pumpkin.adapters.xmppd.accounts import verifiers
 from pumpkin.commands import signing
-from pumpkin.commands.place import answer, config_option, data_option, database, json_option, load, work
-from pumpkin.errors import NotFound
+from pumpkin.commands.place import answer, config_option, data_option, database, domain, json_option, load, work
+from pumpkin.errors import Conflict, NotFound
 from pumpkin.model.agents import bare
 from pumpkin.store import accounts, agents, invitations
 
@@ -24,11 +24,15 @@ def agent() -> None:
 agent.add_command(signing.key)
 
 
-def _jid(jid: str, domain: str) -> str:
+OWN = frozenset({"aggregator", "aggregation-engine", "correlation-engine"})
+"""Pumpkin's own names: they live in the process, nobody may log in to them."""
+
+
+def _jid(jid: str, host: str) -> str:
     try:
-        return bare(jid if "@" in jid else f"{jid}@{domain}")
+        return bare(jid if "@" in jid else f"{jid}@{host}")
     except ValueError as error:
-        raise click.BadParameter(f"{error}; a JID looks like probe1@{domain}") from None
+        raise click.BadParameter(f"{error}; a JID looks like probe1@{host}") from None
 
 
 @agent.command("add")
@@ -40,15 +44,18 @@ def _jid(jid: str, domain: str) -> str:
 def agent_add(jid: str, password: str | None, data: Path | None, config: Path | None, as_json: bool) -> None:
     """Make an XMPP account for JID and approve it (a name alone gets the installation's domain)."""
     settings = load(data, config)
-    name = _jid(jid, settings.xmpp.domain)
+    own = domain(settings)
+    name = _jid(jid, own)
     secret = password or secrets.token_urlsafe(18)
 
     async def job() -> None:
-        async with database(settings) as db:
+        async with database(settings, make=True) as db:
             if settings.xmpp.server != "external":
-                user, _, domain = name.partition("@")
-                if domain != settings.xmpp.domain:
-                    raise NotFound(f"This installation's domain is {settings.xmpp.domain}, not {domain}.")
+                user, _, host = name.partition("@")
+                if host != own:
+                    raise NotFound(f"This installation's domain is {own}, not {host}.")
+                if user in OWN:
+                    raise Conflict(f"{name} is Pumpkin's own; give the agent another name.")
                 await accounts.put_account(db, user, verifiers(secret))
             await agents.approve(db, name)
 
@@ -69,7 +76,9 @@ def agent_list(data: Path | None, config: Path | None, as_json: bool) -> None:
             return list(await agents.all_agents(db))
 
     rows = work(job)
-    shown = [{"jid": row.jid, "state": row.state, "duties": row.duties, "last_seen": row.last_seen} for row in rows]
+    shown = [
+        {"jid": row.jid, "state": row.state, "duties": row.duties, "last_seen": row.last_seen or None} for row in rows
+    ]
     answer(shown, as_json, "\n".join(f"{row.state:<9} {row.jid}" for row in rows) or "No agents yet.")
 
 
@@ -81,10 +90,10 @@ def agent_list(data: Path | None, config: Path | None, as_json: bool) -> None:
 def agent_approve(jid: str, data: Path | None, config: Path | None, as_json: bool) -> None:
     """Let JID deliver checks."""
     settings = load(data, config)
-    name = _jid(jid, settings.xmpp.domain)
+    name = _jid(jid, domain(settings))
 
     async def job() -> None:
-        async with database(settings) as db:
+        async with database(settings, make=True) as db:
             await agents.approve(db, name)
 
     work(job)
@@ -99,12 +108,17 @@ def agent_approve(jid: str, data: Path | None, config: Path | None, as_json: boo
 def agent_remove(jid: str, data: Path | None, config: Path | None, as_json: bool) -> None:
     """Revoke JID and delete its XMPP account; its checks stay proven."""
     settings = load(data, config)
-    name = _jid(jid, settings.xmpp.domain)
+    own = domain(settings)
+    name = _jid(jid, own)
 
     async def job() -> None:
         async with database(settings) as db:
+            if await agents.get(db, name) is None:
+                raise NotFound(f"There is no agent {name} here; `pumpkin agent list` names all.")
             await agents.revoke(db, name)
-            await accounts.delete_account(db, name.partition("@")[0])
+            user, _, host = name.partition("@")
+            if host == own:
+                await accounts.delete_account(db, user)
 
     work(job)
     answer({"jid": name, "state": "revoked"}, as_json, f"{name} is revoked.")

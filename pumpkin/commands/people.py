@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -38,7 +39,7 @@ def user() -> None:
 def user_add(name: str, role: str, password: str | None, data: Path | None, config: Path | None, as_json: bool) -> None:
     """Make an account for NAME."""
     secret = _secret(password)
-    _do(data, config, lambda db: people.add(db, name, secret, role=role))
+    _do(data, config, lambda db: people.add(db, name, secret, role=role), make=True)
     answer({"name": name, "role": role}, as_json, f"Added {name} as {role}.")
 
 
@@ -97,14 +98,18 @@ def user_remove(name: str, data: Path | None, config: Path | None, as_json: bool
 
 
 def _secret(password: str | None) -> str:
+    if not password and not sys.stdin.isatty():
+        raise click.UsageError("Nobody is there to be asked for a password: give --password.")
     return password or str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
 
 
-def _do(data: Path | None, config: Path | None, act: Callable[[Database], Awaitable[Any]]) -> Any:
+def _do(
+    data: Path | None, config: Path | None, act: Callable[[Database], Awaitable[Any]], *, make: bool = False
+) -> Any:
     settings = load(data, config)
 
     async def job() -> Any:
-        async with database(settings) as db:
+        async with database(settings, make=make) as db:
             return await act(db)
 
     return work(job)

@@ -33,11 +33,13 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JS
 
 @asynccontextmanager
 async def database(
-    settings: Settings, *, filled_by: Callable[[str], Awaitable[None]] | None = None
+    settings: Settings, *, make: bool = False, filled_by: Callable[[str], Awaitable[None]] | None = None
 ) -> AsyncIterator[Database]:
     """The store: the external one, that of the server running on this folder, else one started for the while.
 
-    `filled_by(dsn)` is awaited before anything else sees the database.
+    Only with `make` (what may come before the first `pumpkin run`) or `filled_by` is one made where there is none; else
+    StartError: a mistyped folder must not answer "no faults found". `filled_by(dsn)` is awaited before anything else
+    sees the database.
     """
     if settings.database:
         if filled_by is not None:
@@ -48,6 +50,8 @@ async def database(
         finally:
             await db.close()
         return
+    if filled_by is None:
+        _stands(settings.data, may_make=make)
     postgres = EmbeddedPostgres(settings.data)
     running = postgres.running_dsn()
     dsn = running or await postgres.start()
@@ -62,6 +66,27 @@ async def database(
     finally:
         if not running:
             await postgres.stop()
+
+
+def _stands(folder: Path, *, may_make: bool) -> None:
+    if (folder / "postgres").is_dir():
+        return
+    if (folder / "log-key.secret.pem").exists():
+        raise StartError(
+            f"The Pumpkin of {folder} keeps its data in another PostgreSQL; "
+            "name it as `database` in its settings file, or as PUMPKIN_DATABASE."
+        )
+    if not may_make:
+        raise StartError(f"There is no Pumpkin in {folder}; name its folder by --data.")
+
+
+def domain(settings: Settings) -> str:
+    """The domain of all JIDs: that of the server running on this folder, which may have been told by flag, else the
+    setting's."""
+    try:
+        return str(json.loads((settings.data / "ready.json").read_bytes())["xmpp"]["domain"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return settings.xmpp.domain
 
 
 def work(job: Callable[[], Coroutine[Any, Any, Any]]) -> Any:

@@ -98,7 +98,7 @@ def tsa_add(
     async def job() -> None:
         if called == "local" or called in {one.name for one in settings.authorities}:
             raise StartError(f"The name {called} is taken; give another by --name.")
-        async with database(settings) as db:
+        async with database(settings, make=True) as db:
             await authorities.add(db, entry)
 
     work(job)
@@ -222,6 +222,8 @@ def tsa_check(
     """Verify any RFC 3161 response (a reply or a bare token), strictly. Ends with 0 or 1."""
     if sum(given is not None for given in (query, payload, digest)) == 0:
         raise click.UsageError("Give one of --query, --data and --digest: a token alone says nothing about a file.")
+    if payload is not None and digest is not None:
+        raise click.UsageError("Give --data or --digest, not both.")
     asked: dict[str, Any] = {}
     if digest is not None:
         try:

@@ -8,6 +8,7 @@ import pytest
 
 from actors.sealer import CHUNK, Edge, LogBroken, Sealer
 from pumpkin.bus import Bus
+from pumpkin.errors import StartError
 from pumpkin.evidence import checkpoint, merkle
 from pumpkin.evidence.checkpoint import LogKey
 from pumpkin.evidence.groups import group_root
@@ -129,3 +130,11 @@ async def test_an_empty_log_seals_nothing(database: Database) -> None:
     assert CHUNK > 1_000
     assert await ref.stop(block=False) is True
     await actor.ended()
+
+
+async def test_the_log_of_another_data_folder_is_not_sealed_with_our_key(start_line: StartLine) -> None:
+    line = await start_line()
+    await send(line, 1)
+    await line.until("check.sealed")
+    with pytest.raises(StartError, match="This database holds the log"):
+        await line.system.start("other", lambda: Sealer.start(line.db, Bus(), LogKey.generate("other.example/log")))

@@ -34,7 +34,8 @@ class Certificates:
     def ensure(self) -> None:
         """Make what is missing, renew what ends within a month or names other hosts. Reads and writes files."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.chmod(0o755)  # probes of other users read ca.pem; the keys are their owner's alone
             if not (self.ca_path.exists() and (self.folder / "ca.key").exists()):
                 self._make_authority()
             if not self._serves():

@@ -1,0 +1,90 @@
+"""Where a command works: never in a folder nobody meant, never in another database than the server's."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from pumpkin.__main__ import COMMANDS, cli
+
+READING = [
+    ("audit",),
+    ("agent", "list"),
+    ("key", "list"),
+    ("key", "revoke", "abc"),
+    ("user", "list"),
+    ("user", "remove", "ada"),
+    ("agent", "remove", "probe1"),
+    ("tsa", "list"),
+]
+
+
+def run(*arguments: str, **environment: str) -> tuple[int, str]:
+    done = CliRunner().invoke(cli, arguments, env={"PUMPKIN_DATABASE": "", **environment})
+    return done.exit_code, done.output
+
+
+@pytest.mark.parametrize("command", READING, ids=" ".join)
+def test_a_mistyped_folder_is_no_empty_installation(tmp_path: Path, command: tuple[str, ...]) -> None:
+    status, text = run(*command, "--data", str(tmp_path / "nowhere"))
+    assert status == 1
+    assert f"There is no Pumpkin in {tmp_path / 'nowhere'}" in text
+    assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize("command", [("key", "add", "--name", "x"), ("agent", "add", "probe1"), ("agent", "list")])
+def test_a_server_with_another_database_is_not_given_an_embedded_one(tmp_path: Path, command: tuple[str, ...]) -> None:
+    (tmp_path / "log-key.secret.pem").touch()
+    status, text = run(*command, "--data", str(tmp_path))
+    assert status == 1
+    assert "keeps its data in another PostgreSQL" in text
+    assert not (tmp_path / "postgres").exists()
+
+
+def test_agents_are_made_in_the_domain_of_the_running_server_and_not_with_its_own_names(
+    tmp_path: Path, dsn: str
+) -> None:
+    (tmp_path / "ready.json").write_text(json.dumps({"xmpp": {"domain": "fleet.example"}}))
+    place = ("--data", str(tmp_path), "--json")
+    status, text = run("agent", "add", "probe1", *place, PUMPKIN_DATABASE=dsn)
+    assert (status, json.loads(text)["jid"]) == (0, "probe1@fleet.example")
+    status, text = run("agent", "add", "aggregator", *place, PUMPKIN_DATABASE=dsn)
+    assert status == 1
+    assert "Pumpkin's own" in text
+    status, text = run("agent", "remove", "nobody", *place, PUMPKIN_DATABASE=dsn)
+    assert status == 1
+    assert "There is no agent nobody@fleet.example" in text
+    assert run("agent", "remove", "probe1", *place, PUMPKIN_DATABASE=dsn)[0] == 0
+
+
+def test_wrong_values_are_one_sentence(tmp_path: Path) -> None:
+    for wrong, said in (
+        (("key", "add", "--name", "x", "--rate", "99999999999"), "is not in the range"),
+        (("run", "--domain", "bad domain"), "The setting xmpp.domain is not a host name"),
+        (("run", "--domain", "UPPER"), "The setting xmpp.domain is not a host name"),
+        (("user", "add", "ada"), "give --password"),
+    ):
+        status, text = run(*wrong, "--data", str(tmp_path))
+        assert status in (1, 2)
+        assert said in text
+        assert "Traceback" not in text
+
+
+def test_every_command_takes_a_data_folder() -> None:
+    def leaves(command: click.Command, path: str) -> list[tuple[str, click.Command]]:
+        if isinstance(command, click.Group):
+            return [leaf for name, one in command.commands.items() for leaf in leaves(one, f"{path} {name}")]
+        return [(path, command)]
+
+    context = click.Context(cli)
+    for name in COMMANDS:
+        command = cli.get_command(context, name)
+        assert command is not None, name
+        for path, leaf in leaves(command, name):
+            assert any("--data" in option.opts for option in leaf.params), path
+    assert run("version", "--data", "/", "--json")[0] == 0
+    assert run("openapi", "--data", "/", "--json")[0] == 0
