@@ -17,7 +17,7 @@ import pytest
 
 from pumpkin.adapters.embedded.postgres import EmbeddedPostgres
 from tests.acceptance.dialects import LaterClient, OldClient, call
-from tests.acceptance.index import Index
+from tests.acceptance.index import EVIL, Index, wheel
 from tests.acceptance.product import Product
 
 KILLS = int(os.environ.get("PUMPKIN_PACKAGE_KILLS", "2"))
@@ -134,6 +134,29 @@ def test_a_report_is_proven_offline(packages: Product, tmp_path: Path) -> None:
     (tmp_path / "report.zip").write_bytes(bundle)
     said = json.loads(packages.command("verify", str(tmp_path / "report.zip"), "--json", status=None))
     assert said["code"] in ("ok", "no_root", "trust", "consistent") or said["claims"], said
+
+
+def test_the_command_line_is_a_gate(packages: Product, tmp_path: Path) -> None:
+    clean = json.loads(packages.command("analyze", "pkg:pypi/known-cli@1.0", "--json"))
+    assert clean["outcome"] == "clean"
+    assert clean.keys() >= {"outcome", "score", "findings", "not_checked", "artifact", "rules"}
+    evil = json.loads(packages.command("analyze", "pkg:pypi/evil-cli", "--format", "json", status=1))
+    assert (evil["outcome"], evil["purl"]) == ("malicious", "pkg:pypi/evil-cli@2.0")
+    packages.command("analyze", "pkg:pypi/evil-cli", "--fail-on", "never")
+    (tmp_path / "requirements.txt").write_text("known-cli==1.0\nevil-cli==2.0\n-e .\n")
+    table = packages.command("analyze", str(tmp_path / "requirements.txt"), status=1)
+    assert "pkg:pypi/known-cli@1.0: clean" in table
+    assert "pkg:pypi/evil-cli@2.0: malicious" in table
+    (tmp_path / "evil_thing-1.0-py3-none-any.whl").write_bytes(wheel("evil_thing", "1.0", EVIL))
+    log = json.loads(
+        packages.command("analyze", str(tmp_path / "evil_thing-1.0-py3-none-any.whl"), "--format", "sarif", status=1)
+    )
+    assert log["version"] == "2.1.0"
+    assert log["runs"][0]["results"]
+    packages.command("analyze", "pkg:pypi/nobody@1.0", status=4)
+    packages.command("analyze", str(tmp_path / "nothing.whl"), status=4)
+    packages.command("analyze", "pkg:pypi/..%2Fx@1", status=4)
+    assert "status_url" not in packages.command("analyze", "pkg:pypi/known-cli@1.0", "--no-wait")
 
 
 def test_the_hourly_limit_is_exact_over_processes(
