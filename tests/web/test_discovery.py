@@ -166,7 +166,11 @@ async def test_watches_belong_to_whoever_added_them(web: Web) -> None:
     ("body", "code"),
     [
         (b"{", "invalid_json"),
-        (b"[]", "invalid_request"),
+        (b"[]", "invalid_json"),
+        (b'{"purl": "pkg:pypi/a", "purl": "pkg:pypi/b"}', "invalid_json"),
+        (b'{"purl": "pkg:pypi/a", "priority": "3"}', "invalid_request"),
+        (b'{"purl": "pkg:pypi/a", "owner": "key:other"}', "invalid_request"),
+        (b"", "invalid_json"),
         (b'{"purl": 1}', "invalid_request"),
         (b'{"purl": "pkg:npm/*"}', "invalid_request"),
         (b'{"purl": "pkg:pypi/a@1"}', "invalid_request"),

@@ -11,10 +11,11 @@ from typing import Any
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pumpkin.errors import InvalidJson, InvalidRequest, NotFound, UnsupportedEcosystem
+from pumpkin.errors import InvalidRequest, NotFound, UnsupportedEcosystem
 from pumpkin.model.packages import Versions, stamp
 from pumpkin.model.purl import Purl, of_name
 from pumpkin.model.watches import Wish, ecosystem_of
+from pumpkin.model.wire import parse_json
 from pumpkin.store import packages, watches
 from pumpkin.web.api.checks import whole
 from pumpkin.web.envelope import success
@@ -112,11 +113,9 @@ async def watch_add(request: web.Request) -> web.Response:
     """`POST /api/v1/watches` `{"purl", "priority"}`: analyse each new version of these from now on."""
     asker = require(request, "packages:write")
     try:
-        given = Watched.model_validate_json(await body(request, SMALL_BODY))
+        given = Watched.model_validate(parse_json(await body(request, SMALL_BODY)), strict=True)
     except ValidationError as error:
         first = error.errors()[0]
-        if first["type"] == "json_invalid":
-            raise InvalidJson from None
         where = ".".join(map(str, first["loc"])) or "body"
         raise InvalidRequest(f"{where}: {first['msg']}", fields={f"body.{where}": str(first["msg"])}) from None
     services = request.app[SERVICES]
