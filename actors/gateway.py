@@ -23,7 +23,8 @@ from pumpkin.adapters import commands, omemo, stanzas
 from pumpkin.adapters.https import ADDRESS, address_answer
 from pumpkin.adapters.session import Session
 from pumpkin.adapters.stanzas import name
-from pumpkin.bus import Bus
+from pumpkin.adapters.topics import Topics
+from pumpkin.bus import Bus, Event
 from pumpkin.errors import NotFound, PumpkinError, Unavailable
 from pumpkin.model.agents import Board, bare
 from pumpkin.model.checks import Observation, Receipt
@@ -36,6 +37,11 @@ log = structlog.get_logger("pumpkin.gateway")
 FLUSH_S = 0.25
 REGISTRY_S = 2.0
 UPTIME_S = 60.0
+TOPICS = (
+    *("check.stored", "check.sealed", "proof.stamped", "presence.changed", "message.received", "alert.raised"),
+    "alert.resolved",
+)
+"""What approved agents may subscribe to by XEP-0060."""
 
 Residents = dict[str, Callable[[str], Any]]
 """Agents of this process by bare JID, and how each is asked to run a job."""
@@ -87,6 +93,7 @@ class Gateway(LoopActor):
             cipher=self._cipher if omemo.available() else None,
         )
         self.counts = self._reception.counts
+        self._topics = Topics(bus, TOPICS, self._reception.admit, _for_agent)
 
     # -- what others read and call
 
@@ -206,12 +213,15 @@ class Gateway(LoopActor):
         session.serve("set", name("check", stanzas.CHECK), self._reception.check)
         session.serve("get", name("address", ADDRESS), self._tell_address)
         session.serve("get", name("omemo", omemo.OFFER), self._tell_omemo)
+        self._topics.serve(session)
+        session.items = self._topics.nodes
         self._session = session
         try:
             session.start()
             opened.set_result(None)
             await asyncio.Event().wait()
         finally:
+            self._topics.close()
             await session.stop()
 
     async def _again(self, period_s: float, work: Callable[[], Awaitable[None]]) -> None:
@@ -231,6 +241,7 @@ class Gateway(LoopActor):
             self._note(jid, "process", "available", "")
 
     def _gone(self) -> None:
+        self._topics.close()
         for jid in self._roll.forget_all(self._now()):
             if jid in self._here:
                 self._note(jid, "process", "available", "")
@@ -261,6 +272,8 @@ class Gateway(LoopActor):
             return
         if kind in (None, "unavailable"):
             show, status = stanzas.read_presence(stanza)
+            if kind == "unavailable":
+                self._topics.left(sender)
             self._note(jid, sender.partition("/")[2], show, status)
         elif kind == "subscribe":
             _ = self.spawn(self._subscribe(jid, stanza.get("to", "").partition("/")[0]))
@@ -338,9 +351,17 @@ class Gateway(LoopActor):
             self._grant(jid, self._asking.pop(jid, set()))
             return
         self._asking.pop(jid, None)
+        self._topics.left(jid)
         for kind in ("unsubscribed", "unsubscribe"):
             self._say(stanzas.presence(kind, to=jid))
 
     async def _uptime(self) -> None:
         await fleet.uptime(self._db, self._roll.take_uptime(self._now()))
         await self._reception.infer()
+
+
+def _for_agent(jid: str, event: Event) -> bool:
+    """Whether an agent may hear of an event: of messages only those it wrote or got."""
+    if event.topic != "message.received":
+        return True
+    return jid in (event.data["from"].partition("/")[0], event.data["to"].partition("/")[0])
