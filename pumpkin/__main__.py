@@ -23,6 +23,8 @@ COMMANDS = {
     "explain": "scan",
     "rules": "rules",
     "names": "rules",
+    "rescore": "triage",
+    "triage": "triage",
     "source": "source",
     "purl": "purl",
     "watch": "discovery",

@@ -82,6 +82,7 @@ class Scan:
             "groups": judged.groups,
             "findings": [finding.as_json() for finding in self.findings],
             "not_checked": list(judged.not_checked),
+            "gaps": list(self.gaps),
             "artifact": self.artifact,
             "rules": self.rules,
         }

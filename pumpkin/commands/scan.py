@@ -46,7 +46,7 @@ def scan(path: Path, fail_on: str, form: str | None, as_json: bool, data: Path |
               4  unreadable
     """
     try:
-        report = _scanned(path, packs_folder(data))
+        report = scanned(path, packs_folder(data))
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         answer({"outcome": None, "error": reason}, as_json, f"{path}: cannot be read: {reason}")
@@ -60,7 +60,7 @@ def scan(path: Path, fail_on: str, form: str | None, as_json: bool, data: Path |
     sys.exit(3 if report.verdict.outcome is Outcome.INCOMPLETE else 0)
 
 
-def _scanned(path: Path, packs: Path) -> static.Scan:
+def scanned(path: Path, packs: Path) -> static.Scan:
     if path.is_dir():
         files, gaps = folder(path)
         return static.scan_files(files, path.name, gaps=gaps, packs=rule_packs.load(packs))
