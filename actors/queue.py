@@ -28,6 +28,8 @@ TIDY_S = 3_600.0
 BATCH = 64
 WAITING_MOST = 5_000
 TRIES = 3
+UNTOLD_MOST = 1_000
+SAID_AT_ONCE = 20  # a NOTIFY carries 8,000 bytes
 
 log = structlog.get_logger("pumpkin.queue")
 _Ask = tuple[Submission, "asyncio.Future[Decided]"]
@@ -53,12 +55,16 @@ class Queue(LoopActor):
         self._free, self._hand, self._wake, self._drop = free, hand, wake, drop
         self._waiting: deque[_Ask] = deque()
         self._arrived = asyncio.Event()
+        self._others = False
+        self._untold: deque[dict[str, Any]] = deque(maxlen=UNTOLD_MOST)
+        self._saying = asyncio.Event()
 
     async def on_start(self) -> None:
         for task in await tasks.sweep(self._db, self._node):
             self._moved(task)
         _ = self.spawn(self._decide(), name="submissions")
         _ = self.spawn(listening.listen(self._db, self._heard, self._wake), name="listening")
+        _ = self.spawn(self._say(), name="telling other processes")
         self.every(SWEEP_S, "sweep")
         self.every(TIDY_S, "tidy")
 
@@ -66,6 +72,7 @@ class Queue(LoopActor):
         with contextlib.suppress(Unavailable):
             if message == "sweep":
                 await self.sweep()
+                self._others = await tasks.others(self._db, self._node)
             elif message == "tidy":
                 await tasks.tidy(self._db)
 
@@ -95,9 +102,16 @@ class Queue(LoopActor):
         if moved:
             self._wake()
 
+    def publish(self, topic: str, data: dict[str, Any]) -> None:
+        """Tell an event here, and to the other processes on this database where there are some."""
+        self._bus.publish(topic, data)
+        if self._others:
+            self._untold.append({"topic": topic, "data": data})
+            self._saying.set()
+
     def cancelled(self, task_id: int) -> None:
         """A task was ended by its owner."""
-        self._bus.publish("task.moved", {"task_id": task_id, "status": "failed", "queue_position": None, "phase": None})
+        self.publish("task.moved", {"task_id": task_id, "status": "failed", "queue_position": None, "phase": None})
         self._drop(task_id)
 
     # -- submissions
@@ -144,7 +158,7 @@ class Queue(LoopActor):
             return
         place = decided.place or 1
         moved = {"task_id": decided.id, "status": "queued", "queue_position": place, "phase": None}
-        self._bus.publish("task.moved", moved)
+        self.publish("task.moved", moved)
         if decided.decision is Decision.HANDED:
             self._hand(_task(wanted, decided, self._node))
         else:
@@ -153,10 +167,19 @@ class Queue(LoopActor):
     # -- moves
 
     def _moved(self, task: Task) -> None:
-        self._bus.publish(
+        self.publish(
             "task.moved",
             {"task_id": task.id, "status": task.state, "queue_position": task.place, "phase": task.phase},
         )
+
+    async def _say(self) -> None:
+        while True:
+            await self._saying.wait()
+            self._saying.clear()
+            while self._untold:
+                events = [self._untold.popleft() for _ in range(min(SAID_AT_ONCE, len(self._untold)))]
+                with contextlib.suppress(Unavailable):
+                    await listening.say(self._db, json.dumps({"from": self._node, "events": events}))
 
     def _heard(self, payload: str) -> None:
         try:
@@ -165,6 +188,10 @@ class Queue(LoopActor):
             return
         if not isinstance(said, dict):
             return
+        if said.get("from") == self._node:
+            return
+        for event in said.get("events", ()):
+            self._bus.publish(event["topic"], event["data"])
         if "queued" in said:
             self._wake()
         if isinstance(said.get("cancelled"), int):

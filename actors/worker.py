@@ -34,7 +34,7 @@ log = structlog.get_logger("pumpkin.worker")
 class Worker(LoopActor):
     """`analyse(task, tell)` gives the report and how the task ends; it raises PumpkinError for want of a part (the
     task is tried again). `kept()` is told of each new report, `ended(task, ending, report)` of each end (0: no report).
-    `slots` is asked each time: engines come and go."""
+    `slots` is asked each time: engines come and go; `publish` tells moves to other processes, too."""
 
     def __init__(
         self,
@@ -47,10 +47,12 @@ class Worker(LoopActor):
         tools: Callable[[], str] = str,
         kept: Callable[[], None] = lambda: None,
         ended: Callable[[Task, Ending, int], None] = lambda *_: None,
+        publish: Callable[[str, dict[str, Any]], None] | None = None,
         pause_s: tuple[float, float] = PAUSE_S,
     ) -> None:
         super().__init__()
         self._db, self._bus, self._node, self._analyse = db, bus, node, analyse
+        self._publish = publish or bus.publish
         self._slots, self._tools, self._kept, self._pause_s = slots, tools, kept, pause_s
         self._told = ended
         self._running: dict[int, asyncio.Task[Any]] = {}
@@ -179,7 +181,7 @@ class Worker(LoopActor):
         self._moved(task, ending.state, None)
         self._told(task, ending, number)
         if number:
-            self._bus.publish(
+            self._publish(
                 "report.ready",
                 {
                     "task_id": task.id,
@@ -211,7 +213,7 @@ class Worker(LoopActor):
                 self._moved(task, state, None)
 
     def _moved(self, task: Task, state: str, place: int | None) -> None:
-        self._bus.publish("task.moved", {"task_id": task.id, "status": state, "queue_position": place, "phase": None})
+        self._publish("task.moved", {"task_id": task.id, "status": state, "queue_position": place, "phase": None})
 
 
 def category(error: PumpkinError) -> str:

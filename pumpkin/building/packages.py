@@ -152,7 +152,15 @@ async def build_analysis(
         await system.start(
             "worker",
             lambda: Worker.start(
-                db, bus, node, analyst.analyse, slots=lambda: slots, tools=tools, kept=kept, ended=ended
+                db,
+                bus,
+                node,
+                analyst.analyse,
+                slots=lambda: slots,
+                tools=tools,
+                kept=kept,
+                ended=ended,
+                publish=lambda topic, data: queue.actor.publish(topic, data),
             ),
         )
     )

@@ -149,6 +149,12 @@ async def announce(db: Database, node: str, slots: int, tools: str) -> None:
         await db.queries.tasks_node(connection, node=node, slots=slots, tools=tools)
 
 
+async def others(db: Database, node: str) -> bool:
+    """Whether another node is alive on this database."""
+    async with db.reader() as connection:
+        return bool(await db.queries.tasks_others(connection, node=node))
+
+
 async def capacity(db: Database) -> Capacity:
     """How much runs at once, and how long one takes."""
     async with db.reader() as connection:

@@ -77,6 +77,10 @@ select coalesce(sum(waiting), 0)::bigint from queue_counts where level = 2;
 insert into nodes values (:node, :slots, :tools, now_us())
 on conflict (node) do update set slots = excluded.slots, tools = excluded.tools, seen = excluded.seen;
 
+-- name: tasks_others$
+-- Whether another node said within a minute that it is alive.
+select exists (select 1 from nodes where node <> :node and seen > now_us() - 60000000);
+
 -- name: tasks_capacity^
 -- How many tasks run at once on all living nodes, and how long one takes on average.
 select (select coalesce(sum(slots), 0)::int from nodes where seen > now_us() - 60000000) as slots,
