@@ -8,6 +8,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
+
 from actors.gateway import Gateway, Residents
 from actors.lookout import Lookout
 from actors.probe import Probe, RunNow, demo_config
@@ -19,6 +21,8 @@ from pumpkin.bus import Bus
 from pumpkin.model.checks import Observation, Receipt
 from pumpkin.settings import Settings
 from pumpkin.store.database import Database
+
+log = structlog.get_logger("pumpkin")
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,12 @@ async def start_demonstration(settings: Settings, system: System, fleet: Fleet, 
     def report(document: Mapping[str, Any]) -> None:
         task = asyncio.get_running_loop().create_task(fleet.gateway.actor.report(agent, document))
         reports.add(task)
-        task.add_done_callback(reports.discard)
+        task.add_done_callback(told)
+
+    def told(task: asyncio.Task[None]) -> None:
+        reports.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.warning("not told", agent=agent, reason=str(error))  # the next change or hour tells it anew
 
     async def receive(seen: Observation) -> Receipt:
         receipt: Receipt = await line.aggregator.actor.receive(seen)

@@ -237,7 +237,10 @@ def _content(observation: Observation, payload_hash: bytes, detail: bytes) -> by
         f"{format(seen.observed, 'd') if seen.dated else 'null'},{text(seen.media)},"
         f"{'true' if seen.direct else 'false'}]\n"
     )
-    return sha256(head.encode() + payload_hash + detail).digest()
+    content = sha256(head.encode() + payload_hash + detail)
+    if seen.wire is not None:  # what else came in SCANDALE's shape (its version, unknown keys) and is given back
+        content.update(b"\n" + json.dumps(seen.wire, sort_keys=True).encode())
+    return content.digest()
 
 
 def _encode(value: Any, *, wide: bool = False) -> str:

@@ -58,10 +58,26 @@ def parse_json(data: bytes | str, *, limit: int = 16 * 1024 * 1024) -> dict[str,
         text = data.decode() if isinstance(data, bytes) else data
         value = _strict.decode(text)
     except (ValueError, RecursionError) as error:
-        raise InvalidJson(f"The body is not valid JSON: {str(error)[:120]}") from error
+        raise InvalidJson(f"The body is not valid JSON: {_fault(error)}") from error
     if not isinstance(value, dict):
         raise InvalidJson("The body is valid JSON but not an object.")
     return value
+
+
+def _fault(error: Exception) -> str:
+    """What is wrong with the text, in words about the text and not about this interpreter."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return f"it is not UTF-8 at byte {error.start}"
+    if isinstance(error, json.JSONDecodeError) or "digits" not in str(error):
+        return str(error)[:120]
+    return "a number has too many digits"
+
+
+def _plainly(message: str) -> str:
+    """pydantic's words without the names of our classes."""
+    return message.removeprefix("Value error, ").partition(" or instance of ")[0][:200]
 
 
 def _no_constant(name: str) -> None:
@@ -254,7 +270,7 @@ def _parse(model: type[_M], body: Mapping[str, Any]) -> _M:
         return model.model_validate(body)
     except ValidationError as error:
         fields = {
-            ".".join(str(part) for part in fault["loc"])[:200]: fault["msg"].removeprefix("Value error, ")[:200]
+            ".".join(str(part) for part in fault["loc"])[:200]: _plainly(fault["msg"])
             for fault in error.errors(include_url=False, include_input=False, include_context=False)[:20]
         }
         first = next(iter(fields))

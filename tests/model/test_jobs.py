@@ -73,7 +73,10 @@ def test_a_fault_does_not_show_the_secret() -> None:
     assert "s3cret" not in refused.value.message
 
 
-@pytest.mark.parametrize("file", sorted((Path(__file__).parents[2] / "docs" / "examples").iterdir()), ids=str)
+EXAMPLES = sorted(file for file in (Path(__file__).parents[2] / "docs" / "examples").rglob("*") if file.is_file())
+
+
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.name)
 def test_every_example_in_the_docs_is_a_configuration(file: Path) -> None:
     config = jobs.loads(file.read_text(), {"PROBE_PASSWORD": "x"}, toml=file.suffix == ".toml")
     assert config.jid is not None

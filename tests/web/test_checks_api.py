@@ -196,3 +196,22 @@ async def test_an_administrator_erases_a_payload_and_the_answer_says_who_did(web
     assert shown["erased"]["who"].startswith("key:")
     async with web.client.get(f"/api/v1/checks/{check}/payload", headers=admin) as answer:
         assert answer.status == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"[" * 100_000, "it is nested too deeply"),
+        (b'{"id": "\xff"}', "it is not UTF-8 at byte 8"),
+        (b'{"id": ' + b"9" * 5_000 + b"}", "a number has too many digits"),
+        (b'{"type": "a", "format": "b", "payload": "x"}', "payload: Input should be a valid dictionary"),
+        (b'{"type": "a", "format": "b", "payload": {"text": ""}, "observed": "2026-11-21T00:00:00+25:00"}', "RFC 3339"),
+    ],
+)
+async def test_what_is_wrong_is_said_in_words_about_the_body_alone(web: Web, body: bytes, said: str) -> None:
+    async with web.client.post("/api/v1/checks", data=body, headers=web.writer) as answer:
+        message = (await answer.json())["message"]
+        assert answer.status == 400
+        assert said in message
+        for inside in ("codec", "recursion", "sys.", "timedelta", "Native"):
+            assert inside not in message

@@ -229,3 +229,12 @@ async def test_a_list_of_large_results_comes_in_pieces_and_whole(web: Web) -> No
         assert (answer.status, await answer.read()) == (200, b"")
     assert await checks.portions(web.services.db, 1, 4, 8 * 2**20) == [(1, 2), (3, 2)]
     assert await checks.portions(web.services.db, 0, 9, 2**20) == [(number, 1) for number in range(6)]
+
+
+async def test_the_same_uuid_with_another_version_or_further_keys_is_other_content(web: Web) -> None:
+    body = await web.stored()
+    assert (await web.client.post("/items/", json=body, headers=web.writer)).status == 200
+    for other in ({**body, "version": "2"}, {**body, "meta": {**body["meta"], "site": "b"}}, {**body, "further": 1}):
+        assert (await web.client.post("/items/", json=other, headers=web.writer)).status == 409
+    listed = await (await web.client.get(f"/items/{body['meta']['uuid']}")).json()
+    assert listed == {"scan_data": body}
