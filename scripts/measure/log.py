@@ -84,8 +84,9 @@ def _row(seq: int) -> tuple[object, ...]:
     )
 
 
-async def inclusion(product: Product, ids: list[UUID], size: int) -> load.Load:
-    """Proofs of random checks in the tree of `size`, one after another over one connection."""
+async def inclusion(product: Product, ids: list[UUID], size: int) -> tuple[load.Load, float]:
+    """The answers to proofs of random checks in the tree of `size`, one after another over one connection; and the
+    server's CPU seconds for each."""
     key = product.key("checks:read")
     port = int(product.url.rpartition(":")[2])
 
@@ -95,9 +96,11 @@ async def inclusion(product: Product, ids: list[UUID], size: int) -> load.Load:
         return f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n\r\n".encode()
 
     await load.run("127.0.0.1", port, ask, clients=1, seconds=0.5)
+    pid = int(product.facts["pid"])
+    before = load.cpu(pid)
     seen = await load.run("127.0.0.1", port, ask, clients=1, seconds=3)
     assert set(seen.statuses) == {200}, seen.statuses
-    return seen
+    return seen, (load.cpu(pid) - before) / len(seen.times)
 
 
 def _children() -> float:
@@ -123,9 +126,10 @@ async def main(count: int = 1_000_000) -> None:
         await asyncio.to_thread(product.start)
         try:
             for size in sorted({min(10**power, count) for power in range(3, 8)}):
-                seen = await inclusion(product, ids, size)
+                seen, spent = await inclusion(product, ids, size)
                 words = f"{seen.median * 1e3:.2f} ms, p99 {seen.at(0.99) * 1e3:.2f} ms"
-                print(f"{f'inclusion of {size:,}':<28} {words:>27} {'':<9} at most 2 ms and flat", flush=True)
+                cpu = f"{spent * 1e3:.2f} ms of CPU"
+                print(f"{f'inclusion of {size:,}':<28} {words:>27} {cpu:<18} at most 2 ms and flat", flush=True)
         finally:
             product.kill()
 

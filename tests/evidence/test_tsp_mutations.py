@@ -69,6 +69,7 @@ def test_no_flipped_bit_passes_unnoticed(bit: int) -> None:
     assert silent == []
 
 
+@pytest.mark.timeout(3_600)
 def test_every_other_byte_at_every_place_is_refused_or_flagged() -> None:
     """All 255 others in the long run (20,000 mutations asked for), two of them else: what is accepted says the same
     time and policy, has a warning, and stands where nothing is signed."""
