@@ -1,6 +1,8 @@
 """Each parser on output of the true shape, and on output that is not."""
 
 import json
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -123,3 +125,20 @@ def test_every_parser_has_a_version_and_a_schema(name: str) -> None:
     parser = parsers.find(name)
     assert parser.VERSION >= 1
     assert isinstance(parser.SCHEMA, dict)
+
+
+def test_a_parser_that_raises_anything_makes_a_check_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A parser by entry point is a stranger's program: here a real one, in a distribution made for the test."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        (place / "odd_parser.py").write_text(
+            "VERSION = 1\nSCHEMA = {}\ndef parse(output, options):\n    raise RuntimeError('out of ' + 'cheese')\n"
+        )
+        info = place / "odd_parser-1.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: odd-parser\nVersion: 1\n")
+        (info / "entry_points.txt").write_text("[pumpkin.parsers]\nodd = odd_parser\n")
+        monkeypatch.syspath_prepend(folder)
+        found = parsers.normalise("odd", b"x", {})
+        assert found == {"parser": "odd", "version": 1, "error": "out of cheese"}
+        parsers.find.cache_clear()
