@@ -42,6 +42,8 @@ class Sources(Protocol):
 
     async def versions(self, purl: Purl) -> Versions: ...
 
+    async def names(self, ecosystem: str) -> Sequence[tuple[str, str | None]]: ...
+
     async def new_releases(self, ecosystem: str, cursor: str) -> tuple[Sequence[NewRelease], str]: ...
 
 
@@ -99,7 +101,10 @@ class Watcher(LoopActor):
         except RegistryError as error:
             await watches.read_feed(self._db, ecosystem, stood.cursor, 0, error.message)
             return 0
-        await packages.remember(self._db, ecosystem, {one.purl.full_name: one.purl.version for one in releases}.items())
+        seen = {one.purl.full_name: one.purl.version for one in releases}
+        if not stood.cursor:
+            seen |= dict(await self._sources.names(ecosystem))
+        await packages.remember(self._db, ecosystem, seen.items())
         submitted = 0
         for release in releases:
             for watch in watched:

@@ -152,6 +152,16 @@ async def test_a_round_is_asked_for_by_message(watcher: Watcher) -> None:
     assert watcher.rounds == 1
 
 
+async def test_wolfis_names_are_known_once_its_index_was_read(
+    database: Database, fake: FakeRegistry, watcher: Watcher, desk: Desk
+) -> None:
+    fake.publish("apk", "curl", "8.14.1-r0")
+    fake.publish("apk", "curl", "8.14.1-r1")
+    await watches.add(database, Wish.of("pkg:apk/wolfi/lib*"), "key:one")
+    await watcher.round()
+    assert await packages.search(database, "apk", "curl") == [packages.Found("curl", "8.14.1-r1")]
+
+
 async def test_every_feed_fills_the_names_where_wanted(
     database: Database, registries: Registries, fake: FakeRegistry, desk: Desk
 ) -> None:

@@ -156,6 +156,23 @@ def test_a_public_address_is_followed_unless_strict() -> None:
         Guard(["http://10.0.0.1:8080/simple"]).check(URL("http://10.0.0.1:8081/files/x"))
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://[",
+        "https://a.example/\r\nX: y",
+        "https://a.example/a b",
+        "",
+        "https://ä.example/",
+        "x" * 5_000,
+        "https://",
+    ],
+)
+async def test_an_address_that_is_none_is_refused(registries: Registries, tmp_path: Path, url: str) -> None:
+    with pytest.raises(RegistryRefused):
+        await registries.fetch(Artifact(url, "thing.tgz", "tarball"), tmp_path)
+
+
 async def test_a_name_that_means_this_machine_is_refused_while_connecting(
     registries: Registries, tmp_path: Path
 ) -> None:

@@ -65,6 +65,10 @@ class Registry(ABC):
         """What was published since `cursor` ('' at first), and the next cursor; nothing where there is no feed."""
         return (), cursor
 
+    async def names(self) -> Sequence[tuple[str, str | None]]:
+        """All names, where what is asked for anyway holds them; else none."""
+        return ()
+
     async def resolve(self, purl: Purl) -> Release:
         """The release `purl` names, or the latest where it names none."""
         found = await self.versions(purl)
@@ -151,6 +155,10 @@ class Registries:
 
     async def new_releases(self, ecosystem: str, cursor: str) -> tuple[Sequence[NewRelease], str]:
         return await self.of(ecosystem).new_releases(cursor)
+
+    async def names(self, ecosystem: str) -> Sequence[tuple[str, str | None]]:
+        """All names with their newest version, where the registry is one document that was read anyway (Wolfi)."""
+        return await self.of(ecosystem).names()
 
     async def known_bad(self, purl: Purl) -> tuple[Advisory, ...]:
         """What OSV knows about this package version; nothing where OSV is not configured."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 import time
 import zlib
@@ -32,6 +33,7 @@ HURRIED_S = 1.0  # the longest line at a host that somebody who only looks joins
 MISSING_S = 60.0  # how long "there is no such package" is believed
 MISSING = (404, 410, 451)
 
+_PRINTED = re.compile(r"[!-~]{1,4096}")
 _hurried: ContextVar[bool] = ContextVar("hurried", default=False)
 
 log = structlog.get_logger("pumpkin.registries")
@@ -264,7 +266,7 @@ class Fetcher:
         also: tuple[int, ...] = (),
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """An open answer, redirections followed one by one past the guard. Status 200, 304, or one of MISSING."""
-        here = self._guard.check(URL(url, encoded=True))
+        here = self._guard.check(_address(url))
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10.0, sock_read=SILENCE_S)
         try:
             async with asyncio.timeout(total_s):
@@ -300,6 +302,16 @@ class Fetcher:
     def _credentials(self, url: URL) -> dict[str, str]:
         value = self._tokens.get(url.origin())
         return {"Authorization": value} if value else {}
+
+
+def _address(text: str) -> URL:
+    """An address a registry gave, taken as it is; RegistryRefused for what could break a request's line."""
+    if not _PRINTED.fullmatch(text):
+        raise RegistryRefused("The package registry gives an address that is none.")
+    try:
+        return URL(text, encoded=True)
+    except ValueError as error:
+        raise RegistryRefused("The package registry gives an address that is none.") from error
 
 
 def _target(here: URL, location: str) -> URL:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import email.parser
 import re
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from packaging.version import Version as Pep440
 
 from pumpkin.adapters.registries import xml
 from pumpkin.adapters.registries.base import Registry, agreed, digest, inner, listing, mapping, size_of
+from pumpkin.adapters.registries.fetch import Fetcher
 from pumpkin.adapters.registries.html import Links
 from pumpkin.errors import InvalidPurl, PackageNotFound, RegistryError
 from pumpkin.model.documents import Document
@@ -25,6 +27,8 @@ from pumpkin.model.purl import Purl
 from pumpkin.model.versions import newest, order, prerelease
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
+LARGE = 64 * 1024
+REMEMBERED = 32  # packages whose files stay read
 _RUN = re.compile(r"[-_.]+")
 _OLD_ENDS = (".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".egg", ".exe", ".msi", ".rpm", ".deb")
 
@@ -40,6 +44,10 @@ class PyPI(Registry):
     """`url` is the simple index's base (`.../simple`); JSON API and feeds stand beside it where there are any."""
 
     ecosystem: ClassVar[str] = "pypi"
+
+    def __init__(self, fetcher: Fetcher, url: str) -> None:
+        super().__init__(fetcher, url)
+        self._read: dict[str, tuple[bytes, list[_File]]] = {}
 
     @property
     def _site(self) -> str:
@@ -134,9 +142,18 @@ class PyPI(Registry):
 
     async def _files(self, purl: Purl) -> tuple[list[_File], Document]:
         document = await self.fetcher.document(f"{self.url}/{purl.name}/", accept=ACCEPT)
-        if "json" in document.media:
-            return list(self._of_json(purl, document)), document
-        return list(self._of_html(purl, document)), document
+        known = self._read.get(purl.name)
+        if known is None or known[0] is not document.body:
+            read = self._of_json if "json" in document.media else self._of_html
+            if len(document.body) > LARGE:  # in a thread the loop goes on between its steps
+                known = document.body, await asyncio.to_thread(read, purl, document)
+            else:
+                known = document.body, read(purl, document)
+            self._read.pop(purl.name, None)
+            while len(self._read) >= REMEMBERED:
+                self._read.pop(next(iter(self._read)))
+            self._read[purl.name] = known
+        return known[1], document
 
     def _of_json(self, purl: Purl, document: Document) -> list[_File]:
         answer = mapping(document)

@@ -44,10 +44,10 @@ class Wolfi(Registry):
         self._index: _Index | None = None
         self._reading = asyncio.Lock()
 
-    async def names(self) -> list[tuple[str, str]]:
+    async def names(self) -> Sequence[tuple[str, str | None]]:
         """Every name with its newest version, in order."""
         index = await self._read()
-        return [(name, newest("apk", entries) or "") for name, entries in sorted(index.packages.items())]
+        return [(name, newest("apk", entries)) for name, entries in sorted(index.packages.items())]
 
     async def versions(self, purl: Purl) -> Versions:
         index = await self._read()
