@@ -25,7 +25,7 @@ from pumpkin.errors import Forbidden, InvalidRequest, NotSealed, PumpkinError, U
 from pumpkin.evidence import checkpoint
 from pumpkin.evidence.checkpoint import BadNote, VerifierKey
 from pumpkin.model.proofs import Checkpoint
-from pumpkin.store import cosignatures, faults, proofs
+from pumpkin.store import cosignatures, faults, proofs, signing
 from pumpkin.store.database import Database
 from pumpkin.tree import Tree
 
@@ -144,7 +144,9 @@ class Lookout(LoopActor):
             raise NotSealed("The log has no checkpoint yet.")
         old = watching.read_ask(iq[0])
         path = await self._tree.consistency(old, newest.size) if 0 < old < newest.size else []
-        return stanzas.result(iq, watching.shown(newest.note, path, self._key.text))
+        changes = reversed(await signing.history(self._db, self._key.name))
+        successions = [dict(one.detail) for one in changes if one.kind == "log"]
+        return stanzas.result(iq, watching.shown(newest.note, path, self._key.text, successions))
 
     async def take_cosignature(self, jid: str, iq: Element) -> Element:
         """A probe's signature under a checkpoint of ours. Forbidden where it is known by another key."""

@@ -11,8 +11,8 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
 from xml.etree.ElementTree import Element, SubElement
 
 import structlog
@@ -43,8 +43,8 @@ class Memory(Protocol):
 class LogWatch:
     """One probe's watch. `to()` gives the aggregator's full JID, None while it is away; `jid` is the probe's bare one.
 
-    The log's key is taken as it is first shown, and kept: another one later is a fault. `fault` is what was found
-    wrong, for ever: a log that once contradicted itself does not become right again.
+    The log's key is taken as it is first shown, and kept: another one later is a fault, unless the first endorsed it.
+    `fault` is what was found wrong, for ever: a log that once contradicted itself does not become right again.
     """
 
     def __init__(self, session: Session, jid: str, to: Callable[[], str | None], memory: Memory) -> None:
@@ -86,10 +86,11 @@ class LogWatch:
             return None
         old = self._seen.said.size if self._seen else 0
         answer = await self._session.request(stanzas.iq("get", to, None, Element(name("log", LOG), {"old": str(old)})))
-        note, path, vkey = read_shown(answer)
-        if not self._log_key:
-            self._log_key = vkey
-            await self._memory.remember("log_key", vkey)
+        note, path, vkey, successions = read_shown(answer)
+        known = witness.follow(self._log_key, successions) if self._log_key else vkey
+        if known != self._log_key:
+            self._log_key = known
+            await self._memory.remember("log_key", known)
         try:
             judged, seen = witness.judge(self._seen, note, path, VerifierKey.parse(self._log_key))
         except BadNote:
@@ -126,24 +127,30 @@ def read_ask(element: Element) -> int:
     return _number(element.get("old", "0"))
 
 
-def shown(note: str, path: Sequence[bytes], vkey: str) -> Element:
-    """The answer to `read_ask`."""
+def shown(note: str, path: Sequence[bytes], vkey: str, successions: Sequence[Mapping[str, Any]] = ()) -> Element:
+    """The answer to `read_ask`; `successions` are the statements by which each key of the log followed another."""
     element = Element(name("log", LOG), {"vkey": vkey})
     SubElement(element, name("note", LOG)).text = note
     SubElement(element, name("path", LOG)).text = " ".join(one.hex() for one in path)
+    for one in successions:
+        SubElement(element, name("succession", LOG)).text = json.dumps(one)
     return element
 
 
-def read_shown(answer: Element) -> tuple[str, list[bytes], str]:
-    """Note, proof and key of a log that was shown. InvalidRequest when it is none."""
+def read_shown(answer: Element) -> tuple[str, list[bytes], str, list[dict[str, Any]]]:
+    """Note, proof, key and its successions of a log that was shown. InvalidRequest when it is none."""
     element = answer.find(name("log", LOG))
     if element is None:
         raise InvalidRequest("The log was not shown.")
+    successions = []
     try:
+        for one in element.findall(name("succession", LOG))[:100]:
+            said = json.loads(one.text or "")
+            successions += [said] if isinstance(said, dict) else []
         path = [bytes.fromhex(one) for one in (element.findtext(name("path", LOG)) or "").split()[:64]]
-    except ValueError:
-        raise InvalidRequest("The proof is not hexadecimal.") from None
-    return element.findtext(name("note", LOG)) or "", path, element.get("vkey", "")
+    except (ValueError, RecursionError):
+        raise InvalidRequest("The proof is not hexadecimal, or a succession no JSON.") from None
+    return element.findtext(name("note", LOG)) or "", path, element.get("vkey", ""), successions
 
 
 def read_cosignature(element: Element) -> tuple[int, str, str]:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from pumpkin.evidence import checkpoint, merkle
+from pumpkin.evidence import checkpoint, keys, merkle
 from pumpkin.evidence.checkpoint import COSIGNATURE, BadNote, Checkpoint, VerifierKey
 
 PATH_MOST = 63
@@ -82,6 +82,24 @@ def judge(
     return "new", Sight(note, said)
 
 
+def follow(known: str, successions: Sequence[Mapping[str, Any]]) -> str:
+    """The log's key today (vkey text) for a witness that knows an older one: each key must have signed that the next
+    follows it, before anybody else had it. What is no such statement is passed over; so is one of a compromised key,
+    whose word is worth nothing: then the new key must come to the witness by another way."""
+    for said in successions:
+        try:
+            text = keys.succession(said["old"], said["new"], int(said["size"]), bytes.fromhex(said["root"]))
+            old, new = VerifierKey.parse(said["old"]), VerifierKey.parse(said["new"])
+            signed = [bytes.fromhex(said[name]) for name in ("signed_by_old", "signed_by_new")]
+        except (KeyError, TypeError, ValueError, AttributeError):
+            continue
+        if said["old"] != known or said.get("compromised") is not False or old.name != new.name:
+            continue
+        if old.verify(signed[0], text) and new.verify(signed[1], text):
+            known = said["new"]
+    return known
+
+
 def request(old: int, path: Sequence[bytes], note: str) -> bytes:
     """The body of `add-checkpoint` (C2SP tlog-witness): the size the witness has, the consistency proof, the note."""
     lines = [f"old {old}", *(base64.b64encode(one).decode() for one in path), "", note]
@@ -122,6 +140,7 @@ __all__ = [
     "Judgement",
     "Sight",
     "WitnessKey",
+    "follow",
     "judge",
     "read_answer",
     "read_request",

@@ -29,9 +29,9 @@ from pumpkin.adapters.witness import WitnessClient
 from pumpkin.adapters.xmppd import XmppServer
 from pumpkin.building.lookout import watched
 from pumpkin.errors import Forbidden
-from pumpkin.evidence import checkpoint, merkle
+from pumpkin.evidence import checkpoint, keys, merkle
 from pumpkin.evidence.checkpoint import COSIGNATURE, LogKey, VerifierKey
-from pumpkin.store import cosignatures, faults, proofs
+from pumpkin.store import cosignatures, faults, proofs, signing
 from tests.actors.conftest import Line, observation
 from tests.adapters.xmppd.memory import MemoryStore
 
@@ -329,6 +329,34 @@ async def test_a_probe_tells_a_fork_and_another_key(line: Line, fleet: Fleet) ->
     stranger = LogKey.generate(line.key.origin)
     memory["log_key"] = stranger.vkey
     assert await (await fleet.watch(memory)).look() == "unsigned"
+
+
+async def rekey(line: Line, *, compromised: bool) -> LogKey:
+    """What `pumpkin rekey log` does; the key the log has then."""
+    new = LogKey.generate(line.key.origin)
+    head = await proofs.latest_checkpoint(line.db)
+    assert head is not None
+    said = keys.succession(line.key.vkey, new.vkey, head.size, head.root)
+    detail = {
+        **{"old": line.key.vkey, "new": new.vkey, "size": head.size, "root": head.root.hex()},
+        **{"compromised": compromised, "signed_by_old": line.key.sign_bytes(said).hex()},
+        "signed_by_new": new.sign_bytes(said).hex(),
+    }
+    await signing.event(line.db, "log", new.origin, new.key_id.hex(), "rotated", detail)
+    note = checkpoint.sign(new.origin, head.size, head.root, new)
+    async with line.db.writer() as connection:
+        await connection.execute("update checkpoints set note = $1 where size = $2", note, head.size)
+    return new
+
+
+@pytest.mark.parametrize("compromised", [False, True])
+async def test_a_probe_follows_a_new_key_that_the_old_one_endorsed(line: Line, fleet: Fleet, compromised: bool) -> None:
+    memory = Memory()
+    one = await fleet.watch(memory)
+    assert await one.look() == "new"
+    new = await rekey(line, compromised=compromised)
+    assert await one.look() == ("unsigned" if compromised else "known")
+    assert (memory["log_key"] == new.vkey) is not compromised
 
 
 async def test_a_stranger_is_shown_nothing(line: Line, fleet: Fleet) -> None:
