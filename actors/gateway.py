@@ -16,6 +16,7 @@ from xml.etree.ElementTree import Element
 import structlog
 
 from actors.base import LoopActor
+from actors.directory import FIND, Directory
 from actors.ledger import Ledger
 from actors.reception import Receive, Reception
 from actors.registry import NEWCOMERS_LIMIT, Registry
@@ -214,6 +215,8 @@ class Gateway(LoopActor):
         session.serve("get", name("address", ADDRESS), self._tell_address)
         session.serve("get", name("omemo", omemo.OFFER), self._tell_omemo)
         self._topics.serve(session)
+        directory = Directory(self._db, lambda: self.board, self._reception.admit)
+        session.serve("get", name("find", FIND), directory.find)
         session.items = self._topics.nodes
         self._session = session
         try:

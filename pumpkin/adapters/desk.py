@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from pumpkin.adapters import commands
 from pumpkin.errors import InvalidRequest
+from pumpkin.model.wire import rfc3339
 from pumpkin.probes.bench import Bench
 
 
@@ -50,7 +51,21 @@ def services(bench: Bench) -> list[commands.Command]:
             for one in bench.behaviours()
         ]
 
+    async def view(values: Mapping[str, str]) -> list[dict[str, str]]:
+        return [
+            {
+                "job": str(one["name"]),
+                "target": str(one["detail"].get("target") or ""),
+                "status": str(one["detail"].get("status") or "not yet"),
+                "last run": rfc3339(one["last_run"]) if one["last_run"] else "",
+                "runs": str(one["detail"].get("runs", "")),
+                "trouble": str(one["last_error"] or ""),
+            }
+            for one in bench.behaviours()
+        ]
+
     return [
+        commands.Command("view", "What it found last", view),
         commands.Command("run", "Run a job now", run, which),
         commands.Command("pause", "Pause a job", pause, which),
         commands.Command("resume", "Let a paused job go on", resume, which),

@@ -424,3 +424,31 @@ async def test_a_removed_account_is_put_out_and_leaves_its_contacts(house: House
         while session.connected:
             await asyncio.sleep(0.02)
     assert "alice@localhost" not in await house.server.router.rosters.of("bob@localhost")
+
+
+async def test_agents_find_each_other_by_duty_the_available_first(house: House, login: Any) -> None:
+    for user, site in (("alice", "roof"), ("bob", "cellar"), ("carol", "roof")):
+        await house.gateway.approve(f"{user}@localhost")
+        report = {"duties": ["probe"], "site": site, "behaviours": [{"name": "x", "kind": "periodic"}]}
+        await house.gateway.report(f"{user}@localhost", report)
+    alice, bob = await login(), await login("bob")
+    bob.send(presence())
+    bob.send(presence(to="aggregator@localhost"))
+    async with asyncio.timeout(10):
+        while house.gateway.board.agents.get("bob@localhost") is None:
+            await asyncio.sleep(0.02)
+    to = "aggregator@localhost/pumpkin"
+
+    async def find(**wanted: str) -> list[tuple[str | None, str | None]]:
+        asked = Element("{urn:pumpkin:find:0}find", wanted)
+        answer = await alice.request(stanzas.iq("get", to, None, asked))
+        return [(one.get("jid"), one.get("show")) for one in answer.iter("{urn:pumpkin:find:0}agent")]
+
+    assert await find(duty="probe") == [("bob@localhost", "available"), ("carol@localhost", "unavailable")]
+    assert await find(duty="probe", site="roof") == [("carol@localhost", "unavailable")]
+    assert await find(duty="probe", behaviour="cyclic") == []
+    with pytest.raises(StanzaError, match="bad-request"):
+        await find()
+    await house.gateway.revoke("alice@localhost")
+    with pytest.raises(StanzaError, match="forbidden"):
+        await find(duty="probe")
