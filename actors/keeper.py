@@ -81,7 +81,7 @@ class Keeper(LoopActor):
                     self._announce(done)
                 self.last_error = None
                 await asyncio.sleep(self._look_s)
-            except Unavailable as error:
+            except (Unavailable, ValueError) as error:  # ValueError: what is stored is not what was stored
                 self.last_error = describe(error)
                 log.warning("proofs not renewed", reason=self.last_error)
                 await asyncio.sleep(self._again_s)

@@ -14,7 +14,7 @@ from uuid import NAMESPACE_URL, uuid5
 import structlog
 
 from actors.base import LoopActor, describe
-from pumpkin.errors import BadSignature, Unavailable
+from pumpkin.errors import BadSignature, PumpkinError
 from pumpkin.evidence import keys, record
 from pumpkin.model.checks import Observation, Receipt
 from pumpkin.store import signing
@@ -93,8 +93,8 @@ class KeyRing(LoopActor):
         while True:
             try:
                 await self._refresh()
-            except Unavailable as error:
-                log.warning("database away, keys not followed", reason=describe(error))
+            except PumpkinError as error:  # the database is away, or too much waits to be stored
+                log.warning("keys not followed", reason=describe(error))
             await asyncio.sleep(self._refresh_s)
 
     async def _load(self) -> None:

@@ -134,7 +134,12 @@ class Stamper(LoopActor):
 
     def _keep(self, stamp: Stamp | None) -> None:
         self._last, self._stamped = stamp, stamp.size if stamp else 0
-        self.token = checkpoint.newest_token(tsp.token_of(stamp.response)) if stamp else None
+        self.token = None
+        if stamp is not None:
+            try:
+                self.token = checkpoint.newest_token(tsp.token_of(stamp.response))
+            except ValueError:  # it was edited in the database; an audit says so, and stamping goes on
+                log.error("the newest stamp holds no token", authority=self._series.name, stamp=stamp.id)
 
     async def _run(self) -> None:
         while True:

@@ -15,7 +15,7 @@ import structlog
 
 from actors.base import LoopActor, describe
 from pumpkin.bus import Bus
-from pumpkin.errors import Unavailable
+from pumpkin.errors import PumpkinError
 from pumpkin.evidence.agreement import OWN, Clock, outliers
 from pumpkin.store import authorities
 from pumpkin.store.database import Database
@@ -108,8 +108,8 @@ class Steward(LoopActor):
             await self._refresh()
             await self._judge()
             await self._keep()
-        except Unavailable as error:
-            log.warning("database away, authorities not watched", reason=describe(error))
+        except (PumpkinError, TimeoutError) as error:
+            log.warning("authorities not watched", reason=describe(error))
 
     async def _judge(self) -> None:
         wrong = wrong_with(self._watched(), self._quorum)

@@ -178,12 +178,16 @@ async def named(db: Database, after: str | None) -> tuple[Checkpoint | None, Sta
     if head is None:
         return None, None
     lines = set(checkpoint.parse_note(head.note).extensions)
-    found = [
-        stamp
-        for stamp in await proofs.stamps_below(db, head.size)
-        if checkpoint.newest_token(tsp.token_of(stamp.response)) in lines
-    ]
+    found = [stamp for stamp in await proofs.stamps_below(db, head.size) if _line_of(stamp) in lines]
     return head, max(found, key=lambda stamp: (not stamp.self_asserted, stamp.gen_time), default=None)
+
+
+def _line_of(stamp: Stamp) -> str:
+    """The line that names a stamp's token; empty where its response was edited and holds none."""
+    try:
+        return checkpoint.newest_token(tsp.token_of(stamp.response))
+    except ValueError:
+        return ""
 
 
 async def not_before(db: Database, after: str | None) -> int | None:

@@ -11,12 +11,16 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import structlog
+
 from pumpkin.evidence import ers, groups, proof, renewal
 from pumpkin.model.checks import Check
 from pumpkin.model.proofs import Checkpoint, Stamp
 from pumpkin.store import checks, proofs, renewals
 from pumpkin.store.database import Database
 from pumpkin.store.renewals import Covering, Earlier, Renewal
+
+log = structlog.get_logger("pumpkin.renewer")
 
 DAY_US = 86_400_000_000
 PAGE = 500  # checks held at a time
@@ -76,7 +80,7 @@ class Renewer:
         ending = [
             hash_
             for hash_, chain, response in await renewals.chains(self._db)
-            if every or renewal.good_until(chain, renewal.digest_of(response), self._policy) <= horizon
+            if every or _good_until(chain, response, self._policy) <= horizon
         ]
         return await renewals.due(self._db, ending, renewal.END if every else horizon) if ending else []
 
@@ -86,7 +90,11 @@ class Renewer:
         before = await renewals.earlier(self._db, [stamp for stamp, _ in waiting])
         chains: dict[str, list[tuple[int, list[bytes]]]] = {}
         for stamp, response in waiting:
-            digest, tokens = _chain(response, before.get(stamp, ()))
+            try:
+                digest, tokens = _chain(response, before.get(stamp, ()))
+            except ValueError:  # it was edited in the database; an audit says so
+                log.error("a stamp holds no token and cannot be renewed", stamp=stamp)
+                continue
             chains.setdefault(digest, []).append((stamp, tokens))
         return [await self._renew(ask, digest, members) for digest, members in chains.items()]
 
@@ -240,6 +248,14 @@ async def gather(db: Database, stamp: Stamp, seq: int | None = None) -> Gathered
 
 def _parts(joined: bytes, size: int) -> list[bytes]:
     return [joined[n : n + size] for n in range(0, len(joined), size)]
+
+
+def _good_until(chain: Sequence[bytes], response: bytes, policy: renewal.Policy) -> int:
+    """0 where the response was edited and holds no token: the rest of its chain's stamps is looked at one by one."""
+    try:
+        return renewal.good_until(chain, renewal.digest_of(response), policy)
+    except ValueError:
+        return 0
 
 
 def _chain(response: bytes, before: Sequence[Earlier]) -> tuple[str, list[bytes]]:

@@ -18,7 +18,7 @@ from actors.keeper import Keeper
 from actors.notary import Notary
 from actors.stamper import Series, Stamper
 from actors.steward import Steward, Watched
-from actors.supervision import Child, System
+from actors.supervision import Child, Restart, System
 from pumpkin.adapters.revocation import RevocationClient
 from pumpkin.adapters.tsa import LocalTsa, TsaClient
 from pumpkin.bus import Bus
@@ -81,7 +81,11 @@ class Pool:
     async def watch(self) -> None:
         """Start the steward, which keeps all this up to date, and the keeper, which renews what nears its end."""
         renewer = Renewer(self._db, margin_us=int(self._settings.renew_before * DAY_US))
-        await self._system.start("keeper", lambda: Keeper.start(self._bus, renewer, self.exchanges))
+        await self._system.start(
+            "keeper",
+            lambda: Keeper.start(self._bus, renewer, self.exchanges),
+            restart=Restart(then="leave"),  # checks are stored and stamped without it
+        )
         self._steward = await self._system.start(
             "steward",
             lambda: Steward.start(

@@ -8,6 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from actors.exchange import Exchange, Series
@@ -80,6 +81,23 @@ async def test_one_token_renews_every_stamp_and_bundles_carry_it(start_line: Sta
         [line.tsa.authority.root_pem, later.authority.root_pem],
     )  # fmt: skip
     assert judged.ok
+
+
+async def test_a_stamp_edited_in_the_database_stops_neither_renewal_nor_stamping(
+    start_line: StartLine, dsn: str
+) -> None:
+    line, later = await start_line(), Tsa(Authority.create("later"))
+    seen = await filled(line, 3, 2)
+    outside = await asyncpg.connect(dsn)
+    await outside.execute("update stamps set response = 'x' where id in (select max(id) from stamps)")
+    await outside.close()
+    line.stamper.actor.kill()
+    await line.aggregator.actor.receive(observation())
+    await line.until_stamped(7)
+    [done] = await Renewer(line.db).renew(ask_of(later), every=True)
+    assert done.stamps == len(await renewals.stamps(line.db)) - 1
+    report = await verdict(line, seen[0], later)
+    assert report.ok, report.text()
 
 
 async def test_a_renewal_of_many_stamps_is_kept_in_parts_and_proves_each(start_line: StartLine) -> None:
