@@ -148,7 +148,7 @@ class Analyst:
             if tool not in case.sections:
                 why = "it was not asked for" if tool not in wanted else "it is not part of this server"
                 case.note(tool, "not_run", why)
-        return _folded(task, case, files, published, begun)
+        return await asyncio.to_thread(_folded, task, case, files, published, begun)
 
     # -- files
 

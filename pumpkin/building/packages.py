@@ -175,11 +175,20 @@ async def build_analysis(
         cancelled=lambda task_id: queue.actor.cancelled(task_id),
         freshen=freshen,
         upload=lambda digest, name, content: tasks.keep_upload(db, digest, name, content),
+        private=_private(settings),
         cap=wanted.waiting,
         timeout_s=int(wanted.timeout * 60),
         upload_limit=wanted.upload_limit * 1024 * 1024,
     )
     return Analysis(queue, workers[0], curators[0], services)
+
+
+def _private(settings: Settings) -> frozenset[str]:
+    """The ecosystems whose registry asks for a password of ours: what it holds is nobody else's business."""
+    wanted = settings.registries
+    bases = {one: str(getattr(wanted, one)) for one in ("pypi", "npm", "gem", "maven", "composer", "cargo", "apk")}
+    known = {base.rstrip("/") for base in wanted.tokens}
+    return frozenset(one for one, base in bases.items() if base.rstrip("/") in known or "@" in base.partition("://")[2])
 
 
 def _node(settings: Settings) -> str:

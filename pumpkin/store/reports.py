@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import zlib
 from collections.abc import Mapping, Sequence
@@ -65,7 +66,7 @@ async def finish(db: Database, task: Task, report: NewReport | None, ending: End
     """
     if report is None:
         return 0 if await tasks.end(db, task, ending) else None
-    packed = zlib.compress(report.document, 6)
+    packed = await asyncio.to_thread(zlib.compress, report.document, 6)
     async with db.writer() as connection:
         transaction = connection.transaction()
         await transaction.start()
@@ -81,8 +82,9 @@ async def finish(db: Database, task: Task, report: NewReport | None, ending: End
 
 async def add_rescored(db: Database, old: Kept, report: NewReport) -> int:
     """Keep a new verdict over the evidence of `old`; its id."""
+    packed = await asyncio.to_thread(zlib.compress, report.document, 6)
     async with db.writer() as connection, connection.transaction():
-        return await _add(db, connection, old, report, zlib.compress(report.document, 6), old.id)
+        return await _add(db, connection, old, report, packed, old.id)
 
 
 async def _add(

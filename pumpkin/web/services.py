@@ -52,7 +52,8 @@ class Packages:
     registries). `tools()` names what a task without wishes is looked at with, `no_engine()` says why nothing is run
     here ("" when it is). `sweep` ends what is over its time, `cancelled(task id)` tells the worker, `freshen(task id)`
     has a cached result looked at behind the answer. `upload(digest, name, content)` keeps an archive.
-    `cap` bounds an owner's waiting tasks, `upload_limit` is in bytes.
+    `cap` bounds an owner's waiting tasks, `upload_limit` is in bytes; packages of `private` ecosystems are shown to
+    their owner alone.
     """
 
     submit: Callable[[Submission], Awaitable[Decided]] = _absent
@@ -63,6 +64,7 @@ class Packages:
     cancelled: Callable[[int], None] = lambda _: None
     freshen: Callable[[int], None] = lambda _: None
     upload: Callable[[bytes, str, bytes], Awaitable[Any]] = _absent
+    private: frozenset[str] = frozenset()
     cap: int = 10_000
     timeout_s: int = 1_800
     upload_limit: int = 100 * 1024 * 1024

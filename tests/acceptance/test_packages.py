@@ -23,6 +23,7 @@ from tests.acceptance.product import Product
 KILLS = int(os.environ.get("PUMPKIN_PACKAGE_KILLS", "2"))
 PROCESSES = int(os.environ.get("PUMPKIN_PACKAGE_PROCESSES", "2"))
 SCOPES = ("packages:read", "packages:write")
+ANY_PORTS = ("--listen", "127.0.0.1:0", "--xmpp-port", "0")  # another program may take a port while none runs here
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +191,11 @@ def test_the_hourly_limit_is_exact_over_processes(
 def test_tasks_end_by_themselves_however_often_the_server_is_killed(
     tmp_path_factory: pytest.TempPathFactory, index: Index
 ) -> None:
-    product = Product(tmp_path_factory.mktemp("killed"), environment=environment(index, PUMPKIN_PACKAGES__SLOTS="2"))
+    product = Product(
+        tmp_path_factory.mktemp("killed"),
+        options=ANY_PORTS,
+        environment=environment(index, PUMPKIN_PACKAGES__SLOTS="2"),
+    )
     chance = random.Random(5)
     index.slow_s = 0.05
     try:
@@ -246,7 +251,7 @@ def test_tasks_end_by_themselves_however_often_the_server_is_killed(
 def test_a_server_that_is_stopped_gives_its_tasks_back_at_once(
     tmp_path_factory: pytest.TempPathFactory, index: Index
 ) -> None:
-    product = Product(tmp_path_factory.mktemp("stopped"), environment=environment(index)).start()
+    product = Product(tmp_path_factory.mktemp("stopped"), options=ANY_PORTS, environment=environment(index)).start()
     try:
         index.slow_s = 3.0
         client = LaterClient(product.url, product.key(*SCOPES))

@@ -20,10 +20,11 @@ NAME_LIMIT = 100
 
 
 def setup(app: web.Application) -> None:
-    """Register `/settings/keys`."""
+    """Register `/settings/keys` and what is done with one."""
     app.router.add_get("/settings/keys", index)
     app.router.add_post("/settings/keys", create)
     app.router.add_post("/settings/keys/{id}/revoke", revoke)
+    app.router.add_post("/settings/keys/{id}/rotate", rotate)
 
 
 @read("admin")
@@ -73,6 +74,20 @@ async def revoke(request: web.Request) -> web.Response:
     request.app[AUTHENTICATOR].forget()
     await audit.add(db, who=identity(request).name, act="key.revoked", object=f"key:{number}", detail={})
     raise web.HTTPSeeOther("/settings/keys")
+
+
+async def rotate(request: web.Request) -> web.Response:
+    """Replace a key: its successor has its scopes, limit, tasks and reports, and is shown this once."""
+    await act(request, "admin")
+    try:
+        number = UUID(request.match_info["id"])
+    except ValueError:
+        raise NotFound("There is no key with this id.") from None
+    db = request.app[SERVICES].db
+    key, text = await keys.rotate(db, number)
+    request.app[AUTHENTICATOR].forget()
+    await audit.add(db, who=identity(request).name, act="key.rotated", object=f"key:{key.prefix}", detail={})
+    return await _list(request, made=text)
 
 
 async def _list(

@@ -8,6 +8,7 @@ import time
 import pytest
 from aiohttp.test_utils import TestClient
 
+from pumpkin.store import keys
 from tests.web.pages.site import PASSWORDS, PROBE, Site, observation, sign_in, token
 
 EVIL = "<script>alert(1)</script>\u202e\x1b[31m\"'><img src=x onerror=alert(2)>"
@@ -341,6 +342,21 @@ async def test_an_administrator_makes_a_key_that_works_and_revokes_it(site: Site
         assert "revoked" in await answer.text()
     async with admin.get("/api/v1/checks", headers=headers) as answer:
         assert answer.status == 401
+
+
+async def test_an_administrator_rotates_a_key(site: Site, admin: TestClient):
+    old, gone = await keys.create(site.db, name="ci", scopes=["packages:write"], rate=7)
+    csrf = token(await text(admin, "/settings/keys"))
+    async with admin.post(f"/settings/keys/{old.id}/rotate", data={"csrf": csrf}) as answer:
+        html = await answer.text()
+    shown = re.search(r"pk_[a-z0-9]{8}_[A-Za-z0-9_-]{43}", html)
+    assert shown
+    made = await keys.find(site.db, shown[0])
+    assert made is not None
+    assert (made.owner, made.rate) == (old.owner, 7)
+    assert await keys.find(site.db, gone) is None
+    async with admin.post("/settings/keys/nonsense/rotate", data={"csrf": csrf}) as answer:
+        assert answer.status == 404
 
 
 async def test_a_key_without_scope_is_asked_for_again_with_what_was_typed(admin: TestClient):

@@ -139,6 +139,7 @@ async def _submission(
         forced=wanted.forced,
         flagged=flagged,
         webhook=wanted.webhook,
+        realm=asker.owner if purl.type in services.private else "",
         timeout_s=services.timeout_s,
         limit=limit,
         cap=services.cap,
