@@ -60,7 +60,7 @@ def audit(
     payload against the record, and the log against checkpoints kept elsewhere.
 
     Ends with 0 when all fits, 1 when something was edited, removed, reordered or cut off; what is found is shown on the
-    page of proofs too, until `pumpkin audit-settle` or a person there says that it was looked into.
+    page of proofs too, until an administrator settles it there.
     """
     settings = load(data, config)
     notes = [path.read_text("utf-8", "replace") for path in kept]
@@ -91,6 +91,7 @@ def crew(dsn: str, records: int) -> Iterator[auditor.Crew | None]:
 async def _audit(settings: Settings, start: int, stop: int | None, kept: list[str], *, quiet: bool) -> dict[str, Any]:
     vkey = settings.data / "log-key.vkey"
     key = VerifierKey.parse(vkey.read_text("utf-8").strip()) if vkey.exists() else None
+    former = [VerifierKey.parse(one.read_text("utf-8").strip()) for one in settings.data.glob("log-key.*.vkey")]
     columns = (TextColumn("records"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     async with database(settings) as db:
         with Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet) as bar:
@@ -103,7 +104,9 @@ async def _audit(settings: Settings, start: int, stop: int | None, kept: list[st
             began = time.monotonic()
             try:
                 with crew(db.dsn, size) as hands:
-                    found = await auditor.audit(db, key, start=start, stop=stop, kept=kept, told=told, crew=hands)
+                    found = await auditor.audit(
+                        db, key, start=start, stop=stop, kept=kept, former=former, told=told, crew=hands
+                    )
             except InvalidRequest as error:
                 raise click.ClickException(error.message) from None
             seconds = time.monotonic() - began
