@@ -17,6 +17,7 @@ from pumpkin.evidence.authority import Authority
 from pumpkin.evidence.bundle_verify import verify_bundle
 from pumpkin.evidence.checkpoint import LogKey
 from tests.browser.conftest import Visit
+from tests.browser.test_pages import faults
 from tests.evidence.house import House, small
 
 Open = Callable[..., Awaitable[Visit]]
@@ -256,3 +257,15 @@ def _der(given: Any) -> list[bytes]:
     from pumpkin.evidence import certificates
 
     return [one.der for one in certificates.read_all(given)]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_the_page_is_for_everybody(visit: Open, made: Any, tmp_path: Path, scheme: str) -> None:
+    """axe finds nothing serious, before and after a bundle was judged, on a small screen too."""
+    (tmp_path / "check.zip").write_bytes(made[2])
+    page = await (await visit(color_scheme=scheme, viewport={"width": 360, "height": 640})).open("/verify")
+    assert await faults(page) == []
+    await page.set_input_files("#verify-bundle", tmp_path / "check.zip")
+    await expect(page.locator("#verify-result")).to_contain_text("trust is not established")
+    assert await faults(page) == []
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
