@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -67,14 +68,15 @@ async def audit(
     start: int = 0,
     stop: int | None = None,
     kept: Iterable[str] = (),
+    former: Sequence[VerifierKey] = (),
     told: Told | None = None,
     crew: Crew | None = None,
 ) -> Found:
     """Audit the records from `start` up to (not with) `stop`, by default all there are.
 
-    `kept` are checkpoints (signed notes) that were kept elsewhere: the log must hold their tree still. `told(count)` is
-    awaited after each stretch. A `crew` looks at the rows in processes of its own; else a thread does. InvalidRequest
-    for a range or a kept note that is none.
+    `kept` are checkpoints (signed notes) that were kept elsewhere, signed by `key` or one of the log's `former` keys:
+    the log must hold their tree still. `told(count)` is awaited after each stretch. A `crew` looks at the rows in
+    processes of its own; else a thread does. InvalidRequest for a range or a kept note that is none.
     """
     newest = await proofs.latest_checkpoint(db)
     sealed = newest.size if newest else 0
@@ -82,7 +84,8 @@ async def audit(
     heads = await proofs.checkpoints(db, 0, sealed) if newest else []
     begin, end, edge = await _stretch(db, heads, start, size if stop is None else min(stop, size))
     within = [head for head in heads if begin < head.size and (stop is None or head.size <= end)]
-    notes = [one for one in (_kept(note, key) for note in kept) if begin <= one[0] and (stop is None or one[0] <= end)]
+    read = [_kept(note, key, former) for note in kept]
+    notes = [one for one in read if begin <= one[0] and (stop is None or one[0] <= end)]
     run = Audit(within, key, edge=edge, kept=notes)
     if begin and edge is None:
         run.report(begin, "root")
@@ -179,7 +182,11 @@ async def _stretch(
     return head.size, stop, edge if edge.root() == head.root else None
 
 
-def _kept(note: str, key: VerifierKey | None) -> tuple[int, bytes]:
+def _kept(note: str, key: VerifierKey | None, former: Sequence[VerifierKey]) -> tuple[int, bytes]:
+    for one in former:
+        with contextlib.suppress(checkpoint.BadNote):
+            said = checkpoint.open_note(note, one)
+            return said.size, said.root
     try:
         said = checkpoint.open_note(note, key) if key else checkpoint.parse_note(note)
     except checkpoint.BadNote as error:

@@ -23,6 +23,7 @@ def test_log_and_authority_get_new_keys_and_everything_before_stands(tmp_path: P
         product.until_stamped(first, key)
         early = bundle_of(product, first, key, tmp_path / "early.zip")
         old = [shutil.copy(product.facts[name], tmp_path / name) for name in ("tsa_root", "log_key")]
+        (tmp_path / "kept.txt").write_bytes(product.request("/log/checkpoint")[2])
         product.command("rekey", "log", status=1)  # while it runs
         assert product.stop() == 0
         said = json.loads(product.command("rekey", "log", "--json"))
@@ -47,7 +48,7 @@ def test_log_and_authority_get_new_keys_and_everything_before_stands(tmp_path: P
         script = ["bash", "verify.sh", str(old[0])]
         plain = subprocess.run(script, cwd=tmp_path / "again", capture_output=True, text=True, check=False)
         assert plain.returncode == 0, plain.stdout + plain.stderr
-        audited = json.loads(product.command("audit", "--json"))
+        audited = json.loads(product.command("audit", "--checkpoint", str(tmp_path / "kept.txt"), "--json"))
         assert audited["ok"], audited
 
         deadline = time.monotonic() + 20
