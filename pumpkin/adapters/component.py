@@ -119,6 +119,8 @@ def _meaning(error: Any) -> Unavailable:
 
 
 def _as_client(stanza: StanzaBase) -> StanzaBase:
+    if stanza.xml.tag.rpartition("}")[2] not in ("iq", "message", "presence"):
+        return stanza  # the handshake is slixmpp's
     for one in stanza.xml.iter():
         if isinstance(one.tag, str) and one.tag.startswith(f"{{{COMPONENT}}}"):
             one.tag = name(one.tag.rpartition("}")[2], CLIENT)

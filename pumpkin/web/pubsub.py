@@ -18,7 +18,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from pumpkin.bus import ALL, Bus, Event, Subscription
 from pumpkin.errors import PumpkinError
 from pumpkin.web.api.events import TOPICS
-from pumpkin.web.guard import Identity, require_reading, require_same_site
+from pumpkin.web.guard import ANONYMOUS, Identity, require_reading, require_same_site
 from pumpkin.web.services import SERVICES
 
 ALL_TOPICS = "__EventNotifier_ALL_TOPICS__"
@@ -38,14 +38,21 @@ _log = structlog.get_logger("pubsub")
 class Channel:
     """One client's socket: its topics and what waits to be sent to it."""
 
-    def __init__(self, socket: web.WebSocketResponse) -> None:
+    def __init__(self, socket: web.WebSocketResponse, asker: Identity = ANONYMOUS) -> None:
         self.id = uuid4().hex
         self.socket = socket
+        self._asker = asker
         self.subscriptions: dict[str, str] = {}
         self.overrun = False
         self._queue: deque[str] = deque()
         self._characters = 0
         self._wake = asyncio.Event()
+
+    def may_hear(self, topic: str) -> bool:
+        """Whether its owner may read what `topic` tells: checks and clients' own topics for every reader, agents and
+        packages for who holds their scope."""
+        scope = TOPICS.get(topic, "checks:read")
+        return scope == "checks:read" or self._asker.may(scope)
 
     def offer(self, frame: str) -> None:
         """Queue one frame without waiting; past the limits the channel ends as overrun."""
@@ -152,7 +159,7 @@ class Hub:
             (wanted, channel, subscription)
             for wanted in (topic, ALL_TOPICS)
             for channel, subscription in self._wanted.get(wanted, {}).items()
-            if channel is not skipped
+            if channel is not skipped and (wanted == topic or channel.may_hear(topic))
         ]
         if not targets:
             return
@@ -208,7 +215,7 @@ async def endpoint(request: web.Request) -> web.WebSocketResponse:
     except PumpkinError as error:
         await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=error.message.encode()[:120])
         return socket
-    channel = Channel(socket)
+    channel = Channel(socket, asker)
     hub = request.app[HUB]
     writer = asyncio.create_task(channel.send_queued())
     guard = asyncio.create_task(channel.overrun_or_end())
@@ -274,7 +281,7 @@ def _call(hub: Hub, channel: Channel, asker: Identity, method: str, arguments: d
         hub.unsubscribe(channel, list(channel.subscriptions) if ALL_TOPICS in topics else topics)
         return True
     if method == "subscribe":
-        if len(channel.subscriptions) + len(topics) > TOPICS_MOST:
+        if len(channel.subscriptions) + len(topics) > TOPICS_MOST or not all(map(channel.may_hear, topics)):
             return False
         hub.subscribe(channel, topics)
         return True

@@ -94,7 +94,7 @@ async def test_each_method_answers_with_its_result_type(web: Web) -> None:
 
 
 async def test_all_topics_carry_the_actual_topic_and_forgotten_topics_are_not_read(web: Web) -> None:
-    async with socket(web) as opened:
+    async with socket(web, **await web.key("checks:read", "agents:read")) as opened:
         await call(opened, "subscribe", {"topics": [pubsub.ALL_TOPICS]})
         web.line.bus.publish("presence.changed", {"jid": "a@b.example"})
         frame = await opened.receive_json(timeout=10)
@@ -203,3 +203,20 @@ async def test_shutting_down_ends_the_sockets(start_web: StartWeb) -> None:
 
 def test_an_item_is_what_the_topic_carries() -> None:
     assert json.loads(pubsub._bounded(item()))["format"] == "nmap"
+
+
+async def test_topics_of_agents_and_packages_are_for_who_holds_their_scope(web: Web) -> None:
+    agents = await web.key("checks:read", "agents:read")
+    async with socket(web) as stranger, socket(web, **agents) as reader:
+        for topic in ("presence.changed", "message.received", "task.moved", "report.ready"):
+            assert (await call(stranger, "subscribe", {"topics": ["scan", topic]}))["result"] is False
+        assert (await call(reader, "subscribe", {"topics": ["presence.changed"]}))["result"] is True
+        assert (await call(reader, "subscribe", {"topics": ["task.moved"]}))["result"] is False
+        assert (await call(stranger, "subscribe", {"topics": [pubsub.ALL_TOPICS]}))["result"] is True
+        web.line.bus.publish("presence.changed", {"jid": "a@x", "show": "xa", "status": ""})
+        web.line.bus.publish("check.stored", {"uuid": "1"})
+        async with asyncio.timeout(10):
+            heard = await stranger.receive_json()
+            told = await reader.receive_json()
+    assert heard["request"]["arguments"]["subscription"]["topic"] == "check.stored"
+    assert told["request"]["arguments"]["data"]["jid"] == "a@x"
