@@ -14,6 +14,7 @@ from uuid import uuid4
 import structlog
 
 from actors.base import LoopActor
+from pumpkin.adapters.signer import Signer
 from pumpkin.errors import PumpkinError
 from pumpkin.model import wire
 from pumpkin.model.agents import bare
@@ -41,6 +42,7 @@ class Work:
         self.bench = Bench(config, source, spool.append, self._touch)
         self.courier = Courier(spool, deliver)
         self._changed = asyncio.Event()
+        self.offer: dict[str, Any] | None = None  # the key it signs with
 
     def _touch(self) -> None:
         self._changed.set()
@@ -53,6 +55,7 @@ class Work:
             "duties": self.config.duties,
             "tags": self.config.tags,
             "site": self.config.site,
+            "signing_key": self.offer,
             "behaviours": self.bench.behaviours(),
             "spool": {
                 "waiting": counts.waiting,
@@ -89,7 +92,10 @@ async def at_work(
     try:
         uuid = str(config.uuid or await spool.recall("uuid") or uuid4())
         await spool.remember("uuid", uuid)
-        work = Work(config, spool, replace(source, uuid=uuid, site=config.site), deliver, report)
+        source = replace(source, agent=bare(source.agent))
+        signer = await Signer.open(source.agent, spool)
+        work = Work(config, spool, replace(source, uuid=uuid, site=config.site, sign=signer.sign), deliver, report)
+        work.offer = signer.offer
         tasks = [asyncio.create_task(work.courier.run()), asyncio.create_task(work.keep_reporting())]
         try:
             yield work

@@ -84,6 +84,7 @@ async def build_fleet(
             receive=lambda observation: line.aggregator.actor.receive(observation),
             approved=line.approved,
             checkpoint=lambda: line.checkpoint or "",
+            offered=lambda jid, document: line.keyring.actor.offered(jid, document),
             residents=residents,
             address=lambda: (address[0], address[1]),
         ),
