@@ -42,6 +42,15 @@ AWAY = (
 """What says that the server is away or cannot do it now, and not that the question was wrong."""
 
 
+STANDS = (
+    asyncpg.InsufficientResourcesError,
+    asyncpg.PostgresSystemError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.QueryCanceledError,
+)
+"""Those of them after which the connection is as good as before: with a full disk there may be no other to be had."""
+
+
 def _is_away(error: BaseException) -> bool:
     """An argument that does not fit its column is an InterfaceError too, but also a ValueError."""
     return isinstance(error, AWAY) and not isinstance(error, ValueError)
@@ -153,7 +162,8 @@ class _Line:
             except Exception as error:
                 if not _is_away(error) and not connection.is_closed():
                     raise
-                self._drop()
+                if not isinstance(error, STANDS):
+                    self._drop()
                 raise Unavailable("The database does not answer at the moment; try again.") from error
             finally:
                 if not connection.is_closed() and connection.is_in_transaction():

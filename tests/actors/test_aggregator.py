@@ -174,9 +174,12 @@ async def test_a_disk_that_is_full_or_fails_is_no_fault_of_the_check(start_line:
     seen = observation()
     async with line.db.writer() as connection:
         await connection.execute(REFUSING.format(state=state))
+    async with line.db.writer() as connection:
+        before = await connection.fetchval("select pg_backend_pid()")
     with pytest.raises(Unavailable):
         await line.aggregator.actor.receive(seen)
     async with line.db.writer() as connection:
+        assert await connection.fetchval("select pg_backend_pid()") == before  # another might not be had
         await connection.execute("drop trigger refuse on checks")
     assert (await line.aggregator.actor.receive(seen)).known is False
     assert await checks.size(line.db) == 1
