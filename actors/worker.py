@@ -56,6 +56,7 @@ class Worker(LoopActor):
         self._slots, self._tools, self._kept, self._pause_s = slots, tools, kept, pause_s
         self._told = ended
         self._running: dict[int, asyncio.Task[Any]] = {}
+        self._ending: set[int] = set()
         self._woken = asyncio.Event()
         self._closing = False
         self.done = self.failed = 0
@@ -97,7 +98,7 @@ class Worker(LoopActor):
     def drop(self, task_id: int) -> None:
         """A task is no longer ours."""
         work = self._running.get(task_id)
-        if work is not None:
+        if work is not None and task_id not in self._ending:
             work.cancel()
 
     def status(self) -> dict[str, Any]:
@@ -132,8 +133,11 @@ class Worker(LoopActor):
         await self._announce()
         if not self._running:
             return
-        ours = await tasks.beat(self._db, self._node, list(self._running))
-        for task_id in [one for one in self._running if one not in ours]:
+        asked = [one for one in self._running if one not in self._ending]
+        ours = await tasks.beat(self._db, self._node, asked)
+        for task_id in asked:
+            if task_id in ours or task_id in self._ending or task_id not in self._running:
+                continue  # kept, or it came to its end while this was asked
             log.warning("a task was taken away", task=task_id)
             self.drop(task_id)
 
@@ -158,6 +162,7 @@ class Worker(LoopActor):
             await self._later(task, "unknown_error", f"internal error ({describe(error).partition(':')[0]})")
         finally:
             self._running.pop(task.id, None)
+            self._ending.discard(task.id)
             self._woken.set()
 
     async def _analysed(self, task: Task) -> tuple[NewReport | None, Ending]:
@@ -172,6 +177,7 @@ class Worker(LoopActor):
             return None, Ending("timeout", category="timeout_error", message="The analysis was over its time.")
 
     async def _ended(self, task: Task, report: NewReport | None, ending: Ending) -> None:
+        self._ending.add(task.id)
         number = await self._kept_at_last(task, report, ending)
         if number is None:
             log.warning("a report came too late and was not kept", task=task.id, attempt=task.attempt)

@@ -156,6 +156,7 @@ class PackageSettings(_Part):
     timeout: float = Field(30.0, gt=0, le=1_440, description="Minutes one analysis may take in all.")
     waiting: int = Field(10_000, ge=1, description="Most analyses of one owner that wait; more are refused with 429.")
     upload_limit: int = Field(100, ge=1, le=512, description="Largest archive taken by upload, in MiB.")
+    origins: bool = Field(True, description="Whether the source repository a package names is asked and compared.")
     webhooks: list[str] = Field(
         default_factory=list, description="Base addresses webhooks may go to besides public HTTPS ones."
     )

@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 from pumpkin.adapters.engine import EngineError, Job
+from pumpkin.adapters.origins import Origin
 from pumpkin.adapters.registries.base import Fetched
 from pumpkin.analysis import documents, verdict
 from pumpkin.analysis.static import Scan
@@ -71,6 +72,7 @@ class Parts:
     names: Callable[[str, str], Sequence[Finding]] | None = None
     names_known: Callable[[str], bool] = lambda _: True
     known_bad: bool = False
+    origin: Callable[[Scan, str, str], Awaitable[Origin]] | None = None
     folder: Path | None = None
 
     def tools(self) -> tuple[str, ...]:
@@ -82,6 +84,8 @@ class Parts:
             there.add("typosquatting")
         if self.known_bad:
             there.add("known_bad")
+        if self.origin is not None:
+            there |= {"source", "lastpymile"}
         return tuple(sorted(there))
 
 
@@ -136,18 +140,15 @@ class Analyst:
             return None, Ending("not_found", category="analysis_error", message="This version has no file to analyse.")
         case = _Case()
         wanted = frozenset(task.tools.split(","))
-        async with asyncio.TaskGroup() as group:
-            for work in (
-                self._static(case, wanted, files, task, tell),
-                self._known_bad(case, wanted, purl, task),
-                self._dynamic(case, wanted, files, task, tell),
-            ):
-                group.create_task(work)
+        await _together(
+            self._static(case, wanted, files, task, tell),
+            self._known_bad(case, wanted, purl, task),
+            self._dynamic(case, wanted, files, task, tell),
+        )
         await self._names(case, wanted, task)
         for tool in TOOLS:
             if tool not in case.sections:
-                why = "it was not asked for" if tool not in wanted else "it is not part of this server"
-                case.note(tool, "not_run", why)
+                case.note(tool, "not_run", _NOT_RUN.get(tool, "it was not asked for"))
         return await asyncio.to_thread(_folded, task, case, files, published, begun)
 
     # -- files
@@ -178,15 +179,35 @@ class Analyst:
             return
         tell("phase", {"phase": "static", "status": "started"})
         gaps: list[str] = []
+        scans: list[Scan] = []
         for file in files:
             scan = await self._parts.scanner.scan(file.data, file.name, task.ecosystem)
             case.findings += scan.findings
             gaps += scan.gaps
             case.skipped += [one for one in scan.skipped if one not in case.skipped]
             case.rules = scan.rules
+            scans.append(scan)
         case.failed += gaps
         case.note("static", "failed" if gaps else "ran", "; ".join(gaps)[:1_000], files=len(files), rules=case.rules)
         tell("phase", {"phase": "static", "status": "completed"})
+        await self._origin(case, wanted, files, scans, task)
+
+    async def _origin(
+        self, case: _Case, wanted: frozenset[str], files: Sequence[_File], scans: Sequence[Scan], task: Task
+    ) -> None:
+        """Source and what only the release has, over the source form where there is one."""
+        if self._parts.origin is None or not wanted & {"source", "lastpymile"} or task.upload is not None:
+            return
+        kinds = [file.kind for file in files]
+        scan = scans[kinds.index("sdist")] if "sdist" in kinds else scans[0]
+        found = await self._parts.origin(scan, task.version, task.name.rpartition("/")[2])
+        for tool in sorted({"source", "lastpymile"} & wanted):
+            status = "ran" if found.compared or (tool == "source" and found.state in ("none", "claimed")) else "not_run"
+            shown = found.compared if tool == "lastpymile" else {"repository": found.repository, "state": found.state}
+            case.note(tool, status, found.why, **{**shown, "state": found.state})
+            if status == "not_run":
+                case.skipped.append(f"{tool}: {found.why}")
+        case.findings += [one for one in found.findings if one.tool in wanted]
 
     async def _names(self, case: _Case, wanted: frozenset[str], task: Task) -> None:
         if "typosquatting" not in wanted or self._parts.names is None:
@@ -263,6 +284,16 @@ class Analyst:
         _judge_run(case, report)
 
 
+async def _together(*works: Coroutine[Any, Any, None]) -> None:
+    """All of them at once; the first fault ends the others and is raised as itself."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for work in works:
+                group.create_task(work)
+    except BaseExceptionGroup as faults:
+        raise faults.exceptions[0] from None
+
+
 def _judge_run(case: _Case, report: model.Report) -> None:
     """What became of the phases: what did not run is said, what broke off makes it incomplete."""
     phases = {phase.name: {"status": phase.status, "why": phase.why} for phase in report.phases}
@@ -289,6 +320,11 @@ def _outcome(case: _Case, judged: Verdict) -> str:
     return judged.outcome.value
 
 
+_NOT_RUN = {
+    "malcontent": "rule packs of the operator's own run with the static tools (pumpkin rules add)",
+    "provenance": "attestations are read where the package carries them; there were none",
+    "known_bad": "it does not apply, or no advisory database is configured",
+}
 _SENTENCES = {
     "install_failed": ("analysis_error", "The package could not be installed."),
     "timeout": ("timeout_error", "A phase of the analysis was over its time."),

@@ -17,6 +17,7 @@ from actors.worker import Worker
 from pumpkin.adapters.analyst import Analyst, Parts
 from pumpkin.adapters.engine import Job
 from pumpkin.adapters.engines.relay import ORIGIN
+from pumpkin.adapters.origins import Origins
 from pumpkin.adapters.registries import Registries
 from pumpkin.adapters.scanner import Scanner
 from pumpkin.adapters.webhooks import Webhooks
@@ -88,6 +89,7 @@ async def build_analysis(
         names=names.findings,
         names_known=lambda ecosystem: names.index(ecosystem) is not None,
         known_bad=bool(settings.registries.osv),
+        origin=Origins().of if wanted.origins else None,
         folder=folder,
     )
     hooks = await stack.enter_async_context(Webhooks(wanted.webhooks))

@@ -119,7 +119,9 @@ class Bench:
         """The place of tasks all over a queue of a million, over HTTP; then compared with a count."""
         connection = await asyncpg.connect(self.dsn)
         try:
-            first = await _seeded(connection)
+            async with connection.transaction():
+                await connection.execute("select lock_queue()")
+                first = await _seeded(connection)
             await connection.execute("analyze tasks")
             times, asked = [], [first + (number * 7919) % MILLION for number in range(300)]
             async with aiohttp.ClientSession(self.product.url) as web:
