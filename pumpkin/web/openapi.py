@@ -120,8 +120,8 @@ def _failures(route: RouteLike, detail: Detail) -> dict[str, Any]:
     if _VARIABLE.search(route.path):
         named["404"] = None
     if detail.body:
-        named.update(dict.fromkeys(("422" if shape == "Detail" else "400", "413")))
-    named["429"] = None
+        named.update(dict.fromkeys(("422" if shape == "Detail" else "400", "408", "413")))
+    named.update(dict.fromkeys(("429", "503")))
     return {status: {"$ref": f"#/components/responses/{shape}"} for status in sorted(named)}
 
 

@@ -168,7 +168,9 @@ DETAILS: dict[str, Detail] = {
     "POST /api/v1/log/faults/{n}/settle": Detail(example=data({"settled": 1}), refusals=("404",)),
     "GET /log/cosigned": Detail(media="text/plain", refusals=("404",)),
     "GET /log/checkpoint": Detail(
-        media="text/plain", example="pumpkin.example/log\n42\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n"
+        media="text/plain",
+        example="pumpkin.example/log\n42\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n",
+        refusals=("404",),
     ),
     "GET /log/checkpoints/{size}": Detail(media="text/plain"),
     "GET /log/tile/{level}/{n:.+}": Detail(
@@ -213,6 +215,7 @@ DETAILS: dict[str, Detail] = {
     ),
     "GET /pubsub": Detail(
         statuses={"101": "The websocket of fastapi_websocket_pubsub's clients."},
+        refusals=("400",),
         note="Topics `scan` and `tst`, and those of `/api/v1/events`.",
     ),
     "POST /items": Detail(
