@@ -18,7 +18,7 @@ import structlog
 from actors.base import LoopActor
 from actors.directory import FIND, Directory
 from actors.ledger import Ledger
-from actors.reception import Offered, Receive, Reception
+from actors.reception import Receive, Reception
 from actors.registry import NEWCOMERS_LIMIT, Registry
 from pumpkin.adapters import commands, omemo, stanzas
 from pumpkin.adapters.https import ADDRESS, address_answer
@@ -69,7 +69,6 @@ class Gateway(LoopActor):
         checkpoint: Callable[[], str] = lambda: "",
         residents: Residents | None = None,
         address: Callable[[], tuple[str, str]] = lambda: ("", ""),
-        offered: Offered | None = None,
         now: Callable[[], int] = lambda: time.time_ns() // 1_000,
     ) -> None:
         super().__init__()
@@ -92,7 +91,6 @@ class Gateway(LoopActor):
             say=self._say,
             busy=lambda: self._session is not None and self._session.busy,
             now=now,
-            **({"offered": offered} if offered else {}),
             cipher=self._cipher if omemo.available() else None,
         )
         self.counts = self._reception.counts
@@ -140,6 +138,10 @@ class Gateway(LoopActor):
         jid = bare(jid)
         await self._registry.decide(jid, "revoked")
         log.info("agent revoked", jid=jid, who=who)
+
+    async def subscription(self, jid: str, kind: str) -> None:
+        """Ask to see an agent's presence (`subscribe`), or see it no longer (`unsubscribe`)."""
+        self._line().send(stanzas.presence(kind, to=bare(jid)))
 
     async def command(
         self,

@@ -33,7 +33,6 @@ from pumpkin.settings import Settings, folder
 from pumpkin.store.database import Database
 from pumpkin.web import routes
 from pumpkin.web.discovery import Discovery
-from pumpkin.web.patience import Patience
 from pumpkin.web.services import Access, Services
 
 
@@ -91,6 +90,7 @@ def services(
         send_message=lambda *a, **k: fleet.gateway.actor.send_message(*a, **k),
         run_agent=lambda *a, **k: fleet.gateway.actor.run_agent(*a, **k),
         command=lambda *a, **k: fleet.gateway.actor.command(*a, **k),
+        subscription=lambda jid, kind: fleet.gateway.actor.subscription(jid, kind),
         commands_of=lambda jid: fleet.gateway.actor.commands_of(jid),
         approve=lambda *a, **k: fleet.gateway.actor.approve(*a, **k),
         revoke=lambda *a, **k: fleet.gateway.actor.revoke(*a, **k),

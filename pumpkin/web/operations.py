@@ -195,6 +195,8 @@ DETAILS: dict[str, Detail] = {
         ),
         example=data({"items": [], "next": None}),
     ),
+    "POST /api/v1/agents/{jid}/subscribe": Detail(refusals=("503",)),
+    "POST /api/v1/agents/{jid}/unsubscribe": Detail(refusals=("503",)),
     "POST /api/v1/agents/{jid}/run": Detail(
         body=_of(Job, {"job": "ping"}), statuses={"202": "Asked."}, refusals=("503",)
     ),

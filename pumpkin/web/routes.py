@@ -59,6 +59,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/api/v1/agents/{jid}/messages", agents.talk, "agents:read", "agents"),
     Route("POST", "/api/v1/agents/{jid}/approve", agents.approve, "agents:write", "agents"),
     Route("POST", "/api/v1/agents/{jid}/revoke", agents.revoke, "agents:write", "agents"),
+    Route("POST", "/api/v1/agents/{jid}/subscribe", agents.subscribe, "agents:write", "agents"),
+    Route("POST", "/api/v1/agents/{jid}/unsubscribe", agents.unsubscribe, "agents:write", "agents"),
     Route("POST", "/api/v1/agents/{jid}/run", agents.run, "agents:write", "agents"),
     Route("POST", "/api/v1/agents/{jid}/message", agents.message, "agents:write", "agents"),
     Route("POST", "/api/v1/agents/{jid}/command", agents.command, "agents:write", "agents"),

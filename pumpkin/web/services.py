@@ -84,6 +84,7 @@ class Services:
     `metrics` are gauges read at each scrape, by their documented name; `ready` names what is not (empty is ready).
     `sandbox()` says why no package can be run (empty when one can) and how each engine is.
     `run_agent(jid, job)`, `command(jid, node, form, sid, action)`, `commands_of(jid)`,
+    `subscription(jid, "subscribe" or "unsubscribe")`,
     `send_message(jid, body, metadata)` act over XMPP,
     `approve(jid, who)` and `revoke(jid, who)` on the registry.
     """
@@ -104,6 +105,7 @@ class Services:
     send_message: Callable[..., Awaitable[Any]] = _absent
     run_agent: Callable[..., Awaitable[Any]] = _absent
     command: Callable[..., Awaitable[Any]] = _absent
+    subscription: Callable[[str, str], Awaitable[Any]] = _absent
     commands_of: Callable[[str], Awaitable[Any]] = _absent
     approve: Callable[..., Awaitable[Any]] = _absent
     revoke: Callable[..., Awaitable[Any]] = _absent

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pumpkin.model.agents import Behaviour, Board, Message, Presence
-from pumpkin.store import agents, audit, messages
+from pumpkin.store import accounts, agents, audit, messages
 from tests.web.conftest import StartWeb, Web
 
 JID = "probe@pumpkin.example"
@@ -35,6 +35,9 @@ class Fleet:
         self.asked.append(("message", jid, body, dict(metadata)))
         return "id-1"
 
+    async def subscription(self, jid: str, kind: str) -> None:
+        self.asked.append((kind, jid))
+
     async def command(self, *asked: Any) -> dict[str, Any]:
         self.asked.append(("command", *asked))
         return {"status": "completed"}
@@ -56,6 +59,7 @@ async def served(start_web: StartWeb, fleet: Fleet) -> Web:
         run_agent=fleet.run_agent,
         send_message=fleet.send_message,
         command=fleet.command,
+        subscription=fleet.subscription,
     )
     db = web.services.db
     await agents.seen(db, JID, state="approved")
@@ -162,3 +166,19 @@ async def test_messages_come_newest_first_by_page(served: Web) -> None:
     async with served.client.get(url, headers=headers) as answer:
         page = (await answer.json())["data"]
     assert ([one["id"] for one in page["items"]], page["next"]) == (["m0"], None)
+
+
+async def test_contacts_are_those_of_the_roster_and_can_be_asked_for(served: Web, fleet: Fleet) -> None:
+    store, headers = accounts.Accounts(served.services.db), await served.key("agents:read", "agents:write")
+    for contact, subscription, ask in (("a@x", "both", None), ("b@x", "none", "subscribe"), ("c@x", "hidden", None)):
+        await store.set_roster_item(JID, {"contact": contact, "subscription": subscription, "ask": ask})
+    async with served.client.get(f"/api/v1/agents/{JID}", headers=headers) as answer:
+        shown = (await answer.json())["data"]["contacts"]
+    assert shown == [
+        {"jid": "a@x", "subscription": "both", "ask": None},
+        {"jid": "b@x", "subscription": "none", "ask": "subscribe"},
+    ]
+    for kind in ("subscribe", "unsubscribe"):
+        async with served.client.post(f"/api/v1/agents/{JID}/{kind}", headers=headers) as answer:
+            assert answer.status == 202
+    assert fleet.asked == [("subscribe", JID), ("unsubscribe", JID)]

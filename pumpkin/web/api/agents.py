@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -16,12 +16,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pumpkin.errors import InvalidJson, InvalidRequest, NotFound
 from pumpkin.model.agents import AGENT_STATES, Agent, Behaviour, Message, Presence, bare
 from pumpkin.model.wire import rfc3339
-from pumpkin.store import agents, audit, messages
+from pumpkin.store import accounts, agents, audit, messages
 from pumpkin.web.api.checks import text_or_none, whole
 from pumpkin.web.envelope import success
 from pumpkin.web.guard import Identity, require
 from pumpkin.web.limits import SMALL_BODY, body
 from pumpkin.web.services import SERVICES
+
+if TYPE_CHECKING:
+    from pumpkin.store.database import Database
 
 _Model = TypeVar("_Model", bound=BaseModel)
 ABSENT = Presence("unavailable")
@@ -83,10 +86,39 @@ async def show(request: web.Request) -> web.Response:
     today = datetime.now(UTC).date()
     history = await agents.history(services.db, agent.jid, today - timedelta(days=HISTORY_DAYS - 1))
     shape = _shape(agent, services.board().agents.get(agent.jid, ABSENT))
+    shape["contacts"] = await contacts_of(services.db, agent.jid)
     shape["history"] = [
         {"day": day.isoformat(), "up_fraction": round(min(1.0, up_s / DAY_S), 6)} for day, up_s in history
     ]
     return success(request, shape)
+
+
+async def contacts_of(db: Database, jid: str) -> list[dict[str, Any]]:
+    """Whom an agent sees and is seen by, from its roster: `{"jid", "subscription", "ask"}` by JID. Requests that wait
+    only are left out; an external server keeps its rosters to itself."""
+    rows = await accounts.Accounts(db).roster(jid)
+    return [
+        {"jid": row["contact"], "subscription": row["subscription"], "ask": row["ask"]}
+        for row in rows
+        if row["subscription"] != "hidden"
+    ]
+
+
+async def subscribe(request: web.Request) -> web.Response:
+    """`POST /api/v1/agents/<jid>/subscribe`: the aggregator asks to see its presence."""
+    return await _subscription(request, "subscribe")
+
+
+async def unsubscribe(request: web.Request) -> web.Response:
+    """`POST /api/v1/agents/<jid>/unsubscribe`: the aggregator no longer sees its presence."""
+    return await _subscription(request, "unsubscribe")
+
+
+async def _subscription(request: web.Request, kind: str) -> web.Response:
+    asker, agent = require(request, "agents:write"), await _agent(request)
+    await request.app[SERVICES].subscription(agent.jid, kind)
+    await _note(request, asker, f"agent.{kind}", agent.jid, {})
+    return success(request, {"jid": agent.jid, "asked": kind}, 202)
 
 
 async def approve(request: web.Request) -> web.Response:

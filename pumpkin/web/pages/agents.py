@@ -14,6 +14,7 @@ from markupsafe import Markup
 from pumpkin.errors import InvalidRequest, NotFound
 from pumpkin.model.agents import AGENT_STATES, Board, Presence, bare
 from pumpkin.store import audit, checks, overview
+from pumpkin.web.api.agents import contacts_of
 from pumpkin.web.guard import identity
 from pumpkin.web.pages.pictures import strip
 from pumpkin.web.pages.render import act, asked, page, read
@@ -169,6 +170,7 @@ async def show(request: web.Request) -> web.Response:
         "presence": presence,
         "behaviours": behaviours_of(row),
         "strip": uptime(row, (await overview.agent_strips(db, [jid], DAYS))[jid], presence),
+        "contacts": await contacts_of(db, jid),
         "messages": [_message(one, jid) for one in messages[:MESSAGES]],
         "older": messages[MESSAGES - 1]["n"] if len(messages) > MESSAGES else None,
         "checks": found,
