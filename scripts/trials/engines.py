@@ -68,7 +68,7 @@ async def _two(first: Engine) -> bool:
 
 
 async def _podman(first: Engine) -> bool:
-    with tempfile.TemporaryDirectory(prefix="pumpkin-podman-") as folder:
+    with tempfile.TemporaryDirectory(prefix="pumpkin-podman-", ignore_cleanup_errors=True) as folder:
         address = f"unix://{folder}/podman.sock"
         root = ("--root", f"{folder}/root", "--runroot", f"{folder}/run", "--runtime", "runc")
         service = ("podman", *root, "system", "service", "--time=0", address)
@@ -80,6 +80,9 @@ async def _podman(first: Engine) -> bool:
         finally:
             process.terminate()
             await process.wait()
+            for mounted in (f"{folder}/root/overlay", f"{folder}/root"):
+                umount = await asyncio.create_subprocess_exec("umount", mounted, stderr=asyncio.subprocess.DEVNULL)
+                await umount.wait()
 
 
 async def _three(engines: list[Engine]) -> bool:

@@ -6,7 +6,12 @@ An engine must be there (scripts/test starts one); where none is, these tests fa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+import os
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -16,7 +21,7 @@ from pumpkin.adapters.engine import EngineError, EngineSettings, Recipe, find
 from pumpkin.model.reports import Report
 from pumpkin.settings import SandboxSettings
 from tests.sandbox import laboratory
-from tests.sandbox.specimens import ALL
+from tests.sandbox.specimens import ALL, OUTSIDE_PORT
 
 
 @pytest.fixture(scope="session")
@@ -37,8 +42,44 @@ async def _prepare() -> EngineSettings:
         pytest.fail(f"The sandbox's tests need a container engine: {error.message}")
 
 
+SECRET = f"secret-of-the-host-{os.getpid()}"
+os.environ["PUMPKIN_TEST_SECRET"] = SECRET
+
+
+class Listener:
+    """Somebody on this host, on all its addresses, whom the specimen `outside` looks for; `visitors` found it."""
+
+    def __init__(self) -> None:
+        self.visitors: list[object] = []
+        self._socket = socket.create_server(("0.0.0.0", OUTSIDE_PORT))
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, visitor = self._socket.accept()
+                connection.close()
+                self.visitors.append(visitor)
+
+    def close(self) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+
 @pytest.fixture(scope="session")
-def reports(engine_settings: EngineSettings) -> dict[str, Report]:
+def listener() -> Iterator[Listener]:
+    """One that can be reached from this host itself, as it shows first."""
+    one = Listener()
+    socket.create_connection(("127.0.0.1", OUTSIDE_PORT), 5).close()
+    while not one.visitors:
+        time.sleep(0.01)
+    one.visitors.clear()
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="session")
+def reports(engine_settings: EngineSettings, listener: Listener) -> dict[str, Report]:
     """What came of each specimen; all are run once, two at a time."""
     return laboratory.run_all(engine_settings, ALL)
 

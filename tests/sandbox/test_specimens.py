@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pumpkin.model.findings import Level
 from pumpkin.model.reports import Report
-from tests.sandbox.specimens import ALL, ATTACKS, BEHAVIOURS, BENIGN, FLOODS
+from tests.sandbox.conftest import SECRET
+from tests.sandbox.specimens import ALL, ATTACKS, BEHAVIOURS, BENIGN, FLOODS, OUTSIDE_PORT
 
 pytestmark = pytest.mark.timeout(400)
 Reports = dict[str, Report]
@@ -296,6 +299,22 @@ def test_nothing_of_the_outside_can_be_reached(reports: Reports) -> None:
     assert "interfaces ['lo']" in said
     assert "reached" not in said
     assert {event["address"] for event in phase.of("sent")} >= {"172.17.0.1", "10.0.0.1", "192.168.1.1", "192.0.2.1"}
+
+
+def test_a_listener_on_this_host_saw_nobody(reports: Reports, listener: Any) -> None:
+    sent = [event for event in reports["outside"].phase("import").of("sent") if event["port"] == OUTSIDE_PORT]
+    assert len(sent) == 6
+    assert not listener.visitors
+
+
+def test_no_secret_of_this_host_is_inside(reports: Reports) -> None:
+    said = b"".join(phase.stdout for phase in reports["environment"].phases).decode(errors="replace")
+    assert "HOME': '/home/dev'" in said
+    for word in (SECRET, str(Path(__file__).parents[2])):
+        assert word not in said, word
+    for name, value in os.environ.items():
+        if len(value) > 12 and not value.startswith("/"):  # paths such as /usr/bin are everywhere
+            assert value not in said, name
 
 
 def test_the_raw_trace_and_the_packets_can_be_had(reports: Reports) -> None:
