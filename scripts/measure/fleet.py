@@ -262,7 +262,7 @@ async def bare_fan_out(count: int, frames: int, frame: str) -> float:
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
-    async with aiohttp.ClientSession() as session:
+    async with aiohttp.ClientSession(connector=_many()) as session:
         readers = [await session.ws_connect(f"http://127.0.0.1:{port}/") for _ in range(count)]
         while len(sockets) < count:
             await asyncio.sleep(0.01)
@@ -292,7 +292,7 @@ async def fan_out_rows(count: int = 200, frames: int = 100) -> list[Row]:
             key = await asyncio.to_thread(product.key, "checks:read", "checks:write")
             headers = {"Authorization": f"Bearer {key}"}
             spent = load.cpu(int(product.facts["pid"]))
-            async with aiohttp.ClientSession(product.url, headers=headers) as session:
+            async with aiohttp.ClientSession(product.url, headers=headers, connector=_many()) as session:
                 alone = await _fan_out(session, count, frames)
                 dead = await session.ws_connect("/pubsub")
                 await _call(dead, "subscribe", {"topics": ["bench"]})
@@ -307,6 +307,11 @@ async def fan_out_rows(count: int = 200, frames: int = 100) -> list[Row]:
         ("  beside a dead subscriber", f"{beside:,.0f}/s", f"{100 * (1 - beside / alone):+.1f} %", "at most 5 % less"),
         ("  app CPU a delivery", f"{spent / (2 * count * frames) * 1e6:.1f} us", "", ""),
     ]
+
+
+def _many() -> aiohttp.TCPConnector:
+    """aiohttp's own limit is a hundred connections."""
+    return aiohttp.TCPConnector(limit=0)
 
 
 async def _fan_out(session: aiohttp.ClientSession, count: int, frames: int) -> float:
