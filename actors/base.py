@@ -28,6 +28,7 @@ from pykka._envelope import Envelope
 from pykka.messages import _ActorStop
 
 from actors.mailbox import Inbox, MailboxFull, Reply, Tick, WouldBlock, on_a_loop
+from pumpkin.errors import StartError
 
 __all__ = ["Died", "LoopActor", "LoopRef", "MailboxFull", "Reply", "Timer", "WouldBlock", "describe"]
 
@@ -323,7 +324,8 @@ class LoopActor(_Actor):  # type: ignore[misc]
 
     async def _actor_fail(self, error: Exception) -> None:
         self.reason = describe(error)
-        log.error("actor failed", actor=str(self), reason=self.reason, exc_info=error)
+        told = isinstance(error, StartError)  # its sentence is all there is to say
+        log.error("actor failed", actor=str(self), reason=self.reason, exc_info=None if told else error)
         try:
             await self.on_failure(type(error), error, error.__traceback__)
         except Exception as second:
