@@ -33,6 +33,8 @@ class Tag(StrEnum):
     FOLDER = "working folder"
     SCREEN = "screen"
     KEYS = "keyboard"
+    CREDENTIAL = "a password or key that was handed over"
+    DATA = "a data file"
     VISITOR = "what a visitor of a web server sends"
     WALLET = "keys of a wallet"
     FORM = "what a form was filled with"

@@ -96,6 +96,22 @@ LANGUAGES: dict[str, Language] = {
         comment=re.compile(r"^\s*(?://|#|\*).*$", re.MULTILINE),
     ),
 }  # fmt: skip
+_OTHERS = re.compile(r"\.(?:java|kt|go|cs|c|cc|cpp|m|swift|lua|pl|pm|pyx|scala|groovy|dart|ex|r)$", re.I)
+_OTHER_SPAWN = re.compile(
+    rf"(?:exec|system|popen|Popen|ProcessBuilder|Command|spawn|execl\w*|Process\.Start|os\.execute|runtime\(\)\.exec|qx)"
+    rf"\s*[({{]?[^\n;]{{0,60}}?(?:{_STRING})[^\n;]{{0,300}}"
+)
+_OTHER_NETWORK = re.compile(
+    r"HttpURLConnection|openStream\(|HttpClient|new\s+Socket\(|http\.(?:Get|Post|PostForm|NewRequest)|net\.Dial|WebClient"
+    r"|URLSession|curl_easy|socket\.http|LWP::UserAgent|IO::Socket|new\s+URL\(|\bconnect\s*\("
+)
+_OTHER_ENVIRONMENT = re.compile(r"System\.getenv\(\s*\)|os\.Environ\(\)|GetEnvironmentVariables|%ENV\b|\benviron\b")
+_OTHER_CODE = re.compile(
+    r"defineClass|URLClassLoader|ScriptEngine|\.eval\(|Assembly\.Load|plugin\.Open|loadstring|mprotect|VirtualAlloc|\beval\b\s*[($]"
+)
+_OTHER_DECODE = re.compile(
+    r"Base64|DecodeString|FromBase64|hex\.Decode|parseHexBinary|decode_base64|unpack\s*\(?\s*[\"']H"
+)
 _VISITOR = re.compile(
     r"(?:eval|assert|system|shell_exec|exec|passthru|popen)\s*\([^;]{0,80}\$_(?:GET|POST|REQUEST|COOKIE|SERVER)"
     r"|\$_(?:GET|POST|REQUEST|COOKIE)\s*\[[^\]]{1,40}\]\s*\(|\$\w+\s*\(\s*\$_(?:POST|GET|REQUEST|COOKIE)",
@@ -159,6 +175,8 @@ def examine(files: Mapping[str, bytes]) -> list[Finding]:
             if (macro and suffix == ".rs") or (loaded and suffix == ".php"):
                 reach = max(reach, Reach.IMPORT)
             found += _file(path, data, LANGUAGES[suffix], reach)
+        elif _OTHERS.search(path) and len(data) <= SIZE_LIMIT:
+            found += _other(path, data)
         elif path.rsplit("/", 1)[-1] == "composer.json" and path.count("/") <= 1:
             found += _composer(path, data)
     return found
@@ -235,6 +253,35 @@ def _file(path: str, data: bytes, language: Language, reach: Reach) -> Iterator[
         yield told("hook-network", Level.HIGH, "T1071.001", "talks to the network", network)
     elif network and RAW_ADDRESS.search(text) and not LOCAL_ADDRESS.search(text):
         yield told("hook-raw-address", Level.MEDIUM, "T1071.001", "talks to a bare address", network)
+
+
+def _other(path: str, data: bytes) -> Iterator[Finding]:
+    """Languages known less well: commands of attack, and what only harm does together."""
+    text = data.decode("utf-8", "replace")
+    network, aside = _OTHER_NETWORK.search(text), reach_of(path) is Reach.ASIDE
+    started = re.search(
+        r"static\s*\{|func\s+init\s*\(\s*\)|__attribute__\s*\(\s*\(\s*constructor|JNI_OnLoad|\bBEGIN\s*\{", text
+    )
+    found: list[tuple[str, Level, str, str, re.Match[str]]] = []
+    for spawn in list(_OTHER_SPAWN.finditer(text))[:100]:
+        known = attack(" ".join(re.findall(_STRING, spawn[0])).replace('"', " ").replace("'", " "))
+        if known is not None and known.level.rank >= Level.HIGH.rank:
+            found.append((f"hook-{known.rule}", known.level, known.tactic, f"a command {known.reason}", spawn))
+    if network and (hit := _OTHER_ENVIRONMENT.search(text)):
+        found.append(
+            ("hook-environment-leak", Level.CRITICAL, "T1082", "takes the environment and opens a connection", hit)
+        )
+    if network and (hit := SECRETS.search(text) or CLOUD_SECRETS.search(text)):
+        found.append(("hook-secret-leak", Level.HIGH, "T1552.001", "names secrets and opens a connection", hit))
+    if network and (hit := _OTHER_CODE.search(text)):
+        found.append(("hook-remote-code", Level.HIGH, "T1105", "loads code and opens a connection", hit))
+    if (hit := _OTHER_CODE.search(text)) and _OTHER_DECODE.search(text):
+        found.append(("hook-hidden-code", Level.HIGH, "T1027.010", "loads code it decodes", hit))
+    for rule, level, tactic, reason, hit in found:
+        if started and level is Level.HIGH:
+            level = Level.CRITICAL
+        line = text.count("\n", 0, hit.start()) + 1
+        yield Finding(TOOL, rule, Level.LOW if aside else level, Group.FLOW, reason, tactic, path, line, quoted(hit[0]))
 
 
 def _close(one: re.Match[str], other: re.Match[str]) -> bool:

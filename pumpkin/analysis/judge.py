@@ -30,13 +30,14 @@ _ORDER = list(Level)
 _EAGER = Reach.IMPORT
 _HIDING = frozenset({Tag.DECODE, Tag.CHARS})
 _DOWNLOADERS = re.compile(r"https?://|ftp://")
+_PERSONAL = HOST | {Tag.CREDENTIAL, Tag.VISITOR, Tag.ENV_SECRET, Tag.CLIPBOARD, Tag.COMMAND, Tag.FILE}
 _STEALABLE = frozenset({Tag.ENV_ALL, Tag.ENV_SECRET, Tag.SECRET})
 _SENDERS = re.compile(r"\b(?:curl|wget|nc|ncat|scp|ftp|nslookup|dig)\b")
 _FIXED_HOST = re.compile(
     r"(?:https?|wss?)://[\w.-]+\.\w{2,}|\b[\w-]+\.(?:com|net|org|io|dev|app|xyz|example|invalid|ru|cn|top|site|online|info|co|me|cc)\b"
 )
 _SENSITIVE_HOOK = re.compile(
-    r"getpass|builtins\.input|requests\.|urllib3|http\.client|^https?\.|Module\._load|paramiko|smtplib|SSLSocket|crypto|boto3"
+    r"getpass|builtins\.input|sys\.|requests\.|urllib3|http\.client|^https?\.|Module\._load|paramiko|smtplib|SSLSocket|crypto|boto3"
 )
 _DESKTOP = re.compile(r"[/\\](?:Desktop|OneDrive|Escritorio|Schreibtisch)[/\\]", re.IGNORECASE)
 _CLIMBS = re.compile(r"(?:\.\.[/\\]){2}")
@@ -96,11 +97,15 @@ def _by_reach(event: Event, eager: Level, steps: int = 1) -> Level:
 def _exec(event: Event) -> list[Rule]:
     tags = event.tags
     if Tag.NET in tags:
-        return [("flow-remote-code", _by_reach(event, Level.CRITICAL), "T1105", "runs code it got from the network")]
+        level = _by_reach(event, Level.CRITICAL, 1 if "bundle" in event.detail else 0)
+        return [("flow-remote-code", level, "T1105", "runs code it got from the network")]
     if Tag.PIXELS in tags:
         return [("flow-picture-code", _by_reach(event, Level.CRITICAL), "T1027.003", "runs code hidden in a picture")]
-    if Tag.LITERAL in tags and tags & _HIDING:
-        level = _by_reach(event, Level.CRITICAL, 2 if event.file.endswith(("js", "jsx")) else 1)
+    if Tag.DATA in tags and event.reach >= _EAGER:
+        level = Level.CRITICAL if tags & _HIDING else Level.HIGH
+        return [("flow-data-code", level, "T1027.009", "runs code kept in a file that is no code")]
+    if Tag.LITERAL in tags and tags & _HIDING and not ("bundle" in event.detail and Tag.DECODE not in tags):
+        level = _by_reach(event, Level.CRITICAL, 2 if event.file.endswith(("js", "jsx")) else 0)
         return [("flow-hidden-code", level, "T1027.010", "runs code hidden in a long literal")]
     if Tag.COMMAND in tags or Tag.CLIPBOARD in tags:
         return [("flow-outside-code", _by_reach(event, Level.HIGH), "T1059", "runs the output of a command as code")]
@@ -108,6 +113,8 @@ def _exec(event: Event) -> list[Rule]:
         return [
             ("flow-environment-code", _by_reach(event, Level.MEDIUM), "T1059", "runs an environment variable as code")
         ]
+    if Tag.DECODE in tags and event.reach is Reach.CALLED and event.file.endswith(".py"):
+        return [("flow-decoded-code", Level.HIGH, "T1140", "runs decoded text as code")]
     if tags & _HIDING and event.reach >= _EAGER:
         bundled = event.file.endswith(("js", "jsx")) and Tag.DECODE not in tags and event.reach is not Reach.INSTALL
         level = Level.MEDIUM if bundled else Level.HIGH
@@ -185,6 +192,18 @@ def _send(event: Event) -> list[Rule]:
         strong = len(hosts) > 1 or drop or dns or event.reach is Reach.INSTALL or Tag.FOLDER in tags
         level = Level.CRITICAL if strong and (drop or event.reach >= _EAGER) else Level.HIGH
         found.append(("flow-host-leak", level, "T1082", f"sends {', '.join(sorted(hosts))} away"))
+    if (
+        Tag.VISITOR in tags
+        and "silent" not in event.detail
+        and _FIXED_HOST.search(text)
+        and event.reach is Reach.CALLED
+    ):
+        found.append(("flow-visitor-leak", Level.MEDIUM, "T1041", "passes on what visitors send"))
+    hushed = tags & _PERSONAL
+    if hushed and "silent" in event.detail and event.reach is Reach.CALLED and _FIXED_HOST.search(text):
+        strong = len(hushed) > 1 or bool(hushed & {Tag.CREDENTIAL, Tag.VISITOR, Tag.ENV_SECRET})
+        level = Level.CRITICAL if strong and not LOCAL_ADDRESS.search(text) else Level.HIGH
+        found.append(("flow-silent-leak", level, "T1041", f"sends {', '.join(sorted(hushed))} away and hides failures"))
     if not found and event.reach >= _EAGER and event.name.rpartition(".")[2] not in ("getaddrinfo", "gethostbyname"):
         unasked = event.reach is Reach.INSTALL
         plain = Level.HIGH if event.file.endswith(".py") else Level.MEDIUM
@@ -312,7 +331,10 @@ def _hook(event: Event) -> list[Rule]:
         ]
     if event.name.startswith("environment.") and event.reach >= _EAGER:
         return [("flow-preload", Level.CRITICAL, "T1574.006", "has every program started later load a file")]
-    level = Level.MEDIUM if event.reach >= _EAGER else Level.LOW
+    if event.name.startswith("sys.modules[") and event.reach >= _EAGER:
+        return [("flow-module-swap", Level.HIGH, "T1574", "puts itself in the place of another module")]
+    watching = event.name.startswith(("sys.set", "sys.std"))
+    level = Level.MEDIUM if event.reach >= _EAGER and not watching else Level.LOW
     return [("flow-hook", level, "T1056", "puts itself in front of another module's function")]
 
 
@@ -383,7 +405,7 @@ def _across(events: list[Event]) -> list[Finding]:
         findings.append(_finding(listened[0], rule))
     sent: dict[str, bool] = {}
     for event in events:
-        if event.sink is Sink.SEND and event.reach > Reach.ASIDE:
+        if event.sink in (Sink.SEND, Sink.CONNECT) and event.reach > Reach.ASIDE:
             fixed = _FIXED_HOST.search(event.text) is not None and not LOCAL_ADDRESS.search(event.text)
             sent[event.file] = sent.get(event.file, False) or fixed
     for event in eager:

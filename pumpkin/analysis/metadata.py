@@ -63,6 +63,8 @@ def examine(files: Mapping[str, bytes]) -> list[Finding]:
         if script is not None and script[1] in _COMMANDS:
             reason = "offers a program under the name of a well-known one"
             found.append(_found("meta-shadowing", Level.HIGH, path, reason, "T1574.008", script[1]))
+        if path.count("/") <= 1 or "/.vscode/" in f"/{path}" or "/.cargo/" in f"/{path}" or "/.claude/" in f"/{path}":
+            found += _project(path, data)
         if path.endswith(".pth"):
             found += _startup(path, data)
     return found
@@ -160,7 +162,8 @@ def odd_version(path: str, version: str) -> Iterator[Finding]:
         and (re.match(r"(\d)\1{2,}$", first[1]) or int(first[1][:9]) >= 90)
         and not 1990 <= int(first[1][:9]) <= 2100
     ):
-        level = Level.MEDIUM if re.match(r"9{2,}|(\d)\1{2,}$", first[1]) else Level.LOW
+        level = Level.HIGH if re.match(r"9{3,}|(\d)\1{3,}$", first[1]) else Level.MEDIUM
+        level = level if re.match(r"9{2,}|(\d)\1{2,}$", first[1]) else Level.LOW
         yield _found("meta-odd-version", level, path, "a version number made to be the highest", "T1195.002", version)
 
 
@@ -194,6 +197,50 @@ def _record(path: str, data: bytes, files: Mapping[str, bytes]) -> Iterator[Find
     if unknown and any(name.endswith((".py", ".pth", ".so", ".pyd", ".dll", ".exe")) for name in unknown):
         yield _found("meta-record-misses", Level.MEDIUM, path, "code that the wheel's RECORD does not list", "T1036",
                      ", ".join(unknown[:5]))  # fmt: skip
+
+
+def _project(path: str, data: bytes) -> Iterator[Finding]:
+    """Files of a project that steer tools: dependencies by address, other registries, commands that editors start."""
+    name = path.rsplit("/", 1)[-1]
+    text = data[:400_000].decode("utf-8", "replace")
+    if name in ("setup.py", "setup.cfg", "pyproject.toml", "requirements.txt"):
+        hit = re.search(r"[\w.\]-]\s*@\s*(https?://[^\s\"',;]+)|dependency_links\s*=\s*\[?\s*[\"']([^\"']+)", text)
+        if hit is not None and not _GIT_HOSTS.search(hit[0]):
+            reason = "depends on a file at an address, not in the index"
+            yield _found("meta-direct-dependency", Level.HIGH, path, reason, "T1195.001", hit[0])
+        for command in re.findall(r"(?m)^\s*[\"']?([\w-]{2,12})[\"']?\s*=\s*[\"']?[\w.]+:\w+", text):
+            if command in _COMMANDS:
+                reason = "offers a program under the name of a well-known one"
+                yield _found("meta-shadowing", Level.HIGH, path, reason, "T1574.008", command)
+    if name in (".npmrc", ".yarnrc", ".yarnrc.yml", "pip.conf", "config.toml", "config", "nuget.config"):
+        hit = re.search(
+            r"(?im)^\s*(?:@[\w-]+:)?(?:registry|npmRegistryServer|index-url|extra-index-url|proxy)\W+(https?://\S+)",
+            text,
+        )
+        if hit is not None:
+            grave = hit[1].startswith("http://") or re.search(r"://\d+\.\d+\.\d+\.\d+", hit[1]) is not None
+            reason = "sends installers to a registry of its own"
+            yield _found("meta-registry", Level.HIGH if grave else Level.MEDIUM, path, reason, "T1195.002", hit[0])
+    if name == "tasks.json" and re.search(r"\"runOn\"\s*:\s*\"folderOpen\"", text):
+        yield _found(
+            "meta-editor-task", Level.HIGH, path, "has an editor run a command when the folder is opened", "T1204"
+        )
+    if name.lower() in _ASSISTANTS:
+        hit = _INJECTION.search(text)
+        if hit is not None:
+            reason = "tells coding assistants to act against their user"
+            yield _found("meta-injection", Level.HIGH, path, reason, "T1204",
+                         hit[0])  # fmt: skip
+
+
+_ASSISTANTS = frozenset(
+    ["agents.md", "claude.md", ".cursorrules", "gemini.md", "settings.json", "copilot-instructions.md"]
+)
+_INJECTION = re.compile(
+    r"ignore (?:all |any )?(?:previous|prior|earlier) instructions|do not (?:tell|mention|inform)[^\n.]{0,40}user"
+    r"|(?:curl|wget)\s[^\n]{0,200}\|\s*(?:ba)?sh|base64\s+-d\s*\|\s*(?:ba)?sh",
+    re.IGNORECASE,
+)
 
 
 def _digest(content: bytes) -> str:

@@ -45,8 +45,12 @@ CLOUD_SECRETS = re.compile(
 WALLET_NAMES = re.compile(r"^(?:private_?key|mnemonic|seed_?phrase|secret_?key)$", re.IGNORECASE)
 """Parameters that hold what nobody ever sends: the keys of wallets."""
 
+CREDENTIAL_NAMES = re.compile(
+    r"^(?:pass(?:word|wd|phrase)?|pwd|secret|api_?key|token|auth_?token|access_?token|credentials?|otp|pin)$",
+    re.IGNORECASE,
+)
 SECRET_COMMANDS = re.compile(
-    r"gh\s+auth\s+(?:token|status)|gcloud\s+auth\s+print|aws\s+configure\s+(?:export|get)|git\s+credential|security\s+find-"
+    r"trufflehog|gitleaks|gh\s+auth\s+(?:token|status)|gcloud\s+auth\s+print|aws\s+configure\s+(?:export|get)|git\s+credential|security\s+find-"
     r"|\bop\s+read|pass\s+show|kubectl\s+\S*\s*get\s+secret|vault\s+(?:read|kv)|npm\s+token|cmdkey\s+/list|lsass"
     r"|netsh\s+wlan\s+show\s+profile|secretsmanager\s+get|az\s+account\s+get-access-token"
 )
@@ -56,6 +60,10 @@ OTHERS = re.compile(
     _I | re.VERBOSE,
 )
 """Files of other programs, which no package has to change."""
+DATA_FILE = re.compile(
+    r"\.(?:json5?|txt|dat|data|bin|png|jpe?g|gif|ico|bmp|svg|md|rst|csv|db|cfg|ini|log|html?|css|wasm|enc|ya?ml|pem|ttf|wav|mp3)$",
+    _I,
+)
 TEMPORARY = re.compile(
     r"^(?:/tmp|/var/tmp|/dev/shm)\b|\$(?:TEMP|TMP|APPDATA|LOCALAPPDATA|PUBLIC)|%(?:temp|appdata)%", _I
 )
@@ -121,7 +129,7 @@ ATTACKS: tuple[Attack, ...] = (
             rf"certutil{_G}-urlcache|bitsadmin{_G}/transfer|mshta\S*\s+[\"']?(?:https?:|javascript:|vbscript:)"
             rf"|regsvr32{_G}/i:http|rundll32{_G}javascript:|msiexec{_G}/i\s*http|cmstp{_G}/s"),
     _attack("leak-by-command", _C, "T1041", "sends secrets, the environment or host data away by a command",
-            rf"(?:\b(?:env|printenv|whoami|hostname|uname|id|ifconfig)\b|/etc/passwd|\.ssh/|\.aws/|\.npmrc){_G}\|{_G}"
+            rf"(?:\b(?:env|printenv|whoami|hostname|uname|id|ifconfig)\b|/etc/passwd|\.ssh\b|\.aws\b|\.npmrc|\.kube\b|\.gnupg){_G}\|{_G}"
             rf"\b(?:curl|wget|nc)\b|\b(?:curl|wget)\b{_G}(?:\$\(|`)\s*(?:whoami|hostname|id|env|printenv|cat|uname|pwd|base64)"
             rf"|\b(?:curl|wget|nc)\b{_G}(?:\$(?:USER|HOSTNAME|HOME|AWS_\w+|NPM_TOKEN|GITHUB_TOKEN)\b)"
             rf"|\bcurl\b{_G}(?:-d|-F|-T|--data\S*|--upload-file|--form)\s*\S{{0,40}}@{_G}(?:\.ssh|\.aws|\.npmrc|passwd|\.env\b)"
@@ -180,6 +188,30 @@ def attack(command: str) -> Attack | None:
     text = command[:20_000]
     found = [known for known in ATTACKS if known.pattern.search(text)]
     return max(found, key=lambda known: known.level.rank, default=None)
+
+
+_SECRET_WORDS = frozenset(
+    [
+        "Login Data",
+        "Local State",
+        "Web Data",
+        "Cookies",
+        "User Data",
+        "Local Storage",
+        "leveldb",
+        "MetaMask",
+        "keychain",
+    ]
+)
+
+
+def names_secret(text: str) -> bool:
+    """Does a literal of the source name a place of secrets? Paths and the few names that browsers use are looked at."""
+    if not 4 < len(text) < 200 or (text.isalpha() and text not in _SECRET_WORDS):
+        return False
+    if not ("." in text or "/" in text or "\\" in text or "id_" in text or text in _SECRET_WORDS):
+        return False
+    return text.count(" ") <= 4 and "\n" not in text and SECRETS.search(text) is not None
 
 
 def environment(name: object) -> Value:

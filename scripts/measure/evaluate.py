@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pumpkin.analysis import names as imitations
-from pumpkin.analysis import static
+from pumpkin.analysis import static, verdict
 from pumpkin.commands.scan import folder
 
 LOOKALIKES = Path(__file__).parents[2] / "tests/lookalikes"
@@ -95,7 +95,9 @@ def npm(place: Path) -> Iterator[Case]:
 def _case(group: str, name: str, label: str, files: dict[str, bytes], gaps: list[str], ecosystem: str) -> Case:
     began = time.process_time()
     scan = static.scan_files(files, name, ecosystem, gaps=gaps)
-    return Case(group, name, label, scan.verdict.outcome.value, time.process_time() - began, scan.verdict.why)
+    named = imitations.findings(ecosystem, str(scan.artifact["package"])) if scan.artifact["package"] else []
+    judged = verdict.judge(verdict.weigh([*scan.findings, *named]), not_checked=scan.skipped, failed=scan.gaps)
+    return Case(group, name, label, judged.outcome.value, time.process_time() - began, judged.why)
 
 
 def tell(cases: list[Case], quiet: set[str]) -> None:

@@ -26,11 +26,11 @@ from pumpkin.analysis.flow import (
 )
 from pumpkin.analysis.javascript import folding
 from pumpkin.analysis.javascript.binding import Evaluate, attribute, canonical
-from pumpkin.analysis.javascript.folding import first_of, text_of
+from pumpkin.analysis.javascript.folding import first_of, text_of, unescaped
 from pumpkin.analysis.javascript.functions import invoke
 from pumpkin.analysis.javascript.knowledge import PATHS, READERS, SAME, SINKS, SOURCES
 from pumpkin.analysis.javascript.state import Frame
-from pumpkin.analysis.places import CLOUD_SECRETS, SECRET_COMMANDS, SECRETS
+from pumpkin.analysis.places import CLOUD_SECRETS, DATA_FILE, SECRET_COMMANDS, SECRETS
 
 _PRIVATE = HOST | SPYING | {Tag.SECRET, Tag.ENV_SECRET, Tag.ENV_ALL}
 _TYPING = frozenset({"keydown", "keypress", "keyup", "input", "change", "paste", "blur"})
@@ -48,6 +48,11 @@ def called(frame: Frame, node: Node, evaluate: Evaluate) -> Value:
     if target is None or given is None:
         return EMPTY
     receiver, attr = EMPTY, ""
+    if target.type == "member_expression" and _swallows(target, given):
+        frame.silent += 1
+        receiver = evaluate(frame, target.child_by_field_name("object"))
+        frame.silent -= 1
+        return receiver
     if target.type == "import":
         callee = Value(name="require")
     elif target.type == "member_expression":
@@ -68,6 +73,16 @@ def called(frame: Frame, node: Node, evaluate: Evaluate) -> Value:
     return result
 
 
+def _swallows(target: Node, given: Node) -> bool:
+    """`promise.catch(() => {})`: nobody hears when it fails."""
+    name = target.child_by_field_name("property")
+    handler = first_of(given)
+    if name is None or name.text != b"catch" or handler is None:
+        return False
+    body = handler.child_by_field_name("body")
+    return body is not None and body.type == "statement_block" and not body.named_child_count
+
+
 def _fill(frame: Frame, target: Node, arguments: list[Value]) -> None:
     """After `list.push(x)` the list holds x."""
     holder = target.child_by_field_name("object")
@@ -86,7 +101,10 @@ def _fill(frame: Frame, target: Node, arguments: list[Value]) -> None:
 
 def _arguments(frame: Frame, given: Node, evaluate: Evaluate) -> list[Value]:
     if given.type == "template_string":
-        return [evaluate(frame, given)]
+        parts = [part for part in given.named_children if part.type != "template_substitution"]
+        texts = tuple(literal(unescaped(text_of(part))) for part in parts)
+        filled = [part for part in given.named_children if part.type == "template_substitution"]
+        return [Value(items=texts), *(evaluate(frame, first_of(part)) for part in filled[:50])]
     arguments: list[Value] = []
     for part in given.named_children[:2000]:
         if part.type == "comment":
@@ -315,7 +333,7 @@ def _json(frame: Frame, name: str, data: bytes) -> Value:
 
 def _plain(frame: Frame, name: str, value: object, depth: int) -> Value:
     if isinstance(value, str):
-        return literal(value)
+        return literal(value).with_tags(Tag.DATA)
     if isinstance(value, int) and not isinstance(value, bool):
         return Value(const=value)
     if isinstance(value, list) and depth:
@@ -433,6 +451,10 @@ def _act(
         machine.checked.add(frame.module.file)
     if name.endswith("pipeline") and len(arguments) > 1:
         _piped(frame, node, arguments[0], arguments[-1])
+    if sink is None and attr in ("end", "write") and Tag.ENV_ALL in tags:
+        sink = Sink.SEND
+    if name.endswith("ethereum.request") and "eth_sendTransaction" in text and frame.reach >= Reach.IMPORT:
+        frame.emit(Sink.HOOK, name, tags, text, node)
     if attr == "pipe" and arguments:
         _piped(frame, node, receiver, arguments[0])
     if attr == "write" and receiver.name == "fs.createWriteStream()" and arguments:
@@ -511,7 +533,7 @@ def _result(
     if name == "document.createElement":
         return Value(tags, hint=first.text, name=f"{name}()")
     if name == "require.resolve":
-        return Value(tags, hint=f"node_modules/{first.text}")
+        return Value(tags, hint=first.text if first.text.startswith(".") else f"node_modules/{first.text}")
     if SINKS.get(name) is Sink.SPAWN and SECRET_COMMANDS.search(told):
         tags |= {Tag.SECRET}
     if attr in ("extractAllTo", "extract") and arguments and tags & {Tag.NET, Tag.DECODE}:
@@ -524,7 +546,8 @@ def _result(
         tags = (tags - {Tag.LITERAL}) | ({Tag.SECRET} if known or hidden else frozenset())
         if first.text.startswith((".", "/")) and (data := frame.machine.data(frame, first.text)) is not None:
             found = literal(data.decode("utf-8", "replace"))
-            return found.with_tags(*tags)
+            data_file = {Tag.DATA} if DATA_FILE.search(first.text[-12:]) else set()
+            return found.with_tags(*tags, *data_file)
         if known:
             frame.emit(Sink.READ_SECRET, name, tags, first.text, node)
         return Value(tags, hint="", name=f"{name}()" if attr.startswith("create") else "")

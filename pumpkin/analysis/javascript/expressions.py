@@ -11,7 +11,7 @@ from pumpkin.analysis.javascript import calls, folding
 from pumpkin.analysis.javascript.binding import assign, attribute, canonical, key_of
 from pumpkin.analysis.javascript.folding import first_of, text_of, unescaped
 from pumpkin.analysis.javascript.state import Frame, Function
-from pumpkin.analysis.places import SECRETS
+from pumpkin.analysis.places import names_secret
 
 
 def evaluate(frame: Frame, node: Node | None) -> Value:
@@ -31,16 +31,10 @@ def _nothing(_frame: Frame, _node: Node) -> Value:
     return EMPTY
 
 
-def _secret(text: str) -> bool:
-    if not 4 < len(text) < 200 or text.count(" ") > 4 or "\n" in text or text.isalpha():
-        return False
-    return SECRETS.search(text) is not None
-
-
 def _string(_frame: Frame, node: Node) -> Value:
     const = unescaped(text_of(node)[1:-1])
     value = literal(const)
-    return value.with_tags(Tag.SECRET) if _secret(const) else value
+    return value.with_tags(Tag.SECRET) if names_secret(const) else value
 
 
 def _template(frame: Frame, node: Node) -> Value:
@@ -57,7 +51,7 @@ def _template(frame: Frame, node: Node) -> Value:
 
 def textual(tags: frozenset[Tag], text: str, *, sure: bool = False) -> Value:
     """A text put together of parts; one that names a place of secrets is tagged."""
-    tags = tags | {Tag.SECRET} if _secret(text) else tags
+    tags = tags | {Tag.SECRET} if names_secret(text) else tags
     return Value(tags | literal(text).tags, text) if sure else Value(tags, hint=text[:HINT_LIMIT])
 
 
@@ -125,6 +119,7 @@ def _operated(frame: Frame, operator: str, left: Value, right: Value) -> Value:
     tags = frame.machine.deep(left) | frame.machine.deep(right)
     if operator == "^":
         tags |= {Tag.CHARS}
+    left, right = _flattened(left), _flattened(right)
     const = folding.operated(operator, left, right)
     if isinstance(const, str):
         return textual(tags, const, sure=True)
@@ -137,6 +132,13 @@ def _known(frame: Frame, value: Value) -> bool:
     """Is it more than a name of something from outside?"""
     inside = value.name in frame.machine.functions or value.name in frame.machine.objects
     return inside or value.const is not None or bool(value.items) or bool(value.tags)
+
+
+def _flattened(value: Value) -> Value:
+    """An array of constants as the text it is beside a `+`."""
+    if not value.items or len(value.items) > 64 or any(not isinstance(item.const, str | int) for item in value.items):
+        return value
+    return Value(value.tags, ",".join(str(item.const) for item in value.items))
 
 
 def _ternary(frame: Frame, node: Node) -> Value:

@@ -11,7 +11,7 @@ from pumpkin.analysis.javascript.binding import assign, attribute, canonical
 from pumpkin.analysis.javascript.folding import first_of, text_of, unescaped
 from pumpkin.analysis.javascript.knowledge import REQUEST_NAMES
 from pumpkin.analysis.javascript.state import DEPTH_LIMIT, VISIT_LIMIT, Frame, Function, Machine, Scope
-from pumpkin.analysis.places import WALLET_NAMES
+from pumpkin.analysis.places import CREDENTIAL_NAMES, WALLET_NAMES
 
 
 def evaluate(frame: Frame, node: Node | None) -> Value:
@@ -40,7 +40,7 @@ def execute(frame: Frame, body: Iterable[Node]) -> None:
 def invoke(frame: Frame, function: Function, arguments: list[Value], this: Value, *, each: bool = False) -> Value:
     """Run a function of the package on abstract arguments, as deep and as often as the budget allows."""
     machine: Machine = frame.machine
-    key = (function.id, frame.reach, tuple(arguments), this.name)
+    key = (function.id, frame.reach, frame.silent > 0, tuple(arguments), this.name)
     if key in machine.memo:
         return machine.memo[key]
     visits = machine.visits.get((function.id, frame.reach), 0)
@@ -51,6 +51,7 @@ def invoke(frame: Frame, function: Function, arguments: list[Value], this: Value
     owner = Value(name=function.owner) if function.owner else this
     inner = Frame(machine, function.module, Scope({}, function.outer), frame.reach, function.id.rpartition("/")[2],
                   frame.depth + 1, frame.hidden, owner, line=frame.line if frame.hidden else 0)  # fmt: skip
+    inner.silent = frame.silent
     _bind(inner, function.node, arguments)
     body = function.node.child_by_field_name("body")
     if body is not None and body.type == "statement_block":
@@ -79,6 +80,8 @@ def _bind(frame: Frame, node: Node, arguments: list[Value]) -> None:
             given = Value(name=text_of(parameter))
         elif given == EMPTY and parameter.type == "identifier" and WALLET_NAMES.match(text_of(parameter)):
             given = Value(frozenset({Tag.WALLET}))
+        elif given == EMPTY and parameter.type == "identifier" and CREDENTIAL_NAMES.match(text_of(parameter)):
+            given = Value(frozenset({Tag.CREDENTIAL}))
         assign(frame, parameter, given, evaluate, declare=True)
         place += 1
 
@@ -144,7 +147,11 @@ def _while(frame: Frame, node: Node) -> None:
 def _try(frame: Frame, node: Node) -> None:
     handler = node.child_by_field_name("handler")
     last = node.child_by_field_name("finalizer")
+    caught = handler.child_by_field_name("body") if handler is not None else None
+    quiet = caught is not None and not any(part.type != "comment" for part in caught.named_children)
+    frame.silent += quiet
     _loosely(frame, node.child_by_field_name("body"))
+    frame.silent -= quiet
     if handler is not None:
         _loosely(frame, handler.child_by_field_name("body"))
     if last is not None:

@@ -128,6 +128,9 @@ SINKS: dict[str, Sink] = {
         for verb in ("request", "get", "connect")
         for method in ("write", "end")
     },
+    **{f"{client}.{verb}().send": Sink.SEND for client in ("superagent", "request") for verb in _VERBS},
+    "http2.connect().request().end": Sink.SEND,
+    "http2.connect().request().write": Sink.SEND,
     "axios.create().post": Sink.SEND,
     "axios.create().get": Sink.SEND,
     "navigator.sendBeacon": Sink.SEND,

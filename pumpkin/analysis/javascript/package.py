@@ -183,6 +183,10 @@ class _Program:
                 self.guarded(partial(invoke, frame, function, [], EMPTY))
 
 
+def _is_program(path: str, data: bytes) -> bool:
+    return "." not in path.rsplit("/", 1)[-1] and data.startswith(b"#!") and b"node" in data[:60]
+
+
 def is_paper(path: str) -> bool:
     """Is it the package's own package.json, not one of a package inside?"""
     return path.rsplit("/", 1)[-1] == "package.json" and path.count("/") <= 1 and "node_modules" not in path
@@ -200,7 +204,7 @@ def scripts(paper: Mapping[str, object], data: bytes) -> Iterator[tuple[str, str
 def read(sources: Mapping[str, bytes]) -> Reading:
     """The events of all JavaScript among the sources, by path inside the package."""
     program = _Program(sources)
-    programs = {p: d for p, d in sources.items() if p.endswith(SUFFIXES)}
+    programs = {p: d for p, d in sources.items() if p.endswith(SUFFIXES) or _is_program(p, d)}
     small = sum(map(len, programs.values())) <= SMALL
     chosen = [p for p, d in programs.items() if small or WORTH_READING.search(d)]
     chosen += [p for p in _entries(program) if p not in chosen]

@@ -13,6 +13,8 @@ STEP_LIMIT = 500_000
 DEPTH_LIMIT = 8
 EVENT_LIMIT = 3000
 VISIT_LIMIT = 12
+BUNDLE_FROM = 64 * 1024
+"""Bytes from which on a file is taken for a bundle, in which numbers and texts of many authors meet."""
 
 
 @dataclass(slots=True)
@@ -88,6 +90,7 @@ class Frame:
     this: Value = EMPTY
     result: Value = EMPTY
     line: int = 0
+    silent: int = 0
 
     def emit(self, sink: Sink, name: str, tags: frozenset[Tag], text: str, node: Node, *detail: str) -> None:
         machine = self.machine
@@ -95,9 +98,11 @@ class Frame:
             machine.cut = True
             return
         line = self.line or node.start_point.row + 1
+        quiet = ("silent",) if self.silent else ()
+        bundle = ("bundle",) if self.module.root.end_byte > BUNDLE_FROM else ()
         machine.events[
             Event(sink, name, tags, text[:4096], self.module.file, line, self.reach, self.label, self.hidden,
-                  frozenset(detail))
+                  frozenset((*detail, *bundle, *quiet)))
         ] = None  # fmt: skip
 
 

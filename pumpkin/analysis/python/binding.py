@@ -45,12 +45,26 @@ def _hooks(frame: Frame, target: ast.Attribute, value: Value, evaluate: Callable
     if not HOOKED.match(name):
         return False
     frame.emit(Sink.HOOK, name, value, "", target)
+    from pumpkin.analysis.python.calls import run_object
+
+    own = frame.machine.functions.get(value.name)
+    if own is not None:
+        frame.machine.invoke(frame, own, [], {})
+    run_object(frame, [value])
     return True
 
 
 def _preloads(frame: Frame, target: ast.Subscript, value: Value, evaluate: Callable[[Frame, ast.AST], Value]) -> bool:
     """`os.environ["LD_PRELOAD"] = path`: what every program started later loads."""
-    if not isinstance(target.value, ast.Attribute) or evaluate(frame, target.value).name != "os.environ":
+    if not isinstance(target.value, ast.Attribute):
+        return False
+    holder = evaluate(frame, target.value).name
+    if holder == "sys.modules":
+        key = evaluate(frame, target.slice).const
+        if isinstance(key, str) and key and value.name and key.partition(".")[0] not in frame.module.name.split("."):
+            frame.emit(Sink.HOOK, f"sys.modules[{key}]", value, "", target)
+        return True
+    if holder != "os.environ":
         return False
     name = evaluate(frame, target.slice).const
     if name in ("LD_PRELOAD", "PYTHONSTARTUP", "NODE_OPTIONS", "DYLD_INSERT_LIBRARIES") and value.text:

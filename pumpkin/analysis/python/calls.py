@@ -7,10 +7,18 @@ import re
 from itertools import pairwise
 
 from pumpkin.analysis.flow import EMPTY, HOST, SPYING, UNKNOWN, Sink, Tag, Value, approximate, literal, union
-from pumpkin.analysis.places import A_TEMPORARY, AUTOSTART, CLOUD_SECRETS, SECRET_COMMANDS, SECRETS, environment
+from pumpkin.analysis.places import (
+    A_TEMPORARY,
+    AUTOSTART,
+    CLOUD_SECRETS,
+    DATA_FILE,
+    SECRET_COMMANDS,
+    SECRETS,
+    environment,
+)
 from pumpkin.analysis.python import folding
 from pumpkin.analysis.python.knowledge import RECEIVERS, SETUP_COMMANDS, SINKS, SOURCES
-from pumpkin.analysis.python.state import Frame
+from pumpkin.analysis.python.state import Frame, Function
 
 _PRIVATE = HOST | SPYING | {Tag.SECRET, Tag.ENV_SECRET, Tag.ENV_ALL, Tag.COMMAND}
 _PATHS = frozenset({"os.path.join", "pathlib.Path", "pathlib.PurePath", "pathlib.Path().joinpath"})
@@ -22,6 +30,7 @@ _PACKERS = frozenset(
     ["zipfile.ZipFile().write", "tarfile.open().add", "shutil.make_archive", "shutil.copytree", "shutil.copy",
      "shutil.copyfile", "shutil.copy2", "sqlite3.connect", "os.listdir", "glob.glob"]
 )  # fmt: skip
+_BEHIND = re.compile(r"Thread|Timer|submit$|Process$|start_new_thread")
 _STARTED = ("subprocess.Popen()", "os.popen()")
 _MODULE_RUNNERS = frozenset({"exec_module", "load_module"})
 _NATIVE = frozenset(
@@ -50,7 +59,10 @@ def call(
         return frame.machine.invoke(frame, own, given, keywords)
     if callee.name in frame.machine.classes:
         return _construct(frame, callee, arguments, keywords)
-    _hand_over(frame, values)
+    quiet = _BEHIND.search(callee.name or attr) is not None
+    frame.silent += quiet
+    _hand_over(frame, values, SOURCES.get(callee.name))
+    frame.silent -= quiet
     given = [*arguments, *(value for key, value in keywords.items() if key != "env")]
     tags = union(callee, receiver, *given, *(item for value in values for item in (value.items or ())[:256]))
     if frame.machine.dropped and any(v.text in frame.machine.dropped for v in values if v.text):
@@ -67,6 +79,10 @@ def _result(callee: Value, receiver: Value, attr: str, arguments: list[Value], t
     name = callee.name
     if name == "socket.socket().accept":
         return Value(items=(Value(frozenset({Tag.NET}), name="socket.socket()"), Value()))
+    if name in ("pkgutil.get_data", "importlib.resources.read_text", "importlib.resources.read_binary") or (
+        attr in ("read_text", "read_bytes") and DATA_FILE.search(receiver.text[-12:]) is not None
+    ):
+        tags |= {Tag.DATA}
     if SINKS.get(name) is Sink.SPAWN and SECRET_COMMANDS.search(approximate(arguments, " ")):
         tags |= {Tag.SECRET}
     if attr in ("translate", "tobytes", "to_bytes"):
@@ -243,6 +259,8 @@ def _opened(frame: Frame, node: ast.Call, path: Value) -> Value:
             return Value(tags - {Tag.LITERAL}, hint=path.text[:300], name="builtins.open()")
     if SECRETS.search(path.text[:300]) or re.search(r"(?:^|[/\\])\.env$", path.text[:300]):
         tags |= {Tag.SECRET}
+    if DATA_FILE.search(path.text[-12:]):
+        tags |= {Tag.DATA}
     mode = node.args[1] if len(node.args) > 1 else None
     written = isinstance(mode, ast.Constant) and isinstance(mode.value, str) and mode.value[:1] in ("w", "a", "x")
     if SECRETS.search(path.text[:300]) and not written:
@@ -297,20 +315,34 @@ def _construct(frame: Frame, callee: Value, arguments: list[Value], keywords: di
     return Value(made.tags, name=made.name)
 
 
-def _hand_over(frame: Frame, values: list[Value]) -> None:
-    """Functions given to others (threads, hooks, atexit) will be called: as early as what they were given to."""
+def _hand_over(frame: Frame, values: list[Value], source: Tag | None = None) -> None:
+    """Functions given to others (threads, hooks, atexit) will be called: as early as what they were given to, and with
+    what the network said when it is a listener."""
+    given = [Value(frozenset({Tag.NET}))] * 3 if source is Tag.NET else []
     for value in values:
         for item in (value, *(value.items or ())[:32]):
             own = frame.machine.functions.get(item.name) if item.name else None
             if own is not None:
-                frame.machine.invoke(frame, own, [], {})
+                frame.machine.invoke(frame, own, given[: _most(own)], {})
+
+
+def _most(own: Function) -> int:
+    """How many arguments the function takes by position."""
+    return len(own.node.args.posonlyargs) + len(own.node.args.args)
 
 
 def _install(frame: Frame, node: ast.Call, name: str, attr: str, receiver: Value, values: list[Value]) -> None:
     """Objects put where Python calls them by itself (import hooks, log handlers): their methods run as early."""
-    if not (attr == "addHandler" or name.startswith(("sys.meta_path.", "sys.path_hooks.", "sys.setprofile"))):
+    if not (
+        attr == "addHandler" or name.startswith(("sys.meta_path.", "sys.path_hooks.", "sys.setprofile", "sys.settrace"))
+    ):
         return
     frame.emit(Sink.HOOK, name or attr, EMPTY, "", node)
+    run_object(frame, values)
+
+
+def run_object(frame: Frame, values: list[Value]) -> None:
+    """All methods of objects of the package's classes: whoever holds them will call them."""
     for value in values:
         owner = value.name.removesuffix("()")
         for method in list(frame.machine.classes.get(owner, {}).values()):

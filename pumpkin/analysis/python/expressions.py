@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from pumpkin.analysis.flow import EMPTY, HINT_LIMIT, Tag, Value, approximate, element_of, literal, merged, union
-from pumpkin.analysis.places import A_TEMPORARY, SECRETS, environment
+from pumpkin.analysis.places import A_TEMPORARY, environment, names_secret
 from pumpkin.analysis.python import calls, folding
 from pumpkin.analysis.python.binding import assign
 from pumpkin.analysis.python.knowledge import ALIASES
@@ -35,13 +35,7 @@ def _constant(_frame: Frame, node: ast.Constant) -> Value:
     if isinstance(node.value, bool) or not isinstance(node.value, str | bytes | int):
         return EMPTY
     value = literal(node.value)
-    return value.with_tags(Tag.SECRET) if isinstance(node.value, str) and _secret(node.value) else value
-
-
-def _secret(text: str) -> bool:
-    if not 4 < len(text) < 200 or text.count(" ") > 4 or "\n" in text or text.isalpha():
-        return False
-    return SECRETS.search(text) is not None
+    return value.with_tags(Tag.SECRET) if isinstance(node.value, str) and names_secret(node.value) else value
 
 
 def _name(frame: Frame, node: ast.Name) -> Value:
@@ -182,7 +176,7 @@ def _binary(frame: Frame, node: ast.BinOp) -> Value:
 
 
 def _textual(tags: frozenset[Tag], hint: str, name: str = "") -> Value:
-    return Value(tags | {Tag.SECRET} if _secret(hint) else tags, hint=hint[:HINT_LIMIT], name=name)
+    return Value(tags | {Tag.SECRET} if names_secret(hint) else tags, hint=hint[:HINT_LIMIT], name=name)
 
 
 def _formatted(frame: Frame, node: ast.JoinedStr) -> Value:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from pumpkin.analysis.flow import EMPTY, Reach, Tag, Value, element_of, merged
-from pumpkin.analysis.places import WALLET_NAMES
+from pumpkin.analysis.places import CREDENTIAL_NAMES, WALLET_NAMES
 from pumpkin.analysis.python import binding
 from pumpkin.analysis.python.calls import is_command, run_class
 from pumpkin.analysis.python.expressions import canonical, evaluate
@@ -70,6 +70,8 @@ def _assign(frame: Frame, node: ast.Assign) -> None:
 
 
 def _annotated(frame: Frame, node: ast.AnnAssign) -> None:
+    if isinstance(node.annotation, ast.Call):
+        evaluate(frame, node.annotation)
     if node.value is not None:
         binding.assign(frame, node.target, evaluate(frame, node.value))
 
@@ -117,7 +119,19 @@ def _with(frame: Frame, node: ast.With | ast.AsyncWith) -> None:
 
 
 def _try(frame: Frame, node: ast.Try) -> None:
+    if node.handlers and all(_says_nothing(handler) for handler in node.handlers):
+        frame.silent += 1
+        _branch(frame, node.body)
+        frame.silent -= 1
+        _branch(frame, node.orelse, node.finalbody)
+        return
     _branch(frame, node.body, *(handler.body for handler in node.handlers), node.orelse, node.finalbody)
+
+
+def _says_nothing(handler: ast.ExceptHandler) -> bool:
+    return all(isinstance(part, ast.Pass | ast.Continue) for part in handler.body) or (
+        len(handler.body) == 1 and isinstance(handler.body[0], ast.Return) and handler.body[0].value is None
+    )
 
 
 def _match(frame: Frame, node: ast.Match) -> None:
@@ -219,7 +233,7 @@ _RULES: dict[type[ast.stmt], Callable[[Frame, Any], None]] = {
 def invoke(frame: Frame, function: Function, arguments: list[Value], keywords: dict[str, Value]) -> Value:
     """Run a function of the package on abstract arguments, as deep and as often as the budget allows."""
     machine: Machine = frame.machine
-    key = (function.id, frame.reach, tuple(arguments), tuple(sorted(keywords.items())))
+    key = (function.id, frame.reach, frame.silent > 0, tuple(arguments), tuple(sorted(keywords.items())))
     if key in machine.memo:
         return machine.memo[key]
     visits = machine.visits.get((function.id, frame.reach), 0)
@@ -230,9 +244,12 @@ def invoke(frame: Frame, function: Function, arguments: list[Value], keywords: d
     label = function.id.partition(":")[2]
     scope = Scope(binding.parameters(function.node.args, arguments, keywords), function.outer)
     inner = Frame(machine, function.module, scope, frame.reach, label, frame.depth + 1, frame.hidden, "")
+    inner.silent = frame.silent
     _defaults(inner, function, arguments, keywords)
     for name in [name for name, value in scope.names.items() if value == EMPTY and WALLET_NAMES.match(name)]:
         scope.names[name] = Value(frozenset({Tag.WALLET}))
+    for name in [name for name, value in scope.names.items() if value == EMPTY and CREDENTIAL_NAMES.match(name)]:
+        scope.names[name] = Value(frozenset({Tag.CREDENTIAL}))
     if scope.names.get("request") == EMPTY:
         scope.names["request"] = Value(name="flask.request")
     if isinstance(function.node, ast.Lambda):

@@ -56,6 +56,8 @@ SOURCES: dict[str, Tag] = {
     "urllib.request.urlretrieve": Tag.DROPPED,
     "urllib.urlretrieve": Tag.DROPPED,
     "mnemonic.Mnemonic().generate": Tag.WALLET,
+    "gc.get_objects": Tag.SECRET,
+    "websocket.WebSocketApp": Tag.NET,
     "boto3.Session().get_credentials": Tag.SECRET,
     "boto3.session.Session().get_credentials": Tag.SECRET,
     "botocore.session.get_session().get_credentials": Tag.SECRET,
@@ -248,6 +250,11 @@ SINKS: dict[str, Sink] = {
     "smtplib.SMTP().send_message": Sink.SEND,
     "smtplib.SMTP_SSL().send_message": Sink.SEND,
     "ftplib.FTP().storbinary": Sink.SEND,
+    "ftplib.FTP().storlines": Sink.SEND,
+    "paramiko.SSHClient().open_sftp().put": Sink.SEND,
+    "boto3.client().put_object": Sink.SEND,
+    "boto3.resource().Object().put": Sink.SEND,
+    "paho.mqtt.client.Client().publish": Sink.SEND,
     "discord_webhook.DiscordWebhook": Sink.SEND,
     "dhooks.Webhook().send": Sink.SEND,
     "telebot.TeleBot().send_message": Sink.SEND,
@@ -350,11 +357,13 @@ ALIASES: dict[str, str] = {
 WORTH_READING = re.compile(
     rb"""\b(?:exec|eval|execfile)\s*[(,)\]]|\b(?:__import__|import_module|__builtins__|marshal|cmdclass|dup2|FunctionType
     |CodeType|run_path|urlretrieve|urlopen|startfile|check_output|Popen|symlink|exec_module
-    |rmtree|walk|getsitepackages|addHandler|open_connection|GetClipboardData|meta_path|getpass|VirtualAlloc|crontab|webhook|globals\(\)\s*\[|vars\(\)\s*\[)\b
+    |rmtree|os\.walk|rglob|getsitepackages|addHandler
+    |open_connection|GetClipboardData|meta_path|getpass\.getpass|VirtualAlloc|crontab|webhook|globals\(\)\s*\[|vars\(\)\s*\[)\b
     |\.(?:system|popen|spawn\w+|exec[lv]\w*|sendall|sendto|sendmail)\s*\(
     |\.(?:bashrc|bash_profile|profile|zshrc|ssh/|aws/|npmrc|pypirc|config/(?:autostart|systemd))|authorized_keys
     |LaunchAgents|Startup|/etc/cron|/dev/shm|User.Data|Local.State|leveldb|wallet\.dat
-    |(?:\bimport|\bfrom)[ \t]+[^\n#]{0,200}?\b(?:subprocess|socket|urllib\w*|requests|httpx|aiohttp|http\.client|httplib
+    |(?:\bimport|\bfrom)[ \t]+[^\n#]{0,200}?\b(?:subprocess|socket|urllib(?!\.parse)\w*|requests|httpx|aiohttp
+    |http\.client|httplib
     |ftplib|smtplib|ctypes|winreg|_winreg|pickle|dill|ImageGrab|pyautogui|pynput|keyboard|mss|pyperclip|win32\w*|pty
     |webbrowser|telebot|discord\w*|dhooks|wget|pycurl|websockets?|browser_cookie3|telegram|paramiko|builtins|runpy
     |system|popen|execl|execv|startfile|dns|Fernet)\b""",
@@ -366,7 +375,7 @@ HOOKED = re.compile(
     r"""^(?:getpass\.getpass|builtins\.(?:input|open|__import__|exec|eval|print)|requests\.(?:Session\.\w+|get|post|request|api\.\w+)
     |urllib3\.\w+|http\.client\.\w+\.\w+|urllib\.request\.urlopen|subprocess\.\w+|socket\.(?:socket|create_connection|getaddrinfo)
     |ssl\.SSLSocket\.\w+|smtplib\.SMTP\.\w+|paramiko\.\w+\.\w+|boto3\.\w+|os\.(?:system|getenv)|sys\.meta_path|logging\.Logger\.\w+
-    |[\w.]*\b(?:Keypair|Account|Wallet|PrivateKey|Mnemonic)\.\w+|sqlalchemy\.create_engine|psycopg2\.connect|hashlib\.\w+|cryptography\.\w+)$""",
+    |[\w.]*\b(?:Keypair|Account|Wallet|PrivateKey|Mnemonic)\.\w+|sqlalchemy\.create_engine|psycopg2\.connect|hashlib\.\w+|sys\.(?:stdout|stderr|stdin|excepthook|displayhook)|cryptography\.\w+)$""",
     re.VERBOSE,
 )
 """Functions of others that code may put itself in front of."""

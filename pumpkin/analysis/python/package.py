@@ -27,6 +27,7 @@ _ASIDE = re.compile(
 _IMPORTS = re.compile(
     rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import|import)[ \t]+(\([^)]{0,2000}\)|[^\n#]{1,500})", re.MULTILINE
 )
+_TOP_CALLS = re.compile(rb"^(?: {4}|\t)?(?:@|\w+\s*=\s*)?([A-Za-z_][\w.]*)\s*\(", re.MULTILINE)
 _NESTING = re.compile(rb"[(\[{]{200}|(?:-\s*|~\s*|not\s+){2000}|(?:\(\s*[\w.]{0,20}){400}")
 
 
@@ -93,15 +94,14 @@ def _stem(path: str) -> bytes:
 
 def _called_imports(data: bytes) -> set[bytes]:
     """Words of import lines whose imported names are called at the top level or one step in."""
+    called = {name.partition(b".")[0] for name in _TOP_CALLS.findall(data)}
+    if not called:
+        return set()
     found: set[bytes] = set()
     for source, names in _IMPORTS.findall(data):
         bound = [name.split()[-1] for name in names.strip(b"() ").split(b",") if name.split()]
-        bound = bound or [source.rpartition(b".")[2]]
-        calls = (
-            rb"^(?: {4}|\t)?(?:\w+\s*=\s*)?(?:" + b"|".join(re.escape(name) for name in bound[:50]) + rb")\b[.\w]*\("
-        )
-        if re.search(calls, data, re.MULTILINE):
-            found |= set(re.findall(rb"\w+", source + b" " + names))
+        if called.intersection(bound or [source.rpartition(b".")[2]]):
+            found |= {source.rpartition(b".")[2], *re.findall(rb"\w+", names)}
     return found
 
 
@@ -115,6 +115,9 @@ def _add(machine: Machine, reading: Reading, path: str, data: bytes) -> None:
         reading.gaps.append(f"{path}: larger than {SOURCE_LIMIT} bytes, data flow not followed")
         return
     tree = parse(data)
+    if not isinstance(tree, ast.Module) and len(data) < SMALL:
+        older = parse(modern(data))
+        tree = older if isinstance(older, ast.Module) else tree
     if isinstance(tree, ast.Module):
         name, package = module_name(path)
         if name in machine.modules:
@@ -150,6 +153,14 @@ def parse(data: bytes | str) -> ast.Module | tuple[int, str]:
         return 0, type(error).__name__
     finally:
         sys.setrecursionlimit(limit)
+
+
+def modern(data: bytes) -> bytes:
+    """Python 2's statements as today's, as far as patterns go: print, exec, raise and except."""
+    data = re.sub(rb"(?m)^(\s*)(print|exec)[ \t]+(?![=(.\[,])(?:>>\s*[\w.]+,)?([^\n#;]+)", rb"\1\2(\3)", data)
+    data = re.sub(rb"(?m)^(\s*except\s+[\w.()\s,]+?),\s*(\w+)\s*:", rb"\1 as \2:", data)
+    data = re.sub(rb"(?m)^(\s*raise\s+[\w.]+)\s*,\s*([^\n]+)", rb"\1(\2)", data)
+    return re.sub(rb"\b0([0-7]{2,})\b", rb"0o\1", data)
 
 
 def module_name(path: str) -> tuple[str, bool]:

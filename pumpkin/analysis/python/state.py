@@ -73,6 +73,7 @@ class Frame:
     hidden: int = 0
     owner: str = ""
     result: Value = EMPTY
+    silent: int = 0
 
     def emit(self, sink: Sink, name: str, value: Value, text: str, node: ast.AST, *detail: str) -> None:
         machine = self.machine
@@ -80,10 +81,11 @@ class Frame:
             machine.cut = True
             return
         line = getattr(node, "lineno", 0)
+        quiet = ("silent",) if self.silent else ()
         machine.events[
             Event(
                 sink, name, value.tags, text[:4096], self.module.file, line, self.reach, self.label, self.hidden,
-                frozenset(detail),
+                frozenset((*detail, *quiet)),
             )
         ] = None  # fmt: skip
 
