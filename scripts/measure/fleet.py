@@ -243,16 +243,19 @@ async def _quiet(events: aiohttp.ClientWebSocketResponse) -> None:
             return
 
 
-async def bare_fan_out(count: int, frames: int, frame: str) -> float:
-    """F: deliveries a second of a handler that does nothing but `send_str` to each of `count` sockets."""
+async def bare() -> None:
+    """F's process: a handler that does nothing but `send_str` to every socket, as often as one of them says."""
     sockets: list[web.WebSocketResponse] = []
+    frame = json.dumps({"data": "x" * 400})
 
     async def take(request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         sockets.append(socket)
-        async for _ in socket:
-            pass
+        async for message in socket:
+            for _ in range(int(message.data)):
+                for one in sockets:
+                    await one.send_str(frame)
         return socket
 
     app = web.Application()
@@ -261,11 +264,19 @@ async def bare_fan_out(count: int, frames: int, frame: str) -> float:
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
+    print(site._server.sockets[0].getsockname()[1], flush=True)  # type: ignore[union-attr]
+    await asyncio.Event().wait()
+
+
+async def bare_fan_out(count: int, frames: int) -> float:
+    """F: deliveries a second of that process."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "scripts.measure.fleet", "bare"), stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    port = int(await process.stdout.readline())
     async with aiohttp.ClientSession(connector=_many()) as session:
         readers = [await session.ws_connect(f"http://127.0.0.1:{port}/") for _ in range(count)]
-        while len(sockets) < count:
-            await asyncio.sleep(0.01)
 
         async def read(socket: aiohttp.ClientWebSocketResponse) -> None:
             for _ in range(frames):
@@ -273,14 +284,11 @@ async def bare_fan_out(count: int, frames: int, frame: str) -> float:
 
         began = time.perf_counter()
         reading = asyncio.gather(*(read(one) for one in readers))
-        for _ in range(frames):
-            for socket in sockets:
-                await socket.send_str(frame)
+        await readers[0].send_str(str(frames))
         await reading
         rate = count * frames / (time.perf_counter() - began)
-        for one in readers:
-            await one.close()
-    await runner.cleanup()
+    process.kill()
+    await process.wait()
     return rate
 
 
@@ -293,19 +301,21 @@ async def fan_out_rows(count: int = 200, frames: int = 100) -> list[Row]:
             headers = {"Authorization": f"Bearer {key}"}
             spent = load.cpu(int(product.facts["pid"]))
             async with aiohttp.ClientSession(product.url, headers=headers, connector=_many()) as session:
-                alone = await _fan_out(session, count, frames)
-                dead = await session.ws_connect("/pubsub")
-                await _call(dead, "subscribe", {"topics": ["bench"]})
-                beside = await _fan_out(session, count, frames)
-                await dead.close()
+                alone = beside = 0.0
+                for _ in range(3):  # in turns, the best of each: other work on the machine comes and goes
+                    alone = max(alone, await _fan_out(session, count, frames))
+                    dead = await session.ws_connect("/pubsub")
+                    await _call(dead, "subscribe", {"topics": ["bench"]})
+                    beside = max(beside, await _fan_out(session, count, frames))
+                    await dead.close()
             spent = load.cpu(int(product.facts["pid"])) - spent
         finally:
             await asyncio.to_thread(product.kill)
-    bare = await bare_fan_out(count, frames, json.dumps({"data": "x" * 300}))
+    bare = max([await bare_fan_out(count, frames) for _ in range(3)])
     return [
         (f"fan-out to {count}", f"{alone:,.0f}/s", f"{alone / bare:.2f} F ({bare:,.0f}/s)", "at least 0.7 F"),
         ("  beside a dead subscriber", f"{beside:,.0f}/s", f"{100 * (1 - beside / alone):+.1f} %", "at most 5 % less"),
-        ("  app CPU a delivery", f"{spent / (2 * count * frames) * 1e6:.1f} us", "", ""),
+        ("  app CPU a delivery", f"{spent / (6 * count * frames) * 1e6:.1f} us", "", ""),
     ]
 
 
@@ -326,8 +336,13 @@ async def _fan_out(session: aiohttp.ClientSession, count: int, frames: int) -> f
 
     began = time.perf_counter()
     reading = asyncio.gather(*(read(one) for one in readers))
+    request = {
+        "method": "publish",
+        "arguments": {"topics": ["bench"], "data": "x" * 200, "sync": False},
+        "call_id": "c",
+    }
     for _ in range(frames):
-        await _call(publisher, "publish", {"topics": ["bench"], "data": "x" * 200, "sync": False})
+        await publisher.send_str(json.dumps({"request": request, "response": None}))
     await reading
     rate = count * frames / (time.perf_counter() - began)
     for one in (*readers, publisher):
@@ -362,6 +377,9 @@ async def rows(count: int = 1_000, messages: int = 20_000, told: Callable[[Row],
 def main() -> None:
     if sys.argv[1:2] == ["serve"]:
         uvloop.run(serve(int(sys.argv[2])))
+        return
+    if sys.argv[1:2] == ["bare"]:
+        uvloop.run(bare())
         return
     asyncio.run(rows(*map(int, sys.argv[1:]), told=tell))
 
