@@ -60,7 +60,7 @@ LANGUAGES: dict[str, Language] = {
         environment=re.compile(r"\bENV\.(?:to_h|each|map|to_a|select|inspect|to_s|sort)\b|\bENV\s*[,)]"),
         decode=re.compile(
             r"\bBase64\.\w*decode64|\.unpack1?\s*\(?\s*['\"][mHhuC]|\bZlib::Inflate"
-            r"|\.pack\s*\(?\s*['\"][CUHc]\*|\bMarshal\.load|\.tr\(\s*['\"]A-Za-z|\.each_char[^\n]{0,60}\^"
+            r"|\.pack\s*\(?\s*['\"][CUHc]\*|\bMarshal\.load|\.hex\.chr|\.scan\(/\.\./\)|\.tr\(\s*['\"]A-Za-z|\.each_char[^\n]{0,60}\^"
             r"|\bmap\s*\{[^}]{0,60}\^[^}]{0,30}\}"
         ),
         execute=re.compile(
@@ -83,7 +83,7 @@ LANGUAGES: dict[str, Language] = {
         ),
         environment=re.compile(r"\bgetenv\s*\(\s*\)|\$_ENV\b(?!\s*\[)|\$_SERVER\b(?!\s*\[)|\bphpinfo\s*\(", re.I),
         decode=re.compile(
-            r"\bbase64_decode|\bgzinflate|\bgzuncompress|\bstr_rot13|\bhex2bin|\bconvert_uudecode"
+            r"\bbase64_decode|(?:chr\s*\(\s*\d+\s*\)\s*\.\s*){3}|\bgzinflate|\bgzuncompress|\bstr_rot13|\bhex2bin|\bconvert_uudecode"
             r"|\bstrrev\s*\(|\bpack\s*\(\s*[\"']H",
             re.I,
         ),
@@ -92,7 +92,9 @@ LANGUAGES: dict[str, Language] = {
             r"|preg_replace\s*\(\s*[\"'][^\"']+/e",
             re.I,
         ),
-        spawn=re.compile(rf"\b(?:shell_exec|system|exec|passthru|popen|proc_open)\s*\(\s*(?:{_STRING})", re.I),
+        spawn=re.compile(
+            rf"\b(?:shell_exec|system|exec|passthru|popen|proc_open)\s*\(\s*(?:{_STRING})|`[^`\n]{{3,300}}`", re.I
+        ),
         comment=re.compile(r"^\s*(?://|#|\*).*$", re.MULTILINE),
     ),
 }  # fmt: skip
@@ -139,12 +141,41 @@ _LOADED = re.compile(rb"composer-plugin|\"(?:files|scripts)\"\s*:")
 _KEYS = re.compile(
     r"\[0-9a-fA-F\]\{64\}|\[1-9A-HJ-NP-Za-km-z\]\{\d\d|\.solana|private.?key|mnemonic|seed.?phrase", re.I
 )
-_WRITES = re.compile(r"fs::write|File::create|File\.write|File\.open\([^)]*['\"]w|file_put_contents|IO\.binwrite")
-_PLANTED = re.compile(r"authorized_keys|\.bashrc|\.profile|\.zshrc|/etc/cron|LaunchAgents|systemd/|\.git/hooks")
+_WRITES = re.compile(
+    r"fs::write|File::create|OpenOptions|File\.write|File\.open\(.{0,80}['\"][wa]|file_put_contents|IO\.binwrite"
+)
+_PLANTED = re.compile(
+    r"authorized_keys|\.cargo/config|auto_prepend_file|vendor/autoload|autoload\.php.{0,80}FILE_APPEND|\.bashrc|\.profile|\.zshrc|/etc/cron|LaunchAgents|systemd/|\.git/hooks"
+)
 _MODES = re.compile(r"set_permissions|set_mode|\bchmod\b|0o?7[0-7]{2}\b")
 _STARTS = re.compile(
     r"Command::new\s*\(\s*(?![\"'])|\b(?:system|spawn|exec|popen|shell_exec|proc_open)\s*\(?\s*(?![\"'`(])[\w$]"
 )
+_HOME_PARTS = re.compile(
+    r"[\"']\.(?:ssh|aws|gnupg|kube|gem|cargo|composer)[\"']|config/database|wp-config\.php|parameters\.ya?ml"
+)
+_TOKENS = re.compile(
+    r"(?:GITHUB|GITLAB|NPM|CARGO_REGISTRY|NODE_AUTH|PYPI|RUBYGEMS_API|GEM_HOST_API)_(?:TOKEN|KEY)|AWS_SECRET\w+|COMPOSER_AUTH"
+)
+_CLIPBOARD = re.compile(
+    r"(?:get_text|get_contents|Clipboard\.paste|pbpaste)[\s\S]{0,400}(?:set_text|set_contents|Clipboard\.copy|pbcopy)"
+)
+_ADDRESSES = re.compile(r"[\"']0x|bc1|\[13\]|==\s*42\b|wallet", re.I)
+_VARIABLE_RUN = re.compile(
+    r"(?:\b(?:system|eval|exec|spawn|shell_exec|passthru|assert)\s*\(?\s*\$?[a-z_]\w*\s*[);\n])|\$\w+\s*\(|\.arg\(\s*&?\w+\s*\)"
+)
+_INCLUDED = re.compile(
+    r"\b(?:include|require)(?:_once)?\s*\(?\s*\$\w+\s*\)?\s*;|\bload\s+[a-z_]\w*\s*$|\binstance_eval\b", re.M
+)
+_PIECES = re.compile(r"[\"'](?:ass|sys|ev|ex|pass|she)\w{0,4}[\"']\s*\.\s*[\"']\w{1,8}[\"']")
+_LOGINS = re.compile(r"valid_password|authenticate|prepend\b|def\s+login|function\s+login|\bpassw", re.I)
+_HUSHED = re.compile(
+    r"rescue\s+(?:nil|Exception)|rescue\s*=>|@(?:file_get|curl|mail)|catch\s*\([^)]*\)\s*\{\s*\}|let\s+_\s*=|\.ok\(\)|wp_remote_post"
+)
+_STARTUP = re.compile(
+    r"#\[(?:ctor(?:::ctor)?|used|link_section)|at_exit|Gem\.(?:pre|post)_\w+|register_shutdown_function"
+)
+_CURL = re.compile(r"\b(?:curl|wget)\b[^\n\"'`]{0,200}https?:|https?:[^\n]{0,200}\b(?:curl|wget)\b")
 _SECRET_ENV = re.compile(r"\w*(?:TOKEN|SECRET|PASSWORD|API_?KEY|CREDENTIAL|PRIVATE_KEY)\w*")
 _COMPOSER = (
     "install",
@@ -201,7 +232,9 @@ def _file(path: str, data: bytes, language: Language, reach: Reach) -> Iterator[
     eager = reach is Reach.INSTALL
     network, decode = language.network.search(text), language.decode.search(text)
     execute, spawns = language.execute.search(text), list(language.spawn.finditer(text))[:200]
-    secret = SECRETS.search(text) or CLOUD_SECRETS.search(text) or _DOTENV.search(text)
+    secret = SECRETS.search(text) or CLOUD_SECRETS.search(text) or _DOTENV.search(text) or _HOME_PARTS.search(text)
+    if reach is Reach.CALLED and _STARTUP.search(text):
+        reach = Reach.IMPORT
     everything = language.environment.search(text)
 
     def told(rule: str, level: Level, tactic: str, reason: str, hit: re.Match[str]) -> Finding:
@@ -216,6 +249,48 @@ def _file(path: str, data: bytes, language: Language, reach: Reach) -> Iterator[
         yield told("hook-reverse-shell", Level.CRITICAL, "T1059", "connects out and runs what it is told", hit)
     if reach >= Reach.IMPORT and _WRITES.search(text) and (hit := _PLANTED.search(text)):
         yield told("hook-autostart", Level.CRITICAL, "T1547", "writes where programs start by themselves", hit)
+    literals = " ".join(one[1:-1] for one in re.findall(_STRING, text)[:400])[:8000]
+    started = re.search(r"Command::new|popen|system|exec|spawn|`|proc_open|%x", text)
+    known = attack(literals) if started else None
+    if known is not None and known.level is Level.CRITICAL and started is not None:
+        level = Level.CRITICAL if reach >= Reach.IMPORT else Level.HIGH
+        yield told(f"hook-{known.rule}", level, known.tactic, f"a command {known.reason}", started)
+    if started is not None and reach >= Reach.IMPORT and (hit := _CURL.search(text)):
+        yield told(
+            "hook-command-network",
+            Level.HIGH if not eager else Level.CRITICAL,
+            "T1105",
+            "has a command talk to the network",
+            hit,
+        )
+    if (hit := _CLIPBOARD.search(text)) and _ADDRESSES.search(text):
+        yield told("hook-clipboard", Level.CRITICAL, "T1115", "replaces addresses of wallets in the clipboard", hit)
+    if (network or _CURL.search(text)) and (hit := _TOKENS.search(text)):
+        yield told(
+            "hook-token-leak",
+            grave if reach >= Reach.IMPORT else Level.HIGH,
+            "T1552.007",
+            "takes a developer's token and opens a connection",
+            hit,
+        )
+    if (
+        network
+        and (hit := _LOGINS.search(text))
+        and _HUSHED.search(text)
+        and re.search(r"https?://[\w.-]+\.\w{2,}", text)
+    ):
+        yield told("hook-credential-leak", Level.CRITICAL if "assw" in text or "$p" in text else Level.HIGH, "T1056",
+                   "handles passwords, opens a connection and hides failures", hit)  # fmt: skip
+    if network and reach >= Reach.IMPORT and (hit := _INCLUDED.search(text)):
+        yield told("hook-remote-code", Level.CRITICAL, "T1105", "loads a file it got from the network", hit)
+    if decode and (hit := _VARIABLE_RUN.search(text)) and _close(decode, hit):
+        yield told("hook-hidden-command", grave, "T1027.010", "runs what it decodes", hit)
+    if (hit := _PIECES.search(text)) and re.search(r"\$_(?:GET|POST|REQUEST|COOKIE)", text):
+        yield told("hook-web-shell", Level.CRITICAL, "T1505.003", "runs what a visitor of a web server sends", hit)
+    if network and reach >= Reach.IMPORT and (hit := _SHELLS.search(text)):
+        yield told("hook-remote-command", Level.CRITICAL, "T1059", "opens a connection and hands text to a shell", hit)
+    if _WRITES.search(text) and reach >= Reach.IMPORT and (decode or network) and (hit := _STARTS.search(text)):
+        yield told("hook-dropper", Level.CRITICAL, "T1105", "writes a program and runs it", hit)
     if network and everything:
         yield told(
             "hook-environment-leak", grave, "T1082", "takes the whole environment and opens a connection", everything

@@ -31,6 +31,9 @@ def followed(events: list[Event], sources: Mapping[str, bytes]) -> Iterator[Find
     for event in events:
         if event.sink is not Sink.SPAWN:
             continue
+        if re.match(r"\W*(?:\S*/)?(?:make|gmake|nmake)\b", event.text):
+            for made in sorted(p for p in sources if p.rsplit("/", 1)[-1].lower() in ("makefile", "gnumakefile")):
+                yield from examine(made, sources[made], event.reach)
         for word in _NAMED.findall(event.text[:4000]):
             path = _found(word.strip().replace("\\", "/").removeprefix("./"), event.file, sources)
             if path is not None and (path, event.reach) not in seen:

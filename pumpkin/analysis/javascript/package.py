@@ -24,8 +24,9 @@ SMALL = 256 * 1024
 """A package of no more bytes of JavaScript is read whole."""
 
 NESTED_LIMIT = 4
-SUFFIXES = (".js", ".cjs", ".mjs", ".jsx")
+SUFFIXES = (".js", ".cjs", ".mjs", ".jsx", ".ts", ".cts", ".mts")
 INSTALL_SCRIPTS = ("preinstall", "install", "postinstall", "prepare", "preprepare", "postprepare")
+_TYPES = (".d.ts", ".d.cts", ".d.mts")
 _ASIDE = re.compile(
     r"(?:^|/)(?:tests?|__tests__|spec|docs?|examples?|demos?|benchmarks?|fixtures|samples?)/|[.-](?:test|spec)\.\w+$"
 )
@@ -204,7 +205,9 @@ def scripts(paper: Mapping[str, object], data: bytes) -> Iterator[tuple[str, str
 def read(sources: Mapping[str, bytes]) -> Reading:
     """The events of all JavaScript among the sources, by path inside the package."""
     program = _Program(sources)
-    programs = {p: d for p, d in sources.items() if p.endswith(SUFFIXES) or _is_program(p, d)}
+    programs = {
+        p: d for p, d in sources.items() if (p.endswith(SUFFIXES) and not p.endswith(_TYPES)) or _is_program(p, d)
+    }
     small = sum(map(len, programs.values())) <= SMALL
     chosen = [p for p, d in programs.items() if small or WORTH_READING.search(d)]
     chosen += [p for p in _entries(program) if p not in chosen]
