@@ -451,7 +451,8 @@ def _act(
         machine.checked.add(frame.module.file)
     if name.endswith("pipeline") and len(arguments) > 1:
         _piped(frame, node, arguments[0], arguments[-1])
-    if sink is None and attr in ("end", "write") and Tag.ENV_ALL in tags:
+    local = "process" in receiver.name or Tag.COMMAND in receiver.tags
+    if sink is None and attr in ("end", "write") and Tag.ENV_ALL in tags and frame.reach >= Reach.IMPORT and not local:
         sink = Sink.SEND
     if name.endswith("ethereum.request") and "eth_sendTransaction" in text and frame.reach >= Reach.IMPORT:
         frame.emit(Sink.HOOK, name, tags, text, node)
