@@ -199,6 +199,11 @@ async def presence_rows(count: int, changes: int = 400) -> list[Row]:
                 for client in clients[start : start + 50]:
                     client.send(hello)
                 await asyncio.gather(*(client.ping() for client in clients[start : start + 50]))
+            await asyncio.sleep(2.0)  # the aggregator asks back, and sees who answers
+            for start in range(0, count, 50):
+                for client in clients[start : start + 50]:
+                    client.send("<presence type='subscribed' to='aggregator@localhost'/>")
+                await asyncio.gather(*(client.ping() for client in clients[start : start + 50]))
             key = await asyncio.to_thread(product.key, "checks:read", "agents:read")
             waits = []
             async with (
@@ -210,8 +215,9 @@ async def presence_rows(count: int, changes: int = 400) -> list[Row]:
                     status, client = f"change {n}", clients[(n * 37) % count]
                     began = time.perf_counter()
                     client.send(f"<presence><show>away</show><status>{status}</status></presence>")
-                    while (await events.receive_json())["data"].get("status") != status:
-                        pass
+                    async with asyncio.timeout(30):
+                        while (await events.receive_json())["data"].get("status") != status:
+                            pass
                     waits.append(time.perf_counter() - began)
             for client in clients:
                 client.abort()
