@@ -29,11 +29,11 @@ select name, latest from (
 ) as first_ones where position(:part in search) > 1 limit :limit;
 
 -- name: packages_like
--- Candidates for a misspelt name: of each trigram a bounded number of names about as long.
-select distinct near.name, near.latest from unnest(:grams::int[]) as asked (gram), lateral (
-    select name, latest from package_names
-    where ecosystem = :ecosystem and grams @> array[gram] and length(search) between :shortest and :longest limit :limit
-) as near;
+-- Candidates for a misspelt name: those that share a trigram, of about its length. The order is there so that all of the
+-- few are read by the index: with a limit alone the planner may read the table until it has enough.
+select name, latest from package_names
+where ecosystem = :ecosystem and grams && :grams::int[] and length(search) between :shortest and :longest
+order by abs(length(search) - :length) limit :limit;
 
 -- name: packages_common_grams
 -- The trigrams that stand in many names, with how often (PostgreSQL's own statistics).
