@@ -1,6 +1,6 @@
 """A server in small, to be killed: runs a package that lingers in one phase, and says when it has begun.
 
-usage: dying.py ADDRESS INSTANCE PHASE
+usage: dying.py ADDRESS IMAGE INSTANCE PHASE
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ PACKAGES = {
 }
 
 
-async def main(address: str, instance: str, phase: str) -> None:
-    actor = SandboxSupervisor.start([Engine(EngineSettings(address), instance)], blank={})._actor_weakref()
+async def main(address: str, image: str, instance: str, phase: str) -> None:
+    actor = SandboxSupervisor.start([Engine(EngineSettings(address, image=image), instance)], blank={})._actor_weakref()
     assert actor is not None
     await laboratory.well(actor)
 

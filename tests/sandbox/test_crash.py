@@ -9,6 +9,7 @@ import sys
 import time
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,8 +50,9 @@ async def gone(docker: Docker, instance: str, within_s: float) -> float:
 @pytest.mark.parametrize("phase", ["install", "import", "execute"])
 async def test_no_sandbox_outlives_a_killed_server(engine_settings: EngineSettings, docker: Docker, phase: str) -> None:
     instance = f"tests-{uuid.uuid4().hex[:8]}"
+    image = Engine(engine_settings).tag
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.sandbox.dying", engine_settings.address, instance, phase),
+        *(sys.executable, "-m", "tests.sandbox.dying", engine_settings.address, image, instance, phase),
         cwd=ROOT, stdout=subprocess.PIPE,
     )  # fmt: skip
     assert process.stdout is not None
@@ -159,7 +161,7 @@ async def test_an_image_that_is_not_there_is_said_and_not_built(engine_settings:
 
 
 async def test_offline_there_is_no_name_and_no_address(engine_settings: EngineSettings) -> None:
-    settings = EngineSettings(engine_settings.address, mode="offline")
+    settings = replace(engine_settings, mode="offline")
     actor = await laboratory.supervisor(settings, blank={})
     module = "import socket\nprint(socket.socket(socket.AF_INET).connect_ex(('198.51.100.1', 80)))\n"
     report = await actor.analyse(Job("pypi", archive=wheel("sample", module)), Artifact("pypi"))
