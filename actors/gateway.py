@@ -18,7 +18,7 @@ import structlog
 from actors.base import LoopActor
 from actors.directory import FIND, Directory
 from actors.ledger import Ledger
-from actors.reception import Receive, Reception
+from actors.reception import Offered, Receive, Reception
 from actors.registry import NEWCOMERS_LIMIT, Registry
 from pumpkin.adapters import commands, omemo, stanzas
 from pumpkin.adapters.https import ADDRESS, address_answer
@@ -69,6 +69,7 @@ class Gateway(LoopActor):
         checkpoint: Callable[[], str] = lambda: "",
         residents: Residents | None = None,
         address: Callable[[], tuple[str, str]] = lambda: ("", ""),
+        offered: Offered | None = None,
         now: Callable[[], int] = lambda: time.time_ns() // 1_000,
     ) -> None:
         super().__init__()
@@ -91,6 +92,7 @@ class Gateway(LoopActor):
             say=self._say,
             busy=lambda: self._session is not None and self._session.busy,
             now=now,
+            **({"offered": offered} if offered else {}),
             cipher=self._cipher if omemo.available() else None,
         )
         self.counts = self._reception.counts
