@@ -33,6 +33,7 @@ from pumpkin.settings import Settings, folder
 from pumpkin.store.database import Database
 from pumpkin.web import routes
 from pumpkin.web.discovery import Discovery
+from pumpkin.web.patience import Patience
 from pumpkin.web.services import Access, Services
 
 
