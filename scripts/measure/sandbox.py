@@ -30,13 +30,20 @@ import resource, subprocess, sys, threading
 sys.path.insert(0, '/opt/runner')
 from pumpkin.runner import privileges, steps, trace
 privileges.make_room((privileges.HOME, '/work'))
-argv = ['/usr/bin/python3', '-c', 'import pip._internal.cli.main, setuptools, json, http.client, email, ssl, unittest']
-env = privileges.environment({})
+import zipfile
+NAME = '/tmp/sample-1.0-py3-none-any.whl'
+with zipfile.ZipFile(NAME, 'w') as made:
+    made.writestr('sample.py', '')
+    made.writestr('sample-1.0.dist-info/METADATA', 'Metadata-Version: 2.1\\nName: sample\\nVersion: 1.0\\n')
+    made.writestr('sample-1.0.dist-info/WHEEL', 'Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n')
+    made.writestr('sample-1.0.dist-info/RECORD', '')
+argv = ['/usr/bin/python3', '-m', 'pip', 'install', '--user', '--no-index', '--no-compile', '--ignore-installed', NAME]
+env = privileges.environment({'PIP_BREAK_SYSTEM_PACKAGES': '1'})
 def used():
     both = [resource.getrusage(one) for one in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(one.ru_utime + one.ru_stime for one in both)
 def untraced():
-    subprocess.run(privileges.dropped(argv), env=env, check=True)
+    subprocess.run(privileges.dropped(argv), env=env, check=True, stdout=subprocess.DEVNULL)
 def traced():
     step = steps.Step(argv)
     watch = trace.Trace(lambda event: None, cwd='/work', environment=env)
