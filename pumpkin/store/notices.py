@@ -21,14 +21,20 @@ LOOK_S = 30.0
 
 
 async def listen(
-    db: Database, channel: str, heard: Callable[[str], Awaitable[None]], caught_up: Callable[[], Awaitable[None]]
+    db: Database,
+    channel: str,
+    heard: Callable[[str], Awaitable[None]],
+    caught_up: Callable[[], Awaitable[None]],
+    *,
+    look_s: float = LOOK_S,
 ) -> None:
     """Call `heard(payload)` for each NOTIFY on `channel`, in order, until cancelled. `caught_up` is called whenever the
-    connection stands anew: what was said in between is lost, so look for yourself."""
+    connection stands anew: what was said in between is lost, so look for yourself. A connection silent for `look_s` is
+    asked whether it still stands."""
     pause_s = PAUSES_S[0]
     while True:
         try:
-            await _listen_once(db.dsn, channel, heard, caught_up)
+            await _listen_once(db.dsn, channel, heard, caught_up, look_s)
             pause_s = PAUSES_S[0]
         except (*AWAY, asyncpg.PostgresError, Unavailable) as error:
             log.info("notices wait for the database", channel=channel, reason=type(error).__name__)
@@ -37,7 +43,11 @@ async def listen(
 
 
 async def _listen_once(
-    dsn: str, channel: str, heard: Callable[[str], Awaitable[None]], caught_up: Callable[[], Awaitable[None]]
+    dsn: str,
+    channel: str,
+    heard: Callable[[str], Awaitable[None]],
+    caught_up: Callable[[], Awaitable[None]],
+    look_s: float,
 ) -> None:
     said: asyncio.Queue[str | None] = asyncio.Queue()
     connection = await connect(dsn)
@@ -47,10 +57,11 @@ async def _listen_once(
         await caught_up()
         while not connection.is_closed():
             try:
-                async with asyncio.timeout(LOOK_S):
+                async with asyncio.timeout(look_s):
                     payload = await said.get()
             except TimeoutError:
-                await connection.execute("")  # a connection that is half open says so now
+                # A connection that is half open says so now. No empty statement: asyncpg fails on its answer.
+                await connection.fetchval("select 1")
                 continue
             if payload is None:
                 return

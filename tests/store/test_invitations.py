@@ -58,3 +58,25 @@ async def test_a_removed_account_is_told_and_leaves_every_roster(database: Datab
     task.cancel()
     await asyncio.wait([task])
     assert await store.roster("bob@localhost") == []
+
+
+async def test_notices_are_heard_after_a_long_silence(database: Database) -> None:
+    scram = await asyncio.to_thread(verifiers, "secret")
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    ready = asyncio.Event()
+
+    async def take(payload: str) -> None:
+        heard.put_nowait(payload)
+
+    async def caught_up() -> None:
+        ready.set()
+
+    task = asyncio.create_task(notices.listen(database, "pumpkin_accounts", take, caught_up, look_s=0.02))
+    async with asyncio.timeout(10):
+        await ready.wait()
+        await asyncio.sleep(0.2)  # ten times the silence after which the connection is asked
+        assert not task.done()
+        await accounts.put_account(database, "late", scram)
+        assert await heard.get() == "late"
+    task.cancel()
+    await asyncio.wait([task])
