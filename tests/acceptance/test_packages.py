@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import threading
 import time
@@ -167,11 +168,12 @@ def test_the_hourly_limit_is_exact_over_processes(
     assert dsn is not None
     more = [
         Product(
-            tmp_path_factory.mktemp("more"), options=("--database", dsn, "--xmpp-listen", "127.0.0.1"),
+            _node_of(packages, tmp_path_factory.mktemp("more")),
+            options=("--database", dsn, "--xmpp-listen", "127.0.0.1"),
             environment=environment(index),
         )
         for _ in range(PROCESSES - 1)
-    ]  # fmt: skip
+    ]
     try:
         urls = [packages.url, *(product.start().url for product in more)]
         key = json.loads(packages.command("key", "add", "--name", "limit", "--rate", "100", "--json"))["key"]
@@ -186,6 +188,14 @@ def test_the_hourly_limit_is_exact_over_processes(
     finally:
         for product in more:
             product.kill()
+
+
+def _node_of(first: Product, folder: Path) -> Path:
+    """A data folder for another node of the same installation: its keys, and no database of its own."""
+    for one in first.data.iterdir():
+        if one.is_file() and one.suffix in (".pem", ".vkey", ".txt"):
+            shutil.copy(one, folder)
+    return folder
 
 
 def test_tasks_end_by_themselves_however_often_the_server_is_killed(
