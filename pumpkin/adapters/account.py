@@ -61,9 +61,7 @@ def account_of(config: ProbeConfig, data: Path, label: str) -> Account:
     """
     if config.passwd is not None or config.token is None:
         if config.jid is None:
-            raise StartError(
-                "The probe's configuration has no jid: make one with `pumpkin agent add JID`."
-            )
+            raise StartError("The probe's configuration has no jid: make one with `pumpkin agent add JID`.")
         jid = _bare(config.jid)
         return Account(jid, _secret(config), data / "probes" / _folder_name(jid))
     folder = data / "probes" / (_folder_name(_bare(config.jid)) if config.jid else _folder_name(label))
@@ -95,8 +93,9 @@ def session_for(config: ProbeConfig, data: Path, account: Account) -> XmppSessio
     """
     host, port = _address(config.server)
     near = _Neighbour(data, account.jid, config.ca)
+    resource = (config.jid or "").partition("/")[2]
     return XmppSession(
-        account.jid,
+        f"{account.jid}/{resource}" if resource else account.jid,
         account.password,
         host=host,
         port=port,
