@@ -48,6 +48,7 @@ def test_a_confined_process_can_neither_read_nor_write_nor_run_nor_talk() -> Non
     ran = subprocess.run([sys.executable, "-c", TRIES], capture_output=True, check=True)
     seen = json.loads(ran.stdout)
     if seen["missing"]:
+        assert not os.environ.get("CI"), f"this kernel: {seen['missing']}"
         pytest.skip(f"this kernel: {seen['missing']}")
     seen.pop("missing")
     assert "done" not in {key: value for key, value in seen.items() if key != "memory"}.values(), seen
