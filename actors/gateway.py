@@ -40,7 +40,7 @@ REGISTRY_S = 2.0
 UPTIME_S = 60.0
 TOPICS = (
     *("check.stored", "check.sealed", "proof.stamped", "presence.changed", "message.received", "alert.raised"),
-    "alert.resolved",
+    *("alert.acknowledged", "alert.escalated", "alert.resolved", "alert.changed"),
 )
 """What approved agents may subscribe to by XEP-0060."""
 

@@ -9,6 +9,7 @@ SCOPES = (
     "packages:write",
     "agents:read",
     "agents:write",
+    "alerts:write",
     "metrics",
     "admin",
 )

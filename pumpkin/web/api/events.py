@@ -30,7 +30,10 @@ TOPICS: dict[str, str] = {
     "task.moved": "packages:read",
     "report.ready": "packages:read",
     "alert.raised": "checks:read",
+    "alert.acknowledged": "checks:read",
+    "alert.escalated": "checks:read",
     "alert.resolved": "checks:read",
+    "alert.changed": "checks:read",
     "scan": "checks:read",
     "tst": "checks:read",
 }
