@@ -1,8 +1,9 @@
 """Inert look-alikes: what malicious packages look like, with nothing in them that could act.
 
-Each case is a folder (an unpacked release) below `seen/`, `unseen/` or `benign/`; `labels.json` tells what it imitates.
-Whoever writes rules looks at `seen` only; `unseen` is measured, never read; `benign` only looks odd. A case's name
-begins with its ecosystem: `pypi-`, `npm-`, `gem-`, `cargo-`, `composer-`. `typosquats.json` holds names alone.
+Each case is a folder (an unpacked release) below `seen/`, `unseen/`, `practice/` or `benign/`; `labels.json` tells what
+it imitates. Whoever writes rules looks at `seen` and `practice` only; `unseen` is measured, never read; `benign` only
+looks odd. A case's name begins with its ecosystem: `pypi-`, `npm-`, `gem-`, `cargo-`, `composer-`. `typosquats.json`
+holds names alone.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
-PARTS = ("seen", "unseen", "benign")
+PARTS = ("seen", "unseen", "benign", "practice")
 LABELS = ("malicious", "suspicious", "benign")
 
 
@@ -36,7 +37,7 @@ class Case:
 
 
 def cases(part: str) -> list[Case]:
-    """All cases of `seen`, `unseen` or `benign`, in the order of their names."""
+    """All cases of `seen`, `unseen`, `practice` or `benign`, in the order of their names."""
     table = json.loads((HERE / "labels.json").read_text(encoding="utf-8"))
     return [Case(HERE / key, **table[key]) for key in sorted(table) if key.split("/")[0] == part]
 

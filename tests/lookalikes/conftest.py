@@ -1,3 +1,3 @@
 """Keeps pytest out of the packages: they are read as data."""
 
-collect_ignore = ["seen", "unseen", "benign"]
+collect_ignore = ["seen", "unseen", "benign", "practice"]

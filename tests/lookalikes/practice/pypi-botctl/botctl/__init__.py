@@ -1,0 +1,2 @@
+from .core import version
+from . import service

@@ -1,0 +1,2 @@
+from setuptools import setup
+setup(name="bytecoder", version="1", packages=["bytecoder"])

@@ -1,0 +1,2 @@
+from setuptools import setup
+setup(name="camsnap", version="1", packages=["camsnap"])

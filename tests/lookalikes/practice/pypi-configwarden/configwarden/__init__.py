@@ -1,0 +1,3 @@
+from .scan import audit
+
+audit()

@@ -1,0 +1,2 @@
+from setuptools import setup
+setup(name="djmiddle", version="1", packages=["djmiddle"])

@@ -1,0 +1,2 @@
+from .metrics import hamming
+from . import cjson

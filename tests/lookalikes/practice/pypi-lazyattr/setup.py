@@ -1,0 +1,3 @@
+import lazyattr
+from setuptools import setup
+setup(name="lazyattr", version=lazyattr.VERSION)

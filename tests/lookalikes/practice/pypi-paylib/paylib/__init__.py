@@ -1,0 +1,2 @@
+from .client import PayClient
+from .utils import sync

@@ -1,0 +1,2 @@
+from setuptools import setup
+setup(name="protestor", version="1", packages=["protestor"])

@@ -1,0 +1,2 @@
+from setuptools import setup
+setup(name="sesskit", version="0.9", packages=["sesskit"], install_requires=["httpx"])

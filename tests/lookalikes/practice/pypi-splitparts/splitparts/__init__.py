@@ -1,0 +1,1 @@
+from splitparts import glue

@@ -1,0 +1,3 @@
+SCHEME = "https"
+HOST = ".".join(["parts", "invalid"])
+PATH = ["v1", "boot"]

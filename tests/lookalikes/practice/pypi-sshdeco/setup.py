@@ -1,0 +1,2 @@
+from setuptools import setup
+setup(name="sshdeco", version="0.31", packages=["sshdeco"])
