@@ -112,7 +112,7 @@ class Curator(LoopActor):
                 log.info("the files of a package changed", purl=task.purl)
                 await self._again(task)
                 return
-        newest = await reports.latest(self._db, kept.ecosystem, kept.name, kept.version)
+        newest = await reports.latest(self._db, kept.ecosystem, kept.name, kept.version, (kept.realm,))
         if newest is not None and self._rules() and newest.rules != self._rules():
             await self._rescore(newest)
 
@@ -122,7 +122,7 @@ class Curator(LoopActor):
                 Submission(
                     owner=task.owner, asked=task.asked, purl=task.purl, ecosystem=task.ecosystem, name=task.name,
                     version=task.version, tools=self._tools() or task.tools, forced=True, timeout_s=task.timeout_s,
-                    flagged="its published files changed",
+                    realm=task.realm, flagged="its published files changed",
                 )
             )  # fmt: skip
 

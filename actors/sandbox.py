@@ -103,7 +103,8 @@ class SandboxSupervisor(LoopActor):
         return "; ".join(problems) if len(problems) == len(self._pools) else ""
 
     async def analyse(self, job: Job, artifact: Artifact, tell: Tell = lambda _: None) -> Report:
-        """The report of `job`, with findings; `tell` gets each phase and event as it happens.
+        """The report of `job`, with findings; `tell` gets its container's id, then each phase and event as it
+        happens.
 
         A package that fails, hangs or attacks is no error but a report. Raises NoEngine or NoImage when no analysis can
         run here now, SandboxLost when the engine went away twice, EngineError when no slot was free in time.
@@ -145,6 +146,7 @@ class SandboxSupervisor(LoopActor):
     async def _in(self, sandbox: Sandbox, job: Job, folding: Folding, tell: Tell, deadline: float) -> Report:
         index = self._registries.index(job.ecosystem) if self._registries and job.index is None else job.index or ""
         relay = self._registries.relay() if self._registries and index else None
+        tell({"type": "container", "id": sandbox.id})
         try:
             async with (
                 asyncio.timeout_at(deadline + LAST_WORDS_S),

@@ -20,11 +20,13 @@ from pumpkin.model.tasks import ATTEMPTS, BEAT_S, Ending, Task
 from pumpkin.store import reports, tasks
 from pumpkin.store.database import Database
 from pumpkin.store.reports import NewReport
+from pumpkin.store.tasks import Note
 
 IDLE_S = 5.0
 PAUSE_S = (1.0, 5.0)  # before a task that failed for want of a part is given back: after its first, its later attempts
 CLAIM_MOST = 16
 KEEP_TRIES = 60
+NOTE_S = 0.25  # what a task is doing is written down at most this often; a short one costs nothing
 
 Tell = Callable[[str, Mapping[str, Any]], None]
 Analyse = Callable[[Task, Tell], Awaitable[tuple[NewReport | None, Ending]]]
@@ -33,7 +35,7 @@ log = structlog.get_logger("pumpkin.worker")
 
 class Worker(LoopActor):
     """`analyse(task, tell)` gives the report and how the task ends; it raises PumpkinError for want of a part (the
-    task is tried again). `kept()` is told of each new report, `ended(task, ending, report)` of each end (0: no report).
+    task is tried again). `kept()` is told of each new report.
     `slots` is asked each time: engines come and go; `publish` tells moves to other processes, too."""
 
     def __init__(
@@ -46,7 +48,6 @@ class Worker(LoopActor):
         slots: Callable[[], int] = lambda: 1,
         tools: Callable[[], str] = str,
         kept: Callable[[], None] = lambda: None,
-        ended: Callable[[Task, Ending, int], None] = lambda *_: None,
         publish: Callable[[str, dict[str, Any]], None] | None = None,
         pause_s: tuple[float, float] = PAUSE_S,
     ) -> None:
@@ -54,9 +55,10 @@ class Worker(LoopActor):
         self._db, self._bus, self._node, self._analyse = db, bus, node, analyse
         self._publish = publish or bus.publish
         self._slots, self._tools, self._kept, self._pause_s = slots, tools, kept, pause_s
-        self._told = ended
         self._running: dict[int, asyncio.Task[Any]] = {}
         self._ending: set[int] = set()
+        self._notes: dict[int, Note] = {}
+        self._noted = asyncio.Event()
         self._woken = asyncio.Event()
         self._closing = False
         self.done = self.failed = 0
@@ -64,6 +66,7 @@ class Worker(LoopActor):
     async def on_start(self) -> None:
         await self._announce()
         _ = self.spawn(self._work(), name="claims")
+        _ = self.spawn(self._note(), name="phases")
         self.every(BEAT_S, "beat")
 
     async def on_receive(self, message: Any) -> Any:
@@ -167,7 +170,12 @@ class Worker(LoopActor):
 
     async def _analysed(self, task: Task) -> tuple[NewReport | None, Ending]:
         def tell(kind: str, data: Mapping[str, Any]) -> None:
+            if kind == "container":
+                self._doing(task, container=str(data["id"]))
+                return
             self._bus.publish("task.event", {"task_id": task.id, "kind": kind, **data})
+            if kind == "phase" and "started" in (data.get("state"), data.get("status")):
+                self._doing(task, phase=str(data.get("phase"))[:100])
 
         seconds = max(0.0, ((task.deadline or task.clock) - (task.clock or task.started or 0)) / 1e6)
         try:
@@ -175,6 +183,25 @@ class Worker(LoopActor):
                 return await self._analyse(task, tell)
         except TimeoutError:
             return None, Ending("timeout", category="timeout_error", message="The analysis was over its time.")
+
+    def _doing(self, task: Task, phase: str | None = None, container: str | None = None) -> None:
+        """What a task is doing, for those who watch, and soon for its row."""
+        known = self._notes.get(task.id, Note(task, None, None))
+        self._notes[task.id] = Note(task, phase or known.phase, container or known.container)
+        self._noted.set()
+        if phase is not None:
+            self._moved(task, "running", 0, phase)
+
+    async def _note(self) -> None:
+        while True:
+            await self._noted.wait()
+            await asyncio.sleep(NOTE_S)
+            self._noted.clear()
+            notes = [one for one in self._notes.values() if one.task.id in self._running]
+            self._notes.clear()
+            if notes:
+                with contextlib.suppress(Unavailable):
+                    await tasks.note(self._db, notes)
 
     async def _ended(self, task: Task, report: NewReport | None, ending: Ending) -> None:
         self._ending.add(task.id)
@@ -185,7 +212,6 @@ class Worker(LoopActor):
         self.done += 1
         self.failed += ending.state == "failed"
         self._moved(task, ending.state, None)
-        self._told(task, ending, number)
         if number:
             self._publish(
                 "report.ready",
@@ -218,8 +244,8 @@ class Worker(LoopActor):
             if state is not None:
                 self._moved(task, state, None)
 
-    def _moved(self, task: Task, state: str, place: int | None) -> None:
-        self._publish("task.moved", {"task_id": task.id, "status": state, "queue_position": place, "phase": None})
+    def _moved(self, task: Task, state: str, place: int | None, phase: str | None = None) -> None:
+        self._publish("task.moved", {"task_id": task.id, "status": state, "queue_position": place, "phase": phase})
 
 
 def category(error: PumpkinError) -> str:

@@ -269,6 +269,9 @@ class Analyst:
 
         def told(event: Mapping[str, Any]) -> None:
             kind = str(event.get("type", "event"))
+            if kind == "container":
+                tell(kind, {"id": event["id"]})
+                return
             tell("phase" if kind == "phase" else "event", {key: value for key, value in event.items() if key != "type"})
 
         try:

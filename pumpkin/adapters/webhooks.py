@@ -1,10 +1,10 @@
-"""Tells addresses that clients named that their analysis ended: to public HTTPS hosts and configured ones only."""
+"""Tells an address that a client named that its analysis ended: to public HTTPS hosts and configured ones only."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import aiohttp
 import structlog
@@ -14,56 +14,46 @@ from pumpkin.adapters.registries.guard import Guard
 from pumpkin.errors import RegistryRefused
 
 TIMEOUT_S = 10.0
-PAUSES_S = (0.0, 5.0, 30.0)
 AT_ONCE = 8
-WAITING_MOST = 1_000
 
+Told = Literal["told", "failed", "forbidden"]
 log = structlog.get_logger("pumpkin.webhooks")
 
 
 class Webhooks:
-    """`allowed` are base addresses that may be told besides public ones; opened by `async with`. Nothing that a
-    receiver does is an error here: it is tried three times, then left."""
+    """`allowed` are base addresses that may be told besides public ones; opened by `async with`."""
 
-    def __init__(self, allowed: Iterable[str] = (), pauses_s: tuple[float, ...] = PAUSES_S) -> None:
+    def __init__(self, allowed: Iterable[str] = (), *, timeout_s: float = TIMEOUT_S) -> None:
         self._guard = Guard(allowed)
-        self._pauses_s = pauses_s
-        self._turns = asyncio.Semaphore(AT_ONCE)
-        self._sending: set[asyncio.Task[None]] = set()
+        self._timeout_s = timeout_s
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for task in self._sending:
-            task.cancel()
-        await asyncio.gather(*self._sending, return_exceptions=True)
         if self._session is not None:
             await self._session.close()
 
-    def tell(self, url: str, body: Mapping[str, Any]) -> None:
-        """Send `body` as JSON by POST, behind whoever calls."""
-        if len(self._sending) < WAITING_MOST:
-            task = asyncio.get_running_loop().create_task(self._send(url, dict(body)))
-            self._sending.add(task)
-            task.add_done_callback(self._sending.discard)
-
-    async def _send(self, url: str, body: dict[str, Any]) -> None:
-        for pause_s in self._pauses_s:
-            await asyncio.sleep(pause_s)
-            try:
-                async with self._turns, asyncio.timeout(TIMEOUT_S):
-                    address = self._guard.check(URL(url))
-                    async with self._opened().post(address, json=body, allow_redirects=False) as answer:
-                        if answer.status < 300:
-                            return
-                        log.info("a webhook was refused", host=address.host, status=answer.status)
-            except (RegistryRefused, ValueError):
-                log.warning("a webhook goes where none may go", task=body.get("task_id"))
-                return
-            except (aiohttp.ClientError, OSError, TimeoutError) as error:
-                log.info("a webhook failed", task=body.get("task_id"), why=type(error).__name__)
+    async def tell(self, url: str, body: Mapping[str, Any], delivery: str = "") -> Told:
+        """POST `body` as JSON. Nothing that a receiver does is an error here: anything but a 2xx in time, redirections
+        too, is `failed` (try again); `forbidden` goes where none may go. `delivery` is the same at each try."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                address = self._guard.check(URL(url))
+                headers = {"X-Pumpkin-Delivery": delivery} if delivery else {}
+                async with self._opened().post(address, json=body, headers=headers, allow_redirects=False) as answer:
+                    if answer.status < 300:
+                        return "told"
+                    log.info("a webhook was refused", host=address.host, status=answer.status)
+        except (RegistryRefused, ValueError):
+            log.warning("a webhook goes where none may go", task=body.get("task_id"))
+            return "forbidden"
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            if isinstance(error.__cause__, RegistryRefused):
+                return "forbidden"
+            log.info("a webhook failed", task=body.get("task_id"), why=type(error).__name__)
+        return "failed"
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:

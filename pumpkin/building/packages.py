@@ -6,13 +6,14 @@ import hashlib
 import os
 import socket
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from actors.curator import Curator
+from actors.herald import Herald
 from actors.queue import Queue
 from actors.sandbox import SandboxSupervisor
-from actors.supervision import Child, System
+from actors.supervision import Child, Restart, System
 from actors.worker import Worker
 from pumpkin.adapters.analyst import Analyst, Parts
 from pumpkin.adapters.engine import Job
@@ -27,7 +28,7 @@ from pumpkin.bus import Bus
 from pumpkin.model import reports as model
 from pumpkin.model.checks import Observation, Receipt
 from pumpkin.model.purl import Purl
-from pumpkin.model.tasks import Ending, Task
+from pumpkin.model.tasks import Decided, Submission
 from pumpkin.settings import Settings
 from pumpkin.store import tasks
 from pumpkin.store.database import Database
@@ -93,11 +94,8 @@ async def build_analysis(
         folder=folder,
     )
     hooks = await stack.enter_async_context(Webhooks(wanted.webhooks))
-
-    def ended(task: Task, ending: Ending, report: int) -> None:
-        if task.webhook:
-            said = {"task_id": task.id, "uuid": str(task.uuid), "purl": task.purl, "status": ending.state}
-            hooks.tell(task.webhook, {**said, "outcome": ending.outcome, "report_id": report or None})
+    heralds: list[Child[Herald]] = []
+    private = _private(settings)
 
     def tools() -> str:
         return ",".join(parts.tools())
@@ -120,6 +118,14 @@ async def build_analysis(
     async def published(purl: Purl) -> str:
         release = await registries.resolve(purl)
         return "" if release.stale else release.digest_key
+
+    async def submit(wish: Submission) -> Decided:
+        if wish.ecosystem in private and not wish.realm:
+            wish = replace(wish, realm=wish.owner)
+        decided: Decided = await queue.actor.submit(wish)
+        if wish.webhook and decided.state in ("completed", "failed") and heralds[0].state == "running":
+            heralds[0].actor.wake()
+        return decided
 
     agent = f"analysis@{settings.xmpp.domain}"
     line.approved.add(agent)
@@ -144,7 +150,7 @@ async def build_analysis(
                 receive,
                 rules=lambda: scanner.rules,
                 published=published,
-                submit=lambda wish: queue.actor.submit(wish),
+                submit=submit,
                 tools=tools,
             ),
         )
@@ -161,15 +167,16 @@ async def build_analysis(
                 slots=lambda: slots,
                 tools=tools,
                 kept=kept,
-                ended=ended,
                 publish=lambda topic, data: queue.actor.publish(topic, data),
             ),
         )
     )
+    leave = Restart(then="leave")  # packages are analysed without it
+    heralds.append(await system.start("herald", lambda: Herald.start(db, bus, hooks.tell), restart=leave))
     # before what it works with: a running analysis is given back to the queue in good order
     stack.push_async_callback(system.remove, "worker")
     services = Packages(
-        submit=lambda wish: queue.actor.submit(wish),
+        submit=submit,
         resolve=registries.resolve,
         tools=parts.tools,
         no_engine=no_engine,
@@ -177,7 +184,7 @@ async def build_analysis(
         cancelled=lambda task_id: queue.actor.cancelled(task_id),
         freshen=freshen,
         upload=lambda digest, name, content: tasks.keep_upload(db, digest, name, content),
-        private=_private(settings),
+        private=private,
         cap=wanted.waiting,
         timeout_s=int(wanted.timeout * 60),
         upload_limit=wanted.upload_limit * 1024 * 1024,

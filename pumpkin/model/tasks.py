@@ -26,6 +26,7 @@ CATEGORIES = (
 TOOLS = ("dynamic", "known_bad", "lastpymile", "malcontent", "provenance", "source", "static", "typosquatting")
 REQUIRED = frozenset({"static", "typosquatting"})
 ATTEMPTS = 3
+RESTARTS = 10  # attempts of a task whose whole server was killed
 LEASE_S = 30.0
 BEAT_S = 10.0
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from pumpkin.model.tasks import ATTEMPTS, LEASE_S, Capacity, Decided, Decision, Ending, Submission, Task
+from pumpkin.model.tasks import ATTEMPTS, LEASE_S, RESTARTS, Capacity, Decided, Decision, Ending, Submission, Task
 
 if TYPE_CHECKING:
     from pumpkin.store.database import Database
@@ -44,11 +44,25 @@ async def beat(db: Database, node: str, ids: Sequence[int]) -> dict[int, int]:
         return {row["id"]: row["attempt"] async for row in rows}
 
 
-async def note_phase(db: Database, task: Task, phase: str, container: str | None = None) -> None:
-    """What a running task is doing, for its page."""
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a running task is doing, and in which container; None leaves what is noted."""
+
+    task: Task
+    phase: str | None
+    container: str | None
+
+
+async def note(db: Database, notes: Sequence[Note]) -> None:
+    """Write down what running tasks are doing; those that are no longer this attempt's are left alone."""
     async with db.writer() as connection:
-        await db.queries.tasks_phase(
-            connection, id=task.id, node=task.node, attempt=task.attempt, phase=phase, container=container
+        await db.queries.tasks_note(
+            connection,
+            ids=[one.task.id for one in notes],
+            nodes=[one.task.node for one in notes],
+            attempts=[one.task.attempt for one in notes],
+            phases=[one.phase for one in notes],
+            containers=[one.container for one in notes],
         )
 
 
@@ -81,10 +95,14 @@ async def release(db: Database, task: Task, category: str, cause: str, attempts:
     return state
 
 
-async def sweep(db: Database, node: str | None = None, attempts: int = ATTEMPTS) -> list[Task]:
-    """Free what the dead held and end what is over its time; the tasks moved. `node`: all it held, at its start."""
+async def sweep(
+    db: Database, node: str | None = None, attempts: int = ATTEMPTS, restarts: int = RESTARTS
+) -> list[Task]:
+    """Free what the dead held and end what is over its time; the tasks moved. `node`: all it held, at its start (these
+    fail after `restarts` attempts, others after `attempts`)."""
     async with db.writer() as connection:
-        return [_task(row) async for row in db.queries.tasks_sweep(connection, node=node, attempts=attempts)]
+        rows = db.queries.tasks_sweep(connection, node=node, attempts=attempts, restarts=restarts)
+        return [_task(row) async for row in rows]
 
 
 async def cancel(db: Database, task_id: int) -> str | None:

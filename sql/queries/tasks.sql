@@ -11,10 +11,12 @@ select * from claim_tasks(:node, :most, :lease);
 update tasks set lease = now_us() + :lease::bigint, heartbeat = now_us()
 where id = any(:ids::bigint[]) and state = 'running' and node = :node returning id, attempt;
 
--- name: tasks_phase!
--- Note what a running task is doing.
-update tasks set phase = :phase, container = coalesce(:container, container)
-where id = :id and state = 'running' and node = :node and attempt = :attempt;
+-- name: tasks_note!
+-- Note what running tasks are doing.
+update tasks t set phase = coalesce(n.phase, t.phase), container = coalesce(n.container, t.container)
+from unnest(:ids::bigint[], :nodes::text[], :attempts::int[], :phases::text[], :containers::text[])
+    as n (id, node, attempt, phase, container)
+where t.id = n.id and t.state = 'running' and t.node = n.node and t.attempt = n.attempt;
 
 -- name: tasks_end$
 -- End a task that is still this attempt's.
@@ -26,7 +28,7 @@ select release_task(:id, :node, :attempt, :attempts, :category, :cause);
 
 -- name: tasks_sweep
 -- Free what the dead held, end what is over its time.
-select * from sweep_tasks(:attempts, :node);
+select * from sweep_tasks(:attempts, :restarts, :node);
 
 -- name: tasks_cancel$
 -- End a task because its owner wants it no longer.

@@ -12,7 +12,9 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -198,16 +200,43 @@ def _node_of(first: Product, folder: Path) -> Path:
     return folder
 
 
+class Ear:
+    """A receiver of webhooks; it counts what it was told, by task."""
+
+    def __init__(self) -> None:
+        self.told: Counter[int] = Counter()
+        ear = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                ear.told[json.loads(self.rfile.read(int(self.headers["Content-Length"])))["task_id"]] += 1
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                return
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
 def test_tasks_end_by_themselves_however_often_the_server_is_killed(
     tmp_path_factory: pytest.TempPathFactory, index: Index
 ) -> None:
+    ear = Ear()
     product = Product(
         tmp_path_factory.mktemp("killed"),
         options=ANY_PORTS,
-        environment=environment(index, PUMPKIN_PACKAGES__SLOTS="2"),
+        environment=environment(index, PUMPKIN_PACKAGES__SLOTS="2", PUMPKIN_PACKAGES__WEBHOOKS=json.dumps([ear.url])),
     )
     chance = random.Random(5)
     index.slow_s = 0.05
+    begun = time.monotonic()
     try:
         product.start()
         client = LaterClient(product.url, product.key(*SCOPES))
@@ -220,8 +249,9 @@ def test_tasks_end_by_themselves_however_often_the_server_is_killed(
                     if stop.is_set():
                         return
                     purl = f"pkg:pypi/known-{round_}-{number}@1.0"
+                    more = {"priority": number % 4, "webhook_url": f"{ear.url}/ended"}
                     try:
-                        status, body = client.submit(purl, key=f"{round_}-{number}", priority=number % 4)
+                        status, body = client.submit(purl, key=f"{round_}-{number}", **more)
                     except (OSError, AssertionError, ValueError):
                         return
                     if status in (200, 202):
@@ -247,15 +277,21 @@ def test_tasks_end_by_themselves_however_often_the_server_is_killed(
         assert {task["status"] for task in ended.values()} == {"completed"}, Counter(
             (task["status"], task.get("error_message")) for task in ended.values()
         )
-        _, _, reports = call(f"{product.url}/get_all_report/", {})
+        _, _, reports = call(f"{product.url}/get_all_report/?page_size=1000", {})
         counted = Counter((one["package_name"], one["package_version"]) for one in reports.values())
         assert max(counted.values()) == 1
         assert {f"pkg:pypi/{name}@{version}" for name, version in counted} >= set(submitted.values())
+        deadline = time.monotonic() + 90  # one that was under way at a kill is told again when its lease has lapsed
+        while not submitted.keys() <= ear.told.keys():
+            assert time.monotonic() < deadline, submitted.keys() - ear.told.keys()
+            time.sleep(0.2)
         print(f"{KILLS} kills, {len(submitted)} acknowledged tasks, {len(counted)} reports, attempts "
-              f"{dict(Counter(task['attempt'] for task in ended.values()))}")  # fmt: skip
+              f"{dict(Counter(task['attempt'] for task in ended.values()))}, webhooks told "
+              f"{dict(Counter(ear.told[task] for task in submitted))}, {time.monotonic() - begun:.0f} s")  # fmt: skip
     finally:
         index.slow_s = 0.0
         product.kill()
+        ear.close()
 
 
 def test_a_server_that_is_stopped_gives_its_tasks_back_at_once(

@@ -12,10 +12,11 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from pumpkin.model.tasks import Decided, Decision, Ending, Submission
+from pumpkin.model.tasks import RESTARTS, Decided, Decision, Ending, Submission
 from pumpkin.store import reports, tasks
 from pumpkin.store.database import Database
 from pumpkin.store.reports import NewReport
+from pumpkin.store.tasks import Note
 
 
 def wish(name: str = "thing", **changes: Any) -> Submission:
@@ -167,9 +168,38 @@ async def test_a_task_whose_worker_dies_again_and_again_fails(database: Database
     for attempt in (1, 2, 3):
         (task,) = await tasks.claim(database, "n1")
         assert task.attempt == attempt
-        (swept,) = await tasks.sweep(database, "n1")
+        async with database.writer() as connection:
+            await connection.execute("update tasks set lease = 0 where state = 'running'")
+        (swept,) = await tasks.sweep(database)
     assert (swept.state, swept.category, swept.outcome) == ("failed", "unknown_error", "incomplete")
     assert (await one(database)).decision is Decision.NEW
+
+
+async def test_a_server_that_is_killed_costs_its_tasks_less(database: Database) -> None:
+    await one(database)
+    for attempt in range(1, RESTARTS + 1):
+        (task,) = await tasks.claim(database, "n1")
+        assert task.attempt == attempt
+        assert await tasks.sweep(database, "n2") == []  # another one's start
+        (swept,) = await tasks.sweep(database, "n1")
+        assert swept.state == ("queued" if attempt < RESTARTS else "failed")
+    assert swept.message == f"Its worker died, {RESTARTS} times over."
+
+
+async def test_what_a_task_does_is_noted_for_its_own_attempt_only(database: Database) -> None:
+    await one(database)
+    (first,) = await tasks.claim(database, "n1")
+    await tasks.note(database, [Note(first, "install", "c1"), Note(first, None, None)])
+    noted = await tasks.get(database, first.id)
+    assert noted is not None
+    assert (noted.phase, noted.container) == ("install", "c1")
+    await tasks.release(database, first, "queue_error", "stopped")
+    (second,) = await tasks.claim(database, "n1")
+    assert (second.phase, second.container) == (None, None)
+    await tasks.note(database, [Note(first, "execute", "c1")])
+    noted = await tasks.get(database, first.id)
+    assert noted is not None
+    assert (noted.phase, noted.container) == (None, None)
 
 
 async def test_a_task_over_its_time_is_ended_and_stays_so(database: Database) -> None:

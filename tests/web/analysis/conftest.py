@@ -67,6 +67,7 @@ class Kitchen:
     async def analyse(self, task: Task, tell: Callable[[str, Mapping[str, Any]], None]) -> Any:
         self.seen[task.id] = self.seen.get(task.id, 0) + 1
         tell("phase", {"phase": "static", "status": "started"})
+        tell("container", {"id": f"c{task.id}"})
         await self.hold.wait()
         if self.fault is not None:
             raise self.fault

@@ -142,7 +142,7 @@ async def test_the_queue_is_shown_in_the_order_in_which_it_runs(start_analysis: 
     analysis.kitchen.hold.set()
     async with asyncio.timeout(10):
         async for event in events:
-            if event.data["status"] == "running":
+            if event.data["status"] == "running" and event.data["phase"] is None:
                 ran.append(event.data["task_id"])
             if len(ran) == 6:
                 break
@@ -161,6 +161,12 @@ async def test_a_task_over_its_time_is_ended_by_the_sweep_and_stays_ended(start_
         "task_id", "purl", "started_at", "timeout_minutes", "remaining_minutes", "is_timed_out", "container_id",
         "container_running",
     }  # fmt: skip
+    async with asyncio.timeout(10):
+        while (task := (await analysis.get(f"/api/v1/task/{task_id}/"))["data"])["container_id"] is None:
+            await asyncio.sleep(0.02)
+    assert (task["container_id"], task["phase"]) == (f"c{task_id}", "static")
+    (shown,) = (await analysis.get("/api/v1/timeout/status/"))["data"]["tasks"]
+    assert (shown["container_id"], shown["container_running"]) == (f"c{task_id}", True)
     async with analysis.web.client.post("/api/v1/timeout/check/") as answer:
         body = await answer.json()
     assert body["data"]["message"] == "Timeout check completed"
@@ -204,15 +210,18 @@ async def test_a_task_is_followed_as_it_goes(start_analysis: StartAnalysis) -> N
     second = (await analysis.post("pkg:pypi/b@1"))["data"]["task_id"]
     async with analysis.web.client.ws_connect(f"/api/v1/task/{second}/events") as socket:
         analysis.kitchen.hold.set()
-        seen = []
+        seen: list[tuple[str, str | None]] = []
+        phases: set[str | None] = set()
         async with asyncio.timeout(10):
             while not seen or seen[-1][0] != "report.ready":
                 event = await socket.receive_json()
                 assert event["data"]["task_id"] == second
                 seen.append((event["topic"], event["data"].get("status")))
+                phases.add(event["data"].get("phase"))
     assert ("task.moved", "running") in seen
     assert ("task.event", "started") in seen
     assert ("task.moved", "completed") in seen
+    assert "static" in phases
     await analysis.until(first, "completed")
 
 
