@@ -34,9 +34,22 @@ class Directory:
         duty = wanted.get("duty", "")
         if not duty or len(duty) > 200:
             raise InvalidRequest("A duty must be named.", fields={"duty": "missing"})
+        board = self._board().agents
+        found = await self.choose(asker, duty, site=wanted.get("site", ""), behaviour=wanted.get("behaviour", ""))
+        answer = Element(name("found", FIND), {"duty": duty})
+        for one in found[:ANSWERED]:
+            presence = board.get(one.jid)
+            line = SubElement(answer, name("agent", FIND), {"jid": one.jid})
+            line.set("show", presence.show if presence else "unavailable")
+            if one.site:
+                line.set("site", one.site)
+        return stanzas.result(iq, answer)
+
+    async def choose(self, asker: str, duty: str, *, site: str = "", behaviour: str = "") -> list[Agent]:
+        """Approved agents of a duty but the asker, at that site and with that behaviour where one is named: the
+        available first, of those the ones with fewest behaviours running."""
         known = await agents.page(self._db, state="approved", duty=duty, limit=LOOKED_AT)
         board = self._board().agents
-        site, behaviour = wanted.get("site"), wanted.get("behaviour")
         fitting = [
             one
             for one in known
@@ -49,11 +62,4 @@ class Directory:
             show = board[one.jid].show if one.jid in board else "unavailable"
             return _RANK.get(show, 9), sum(each.state == "running" for each in one.behaviours), one.jid
 
-        answer = Element(name("found", FIND), {"duty": duty})
-        for one in sorted(fitting, key=order)[:ANSWERED]:
-            presence = board.get(one.jid)
-            found = SubElement(answer, name("agent", FIND), {"jid": one.jid})
-            found.set("show", presence.show if presence else "unavailable")
-            if one.site:
-                found.set("site", one.site)
-        return stanzas.result(iq, answer)
+        return sorted(fitting, key=order)

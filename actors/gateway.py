@@ -45,7 +45,7 @@ TOPICS = (
 """What approved agents may subscribe to by XEP-0060."""
 
 Residents = dict[str, Callable[[str], Any]]
-"""Agents of this process by bare JID, and how each is asked to run a job."""
+"""Agents of this process by bare JID, and how each is asked to run a job (by its name)."""
 
 
 class Gateway(LoopActor):
@@ -55,6 +55,8 @@ class Gateway(LoopActor):
     command line changes that. `checkpoint()` is the hash of the newest checkpoint (hex, empty when there is none), told
     with each receipt. `residents` are the agents of this process; handed in, they outlive a restart of this actor.
     `address()` is where checks are taken by HTTPS, and the certificates (PEM) it is known by, told to approved agents.
+    `welcome(jid)` is the allow list. `reported(jid, document)` is told of each report; `attend(session, directory)` may
+    serve more on a new session.
     The public coroutines are called on the loop, not asked.
     """
 
@@ -70,12 +72,15 @@ class Gateway(LoopActor):
         residents: Residents | None = None,
         address: Callable[[], tuple[str, str]] = lambda: ("", ""),
         offered: Offered | None = None,
+        reported: Offered | None = None,
+        welcome: Callable[[str], bool] = lambda jid: False,
+        attend: Callable[[Session, Directory], None] = lambda session, directory: None,
         now: Callable[[], int] = lambda: time.time_ns() // 1_000,
     ) -> None:
         super().__init__()
         self._db, self._bus, self._now = db, bus, now
-        self._open_session, self._address = open_session, address
-        self._registry = Registry(db, approved if approved is not None else set(), self._decided, now)
+        self._open_session, self._address, self._attend = open_session, address, attend
+        self._registry = Registry(db, approved if approved is not None else set(), self._decided, now, welcome)
         self._ledger = Ledger(db)
         self._session: Session | None = None
         self._roll = Roll()
@@ -93,6 +98,7 @@ class Gateway(LoopActor):
             busy=lambda: self._session is not None and self._session.busy,
             now=now,
             **({"offered": offered} if offered else {}),
+            **({"reported": reported} if reported else {}),
             cipher=self._cipher if omemo.available() else None,
         )
         self.counts = self._reception.counts
@@ -144,6 +150,14 @@ class Gateway(LoopActor):
     async def subscription(self, jid: str, kind: str) -> None:
         """Ask to see an agent's presence (`subscribe`), or see it no longer (`unsubscribe`)."""
         self._line().send(stanzas.presence(kind, to=bare(jid)))
+
+    async def admit(self, sender: str) -> str:
+        """The bare JID of a stanza's sender; UnknownAgent unless it is approved."""
+        return await self._reception.admit(sender)
+
+    async def ask_agent(self, jid: str, question: Element) -> Element:
+        """An IQ set to an agent's most available resource, and its answer; Unavailable when it is not here."""
+        return await self._line().request(stanzas.iq("set", self._reach(jid), None, question))
 
     async def command(
         self,
@@ -223,6 +237,7 @@ class Gateway(LoopActor):
         self._topics.serve(session)
         directory = Directory(self._db, lambda: self.board, self._reception.admit)
         session.serve("get", name("find", FIND), directory.find)
+        self._attend(session, directory)
         session.items = self._topics.nodes
         self._session = session
         try:

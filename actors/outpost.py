@@ -12,6 +12,7 @@ from xml.etree.ElementTree import Element
 
 import structlog
 
+from actors.errands import Errands
 from actors.probe import Work, at_work
 from pumpkin.adapters import commands, omemo, stanzas
 from pumpkin.adapters.account import Account, account_of, https_of, read_config, session_for
@@ -129,10 +130,13 @@ async def _serve(
     await _recall(way, work)
     uplink.checkpoint = await work.spool.recall("checkpoint")
     commands.Desk(session, services(work.bench), uplink.trusts)
+    service = Errands(config, account.jid, session, uplink, way, work)
+    await service.begin()
     errands: set[asyncio.Task[None]] = set()
 
     def seen() -> None:
         work.courier.nudge()
+        service.nudge()
         if config.omemo and uplink.cipher is None:
             opening = asyncio.get_running_loop().create_task(_encipher(session, account.jid, uplink, work))
             errands.add(opening)
@@ -152,6 +156,7 @@ async def _serve(
     session.on_ready = ready
     session.start()
     errands.add(asyncio.create_task(LogWatch(session, bare(account.jid), lambda: uplink.full, work.spool).run()))
+    errands.add(asyncio.create_task(service.run()))
     try:
         await _until(stop, work)
     finally:

@@ -39,12 +39,15 @@ class Work:
 
     def __init__(self, config: ProbeConfig, spool: Spool, source: Source, deliver: Deliver, report: Report) -> None:
         self.config, self.spool, self._report = config, spool, report
-        self.bench = Bench(config, source, spool.append, self._touch)
+        self.bench = Bench(config, source, spool.append, self.touch)
         self.courier = Courier(spool, deliver)
         self._changed = asyncio.Event()
         self.offer: dict[str, Any] | None = None  # the key it signs with
+        self.sign: Callable[[Observation], Observation] = lambda seen: seen
+        self.orders: Callable[[], dict[str, Any]] | None = None
 
-    def _touch(self) -> None:
+    def touch(self) -> None:
+        """Something of what is reported changed."""
         self._changed.set()
 
     async def state(self) -> dict[str, Any]:
@@ -56,6 +59,7 @@ class Work:
             "tags": self.config.tags,
             "site": self.config.site,
             "signing_key": self.offer,
+            **({"orders": self.orders()} if self.orders else {}),
             "behaviours": self.bench.behaviours(),
             "spool": {
                 "waiting": counts.waiting,
@@ -95,7 +99,7 @@ async def at_work(
         source = replace(source, agent=bare(source.agent))
         signer = await Signer.open(source.agent, spool)
         work = Work(config, spool, replace(source, uuid=uuid, site=config.site, sign=signer.sign), deliver, report)
-        work.offer = signer.offer
+        work.offer, work.sign = signer.offer, signer.sign
         tasks = [asyncio.create_task(work.courier.run()), asyncio.create_task(work.keep_reporting())]
         try:
             yield work

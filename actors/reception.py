@@ -38,7 +38,7 @@ CHECK_ONTOLOGIES = ("probeAgentOntology", "check", "checks")
 
 Receive = Callable[[Observation], Awaitable[Receipt]]
 Offered = Callable[[str, Mapping[str, Any]], Awaitable[None]]
-"""Told of the key an agent signs with, as its report offers it."""
+"""Told of the key an agent signs with, as its report offers it; or of the report."""
 
 
 async def _nobody_offers(jid: str, document: Mapping[str, Any]) -> None:
@@ -61,9 +61,10 @@ class Reception:
         busy: Callable[[], bool],
         now: Callable[[], int],
         offered: Offered = _nobody_offers,
+        reported: Offered = _nobody_offers,
         cipher: Callable[[], Awaitable[Cipher]] | None = None,
     ) -> None:
-        self._offered = offered
+        self._offered, self._reported = offered, reported
         self._cipher = cipher
         self._db, self._bus, self._registry, self._ledger = db, bus, registry, ledger
         self._receive, self._checkpoint, self._say, self._busy, self._now = receive, checkpoint, say, busy, now
@@ -138,6 +139,7 @@ class Reception:
         await fleet.report(self._db, jid, introduction.read(document), self._now())
         if isinstance(offer := document.get("signing_key"), Mapping):
             await self._offered(jid, offer)
+        await self._reported(jid, document)
         self._reporting.add(jid)
         self._cadence.forget(jid)
 

@@ -13,13 +13,19 @@ NEWCOMERS_LIMIT = 1_000
 class Registry:
     """`approved` holds the bare JIDs whose checks are taken; others hold the same set and read it without asking.
 
-    `decided(jid, state)` is called when an agent becomes approved or revoked, whoever decided that.
+    `decided(jid, state)` is called when an agent becomes approved or revoked, whoever decided that. `welcome(jid)` is
+    the allow list: whom it names is approved when it first shows itself.
     """
 
     def __init__(
-        self, db: Database, approved: set[str], decided: Callable[[str, str], None], now: Callable[[], int]
+        self,
+        db: Database,
+        approved: set[str],
+        decided: Callable[[str, str], None],
+        now: Callable[[], int],
+        welcome: Callable[[str], bool] = lambda jid: False,
     ) -> None:
-        self.approved = approved
+        self.approved, self._welcome = approved, welcome
         self._db, self._decided, self._now = db, decided, now
         self._states: dict[str, str] = {}
         self._newcomers: set[str] = set()
@@ -37,6 +43,8 @@ class Registry:
         if jid in self.approved:
             return "approved"
         state = await fleet.state(self._db, jid)
+        if state is None and self._welcome(jid):
+            state = await fleet.meet(self._db, jid, self._now(), "approved")
         if state is None:
             if len(self._newcomers) >= NEWCOMERS_LIMIT:
                 return "pending"

@@ -20,6 +20,8 @@ from pumpkin.model.jobs import ProbeConfig, loads
 from pumpkin.probes import parsers
 
 VERSION = "0.1.0"
+CONFIG_LIMIT = 32 * 1024 * 1024
+SECRET_LIMIT = 64 * 1024
 
 
 def read_config(file: Path) -> ProbeConfig:
@@ -27,10 +29,7 @@ def read_config(file: Path) -> ProbeConfig:
 
     StartError with one sentence when it cannot be read, does not fit, or names a parser there is not.
     """
-    try:
-        text = file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise StartError(f"The probe's configuration {file} cannot be read: {error}.") from None
+    text = _text(file, CONFIG_LIMIT, "configuration")
     config = loads(text, os.environ, toml=file.suffix == ".toml")
     for job in config.jobs:
         parsers.find(job.result_parser)
@@ -80,10 +79,7 @@ def https_of(config: ProbeConfig) -> HttpsPlace | None:
     """The HTTPS address in `config`; StartError when its certificates cannot be read."""
     if config.https is None:
         return None
-    try:
-        ca = Path(config.https_ca).read_text("ascii") if config.https_ca else ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise StartError(f"The certificates in {config.https_ca} cannot be read: {error}.") from None
+    ca = _text(Path(config.https_ca), SECRET_LIMIT, "https_ca") if config.https_ca else ""
     return HttpsPlace(config.https, ca)
 
 
@@ -168,10 +164,22 @@ def _secret(config: ProbeConfig) -> str:
 def _read_secret(given: str, key: str) -> str:
     if not given.startswith("file:"):
         return given
+    return _text(Path(given.removeprefix("file:")), SECRET_LIMIT, key).strip()
+
+
+def _text(file: Path, limit: int, what: str) -> str:
+    """The text of a file of at most `limit` bytes; a device or pipe, which may have no end, is read no further."""
     try:
-        return Path(given.removeprefix("file:")).read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise StartError(f"The probe's {key} file cannot be read: {error}.") from None
+        with file.open("rb") as stream:
+            content = stream.read(limit + 1)
+    except OSError as error:
+        raise StartError(f"The probe's {what} {file} cannot be read: {error.strerror or error}.") from None
+    if len(content) > limit:
+        raise StartError(f"The probe's {what} {file} is larger than {limit:,} bytes.")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise StartError(f"The probe's {what} {file} is not text in UTF-8.") from None
 
 
 def _kept(path: Path) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pumpkin.adapters import commands
-from pumpkin.errors import InvalidRequest
+from pumpkin.errors import InvalidRequest, NotFound
 from pumpkin.model.wire import rfc3339
 from pumpkin.probes.bench import Bench
 
@@ -15,13 +15,25 @@ def services(bench: Bench) -> list[commands.Command]:
 
     def which() -> list[commands.Field]:
         names = tuple(bench.tasks)
-        return [commands.Field("job", "Job", names[:100], names[0])]
+        return [commands.Field("job", "Job", names[:100], names[0] if names else "")]
+
+    def about() -> list[commands.Field]:
+        return [commands.Field("type", "Type of the check"), commands.Field("target", "Its target")]
+
+    async def confirm(values: Mapping[str, str]) -> list[dict[str, str]]:
+        """Look anew at what another agent saw: only at what this probe looks at by itself."""
+        kind, target = values["type"], values["target"]
+        fits = [one for one in bench.tasks.values() if one.job.type == kind and (one.job.target or "") == target]
+        if not fits:
+            raise NotFound(f"This agent does not look at {target[:100] or 'that'} by {kind[:60]}.")
+        seen = await bench.run_now(fits[0].job.name)
+        return [{"check": str(seen.id), "status": str(seen.detail.get("status", "")), "job": fits[0].job.name}]
 
     def period() -> list[commands.Field]:
         return [*which(), commands.Field("period", "Period in seconds")]
 
     def chosen(values: Mapping[str, str]) -> str:
-        return values.get("job") or next(iter(bench.tasks))
+        return bench.task(values.get("job") or "").job.name
 
     async def run(values: Mapping[str, str]) -> str:
         seen = await bench.run_now(chosen(values))
@@ -71,4 +83,5 @@ def services(bench: Bench) -> list[commands.Command]:
         commands.Command("resume", "Let a paused job go on", resume, which),
         commands.Command("period", "Change a job's period", change, period),
         commands.Command("jobs", "List the jobs", listing),
+        commands.Command("confirm", "Look at what another saw", confirm, about),
     ]

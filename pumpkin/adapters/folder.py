@@ -14,6 +14,7 @@ from typing import Any
 from pumpkin.errors import StartError
 from pumpkin.evidence.authority import Authority
 from pumpkin.evidence.checkpoint import LogKey
+from pumpkin.evidence.orders import FleetKey
 
 
 class DataFolder:
@@ -67,6 +68,15 @@ class DataFolder:
         key = LogKey.load(name, (self.path / "log-key.secret.pem").read_bytes())
         self._write("log-key.pem", key.public_pem, 0o644)
         self._write("log-key.vkey", f"{key.vkey}\n".encode(), 0o644)
+        return key
+
+    def fleet_key(self) -> FleetKey:
+        """The key that signs what probes are ordered to do; its public half stands in hex beside it."""
+        secret = self.path / "fleet-key.secret.pem"
+        if not secret.exists():
+            self._write("fleet-key.secret.pem", FleetKey.generate().pem, 0o600)
+        key = FleetKey.load(secret.read_bytes())
+        self._write("fleet-key.txt", f"{key.public}\n".encode(), 0o644)
         return key
 
     def authority(self, name: str) -> Authority:

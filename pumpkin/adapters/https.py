@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from pumpkin.errors import (
 ADDRESS = "urn:pumpkin:address:0"
 ANSWER_S = 30.0
 CA_LIMIT = 64 * 1024
+ANSWER_LIMIT = 8 * 1024 * 1024
 _MEANING: dict[int, type[PumpkinError]] = {
     400: InvalidCheck,
     401: Forbidden,
@@ -81,12 +83,20 @@ class HttpsWay:
 
     async def deliver(self, body: Mapping[str, Any]) -> None:
         """Until the server has stored it; raises as `adapters.uplink.Uplink.deliver` does."""
-        await self._post("/api/v1/checks", body)
+        await self._ask("POST", "/api/v1/checks", body)
+
+    async def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """What the server answers (JSON) to another question of this agent; raises as `deliver` does."""
+        return await self._ask("POST", path, body)
+
+    async def get(self, path: str) -> Any:
+        """What the server answers (JSON) there; raises as `deliver` does."""
+        return await self._ask("GET", path, None)
 
     async def probe(self) -> str:
         """Whether the server answers there and knows us; one sentence. PumpkinError when it does not."""
         try:
-            await self._post("/api/v1/checks", {})
+            await self._ask("POST", "/api/v1/checks", {})
         except InvalidCheck:
             return "answers, and knows this agent"
         return "answers"
@@ -96,7 +106,7 @@ class HttpsWay:
         if self._session is not None:
             await self._session.close()
 
-    async def _post(self, path: str, body: Mapping[str, Any]) -> None:
+    async def _ask(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
         place = self._place
         if place is None:
             raise Unavailable("No HTTPS address of the server is known.")
@@ -109,14 +119,20 @@ class HttpsWay:
         url = f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{port}{path}"
         known_as = parts.hostname if parts.scheme == "https" else None
         try:
-            async with self._session.post(
-                url, json=body, auth=self._login, ssl=self._context, server_hostname=known_as, allow_redirects=False
+            async with self._session.request(
+                method,
+                url,
+                json=body,
+                auth=self._login,
+                ssl=self._context,
+                server_hostname=known_as,
+                allow_redirects=False,
             ) as answer:
                 if answer.status in (200, 201):
-                    return
+                    return json.loads(await answer.content.read(ANSWER_LIMIT))
                 text = await _message(answer)
                 raise _MEANING.get(answer.status, Unavailable)(f"HTTPS {answer.status}: {text}")
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise Unavailable(f"HTTPS: {type(error).__name__}: {str(error)[:200]}") from error
 
 

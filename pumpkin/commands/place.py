@@ -13,22 +13,12 @@ import click
 
 from pumpkin import settings as configuration
 from pumpkin.adapters.embedded.postgres import EmbeddedPostgres
+from pumpkin.commands.options import config_option as config_option
+from pumpkin.commands.options import data_option as data_option
+from pumpkin.commands.options import json_option as json_option
 from pumpkin.errors import PumpkinError, StartError
 from pumpkin.settings import Settings
 from pumpkin.store.database import Database
-
-data_option = click.option(
-    "--data",
-    type=click.Path(path_type=Path, file_okay=False),
-    envvar="PUMPKIN_DATA",
-    help="The folder all state lives in.  [default: /var/lib/pumpkin for root, your XDG data folder otherwise]",
-)
-config_option = click.option(
-    "--config",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="The TOML file with settings.  [default: pumpkin.toml in the data folder]",
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for programs.")
 
 
 @asynccontextmanager

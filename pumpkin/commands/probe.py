@@ -11,11 +11,11 @@ from pathlib import Path
 
 import click
 
-from pumpkin import app
 from pumpkin.adapters.account import account_of, read_config
 from pumpkin.adapters.signer import want_another
-from pumpkin.commands.place import data_option, json_option
-from pumpkin.commands.serve import log_to_stderr
+from pumpkin.building import probes
+from pumpkin.commands.journal import log_to_stderr
+from pumpkin.commands.options import data_option, json_option
 from pumpkin.errors import PumpkinError
 from pumpkin.probes.spool import Spool
 from pumpkin.settings import default_data
@@ -58,9 +58,7 @@ WantedBy=multi-user.target
 @click.option("--unit", is_flag=True, help="Print a systemd unit for this command line, and end.")
 @data_option
 @json_option
-def probe(
-    configs: Sequence[Path], check: bool, rotate_key: bool, unit: bool, data: Path | None, as_json: bool
-) -> None:
+def probe(configs: Sequence[Path], check: bool, rotate_key: bool, unit: bool, data: Path | None, as_json: bool) -> None:
     """Run the probe of each FILE: its tools, by their behaviour, each result kept on disk until it is acknowledged.
 
     SCANDALE's configuration files work unchanged.
@@ -89,7 +87,7 @@ async def _run(files: Sequence[Path], data: Path, as_json: bool) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    for summary in await app.run_probes(files, data=data, stop=stop):
+    for summary in await probes.run_probes(files, data=data, stop=stop):
         click.echo(summary.as_json() if as_json else summary.as_text())
     return 0
 
@@ -106,7 +104,7 @@ async def _rotate_keys(files: Sequence[Path], data: Path) -> None:
 async def _inspect(files: Sequence[Path], data: Path) -> int:
     good = True
     for file in files:
-        async with contextlib.aclosing(app.inspect_probe(file, data=data)) as findings:
+        async with contextlib.aclosing(probes.inspect_probe(file, data=data)) as findings:
             async for one in findings:
                 click.echo(f"{'ok   ' if one.ok else 'FAULT' if one.grave else 'note '} {one.text}")
                 good = good and (one.ok or not one.grave)

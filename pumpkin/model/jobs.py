@@ -53,6 +53,16 @@ class Threshold(_Part):
     direction: Literal["above", "below"] = "above"
 
 
+class Confirm(_Part):
+    """Whom to ask for a second look when a check takes one of the statuses `on`: `agents` others of a duty, best at
+    another site (`elsewhere`). Asked again only after the status was another one in between."""
+
+    duty: Name
+    agents: int = Field(1, ge=1, le=10)
+    on: list[Literal["warning", "critical", "unknown"]] = ["critical"]
+    elsewhere: bool = False
+
+
 class Job(_Part):
     """One measurement: what to run, how to read its output, when to run it again. Durations in seconds."""
 
@@ -75,6 +85,10 @@ class Job(_Part):
     zone: str = Field("UTC", max_length=64, description="the time zone cron is meant in")
     timeout: float = Field(60.0, gt=0, le=86_400)
     output_limit: int = Field(4 * 1024 * 1024, ge=1_024, le=7 * 1024 * 1024)
+    sooner: dict[Literal["warning", "critical", "unknown"], Annotated[float, Field(ge=0.1, le=366 * 86_400)]] = Field(
+        {}, description="seconds to the next run after a check of that status, where that is sooner"
+    )
+    confirm: Confirm | None = None
 
     @model_validator(mode="after")
     def _timed(self) -> Job:
@@ -144,16 +158,20 @@ class ProbeConfig(_Part):
     omemo: bool = False
     token: SecretStr | None = None
     key: str | None = None
+    fleet_key: str | None = Field(None, pattern="^[0-9a-f]{64}$", description="whose signed orders it obeys")
+    may_run: list[str] = Field([], max_length=1_000, description="the only programs an order may run; all when empty")
     site: LabelValue = ""
     duties: list[Name] = ["probe"]
     tags: list[Name] = []
     parallel: int = Field(4, ge=1, le=256)
     spool_limit: int = Field(256 * 1024 * 1024, ge=65_536, description="bytes of undelivered checks kept on disk")
-    jobs: list[Job] = Field(min_length=1, max_length=100_000)
+    jobs: list[Job] = Field(max_length=100_000)
     fsm: list[Machine] = Field([], max_length=100)
 
     @model_validator(mode="after")
     def _known(self) -> ProbeConfig:
+        if not self.jobs and self.fleet_key is None:
+            raise ValueError("there is no job, and no fleet_key whose orders would bring some")
         names = {job.name for job in self.jobs}
         for machine in self.fsm:
             for state in machine.states.values():
@@ -176,6 +194,8 @@ def parse(document: Mapping[str, Any], environment: Mapping[str, str] | None = N
     if listed is not None and not isinstance(listed, list):
         raise StartError("The probe's configuration: jobs must be a list.")
     jobs = [{**shared, **one} if isinstance(one, dict) else one for one in listed] if listed else [shared]
+    if not listed and plain.get("fleet_key") and not {"command", "use"} & shared.keys():
+        jobs = []
     try:
         jobs = [expanded(one) if isinstance(one, dict) else one for one in jobs]
     except (ValueError, TypeError) as error:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import structlog
@@ -19,15 +20,19 @@ from pumpkin.probes.measure import Source, measure
 log = structlog.get_logger("pumpkin.probe")
 
 MACHINE_GAP_S = 0.1
+RESTART_S = (1.0, 300.0)
+"""How long a behaviour of ours that failed rests before it begins anew: at first, and at most."""
 
 Keep = Callable[[Observation], Any]
+Seen = Callable[[Job, Observation, str | None], Any]
+"""Told of each check once it is kept: its job, and the status of that job's check before."""
 
 
 class Task:
     """One job and how it stands. Times of day in microseconds, `due` on the loop's clock."""
 
     def __init__(self, job: Job, machine: str = "") -> None:
-        self.job, self.machine = job, machine
+        self.job, self.given, self.machine = job, job, machine
         self.state = "idle"
         self.runs = self.failures = self.restarts = 0
         self.last_run: int | None = None
@@ -36,6 +41,7 @@ class Task:
         self.due: float | None = None
         self.paused = False
         self.wake = asyncio.Event()
+        self.at_work: asyncio.Task[None] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """One entry of a behaviours report (rulings.md 41)."""
@@ -67,7 +73,8 @@ class Engine:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.state = machine.start
-        self.rounds = self.moves = 0
+        self.rounds = self.moves = self.restarts = 0
+        self.last_error: str | None = None
         self.due: float | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -80,8 +87,8 @@ class Engine:
             "period_s": None,
             "next_run": None if wait is None else time.time_ns() // 1_000 + round(wait * 1_000_000),
             "last_run": None,
-            "last_error": None,
-            "restarts": 0,
+            "last_error": self.last_error,
+            "restarts": self.restarts,
             "detail": {
                 "at": self.state,
                 "start": self.machine.start,
@@ -93,9 +100,10 @@ class Engine:
 
 
 class Bench:
-    """All jobs of one probe, at most `config.parallel` tools at once.
+    """All jobs of one probe, at most `config.parallel` tools at once: those of its file, and those it is assigned.
 
-    `keep` (a coroutine function) takes each check; `changed` is called whenever a job's state changed.
+    `keep` (a coroutine function) takes each check; `changed` is called whenever a job's state changed; `seen`, when it
+    is set, is told of each check.
     """
 
     def __init__(
@@ -106,20 +114,87 @@ class Bench:
         driven = {state.job: one.name for one in config.fsm for state in one.states.values()}
         self.tasks = {job.name: Task(job, driven.get(job.name, "")) for job in config.jobs}
         self.engines = [Engine(one) for one in config.fsm]
+        self.seen: Seen | None = None
+        self._stays = config.fleet_key is not None
+        self._assigned: dict[str, Task] = {}
+        self._done: Callable[[Job], Any] = _nothing
+        self._group: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
-        """Until every job is done; periodic and cyclic jobs never are."""
-        once = [task for task in self.tasks.values() if task.job.behaviour == "one-shot"]
+        """Until every job is done; periodic and cyclic jobs never are, nor is a probe that may be given more."""
+        once = [task for task in self.tasks.values() if task.job.behaviour == "one-shot" and not self._is_given(task)]
         async with asyncio.TaskGroup() as group:
+            self._group = group
             for engine in self.engines:
-                group.create_task(self._drive(engine))
+                group.create_task(self._kept_up(engine.machine.name, partial(self._drive, engine), engine))
             for task in self.tasks.values():
-                if task.job.behaviour not in ("one-shot", "fsm"):
-                    group.create_task(self._repeat(task))
+                if self._is_given(task):
+                    self._begin(task)
+                elif task.job.behaviour not in ("one-shot", "fsm"):
+                    group.create_task(self._kept_up(task.job.name, partial(self._repeat, task), task))
             # One worker a slot instead of one task a job: a list may hold a hundred thousand jobs.
             queue = iter(once)
             for _ in range(min(len(once), 256)):
                 group.create_task(self._work_through(queue))
+            if self._stays:
+                group.create_task(_for_ever())
+
+    def assign(self, jobs: Mapping[str, Job], done: Callable[[Job], Any], finished: Callable[[Job], bool]) -> None:
+        """Make the assigned jobs these, by name: what is gone or changed ends at once, a tool under way included.
+
+        `done` (a coroutine function) is awaited when a one-shot job has run; `finished` says whether one has.
+        """
+        for name, task in list(self._assigned.items()):
+            if jobs.get(name) != task.given:
+                if task.at_work is not None:
+                    task.at_work.cancel()
+                del self._assigned[name]
+                self.tasks.pop(name, None)
+        for name, job in jobs.items():
+            if name in self._assigned or name in self.tasks:
+                continue
+            task = self.tasks[name] = self._assigned[name] = Task(job)
+            if job.behaviour == "one-shot" and finished(job):
+                task.state = "done"
+            elif self._group is not None:
+                self._begin(task)
+        self._done = done
+        self._changed()
+
+    def _is_given(self, task: Task) -> bool:
+        return task.job.name in self._assigned
+
+    def _begin(self, task: Task) -> None:
+        if self._group is None or task.state == "done":
+            return
+        work = partial(self._single if task.job.behaviour == "one-shot" else self._repeat, task)
+        task.at_work = self._group.create_task(self._kept_up(task.job.name, work, task))
+
+    async def _single(self, task: Task) -> None:
+        await self._once(task)
+        task.state = "done"
+        await self._done(task.job)
+        self._changed()
+
+    async def measure(self, job: Job) -> Observation:
+        """Run a job that is nobody's behaviour (one of a shared list), within the slots; its check is kept."""
+        return await self._once(Task(job))
+
+    async def _kept_up(self, name: str, work: Callable[[], Any], one: Task | Engine) -> None:
+        """A behaviour, begun anew when it fails by a fault of ours: later and later, and counted."""
+        pause_s = RESTART_S[0]
+        while True:
+            try:
+                await work()
+                return
+            except Exception as error:
+                one.restarts += 1
+                one.last_error = f"{type(error).__name__}: {error}"[:300]
+                one.state = "failed" if isinstance(one, Task) else one.machine.start
+                log.exception("behaviour failed", job=name, restarts=one.restarts)
+            self._changed()
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, RESTART_S[1])
 
     def behaviours(self) -> list[dict[str, Any]]:
         """How every job stands; of a long list the first hundred."""
@@ -127,7 +202,7 @@ class Bench:
 
     def task(self, name: str) -> Task:
         """The job of that name, the first for an empty one; NotFound for any other."""
-        name = name or next(iter(self.tasks))
+        name = name or next(iter(self.tasks), "")
         try:
             return self.tasks[name]
         except KeyError:
@@ -177,6 +252,9 @@ class Bench:
                 failures=task.failures,
                 clock=datetime.now(UTC),
             )
+            sooner = task.job.sooner.get(task.last_status or "")  # type: ignore[call-overload]
+            if sooner is not None and task.due is not None:
+                task.due = min(task.due, loop.time() + sooner)
             self._changed()
         task.state = "done"
 
@@ -228,7 +306,7 @@ class Bench:
             finally:
                 task.state = "idle"
         task.runs += 1
-        task.last_status = seen.detail.get("status")
+        before, task.last_status = task.last_status, seen.detail.get("status")
         failed = task.last_status in ("unknown", "critical")
         task.failures = task.failures + 1 if failed else 0
         task.last_error = _fault(seen) if failed else None
@@ -238,7 +316,17 @@ class Bench:
             # The disk of the probe itself: said loudly, and the probe goes on; nothing better can be done here.
             task.last_error = error.message
             log.error("check not kept", job=task.job.name, reason=error.message)
+        if self.seen is not None:
+            self.seen(task.job, seen, before)
         return seen
+
+
+async def _nothing(job: Job) -> None:
+    return None
+
+
+async def _for_ever() -> None:
+    await asyncio.Event().wait()
 
 
 def _fault(seen: Observation) -> str:

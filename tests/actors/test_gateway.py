@@ -291,7 +291,7 @@ async def test_a_probe_is_commanded_from_the_gateway(house: House, tmp_path: Pat
     await first(changes, lambda data: data["show"] == "available")
     await first(stored, lambda data: True)
     offered = await house.gateway.commands_of("alice@localhost")
-    assert {one["node"] for one in offered} == {"run", "pause", "resume", "period", "jobs", "view"}
+    assert {one["node"] for one in offered} == {"run", "pause", "resume", "period", "jobs", "view", "confirm"}
     question = await house.gateway.command("alice@localhost", "run")
     assert (question["status"], question["form"]["fields"][0]["options"][0]["value"]) == ("executing", "echo-1")
     answer = await house.gateway.command("alice@localhost", "run", {"job": "echo-1"}, question["session"], "complete")
