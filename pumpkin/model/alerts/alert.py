@@ -170,9 +170,9 @@ class AlertEvent:
         }
 
 
-def topic(alert: Alert, event: AlertEvent) -> str:
-    """On which topic this is told."""
-    return "alert.changed" if alert.muted and event.event != "muted" else TOPICS[event.event]
+def topic(alert: Alert, event: str) -> str:
+    """On which topic an event is told; `alert` is as it is after it."""
+    return "alert.changed" if alert.muted else TOPICS[event]
 
 
 def told(alert: Alert, event: AlertEvent) -> dict[str, Any]:
