@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from actors import inspection, outpost
 from actors.supervision import System
 from pumpkin.adapters.folder import DataFolder
 from pumpkin.building import front, ground
@@ -19,6 +17,7 @@ from pumpkin.building.line import build_line
 from pumpkin.building.lookout import build_lookout
 from pumpkin.building.packages import build_analysis
 from pumpkin.building.sandbox import build_sandbox
+from pumpkin.building.upkeep import build_upkeep
 from pumpkin.bus import Bus
 from pumpkin.settings import Settings
 
@@ -51,13 +50,16 @@ async def running(settings: Settings) -> AsyncIterator[House]:
         key = place.log_key(settings.log.origin)
         authority = place.authority(f"Pumpkin {key.origin}") if settings.local_authority else None
         line = await build_line(settings, system, db, bus, key, authority, stack)
+        upkeep = await build_upkeep(settings, system, db, line)
         lookout = await build_lookout(settings, system, db, bus, key, stack)
         fleet = await build_fleet(settings, system, db, bus, line, lookout, stack)
         sandbox = await build_sandbox(settings, system, key.origin, stack)
         registries = await build_registries(settings, db, stack)
         analysis = await build_analysis(settings, system, db, bus, line, registries, sandbox, stack)
         discovery = await build_discovery(settings, system, db, registries, analysis.services)
-        services = front.services(settings, db, bus, key, authority, line, fleet, system, sandbox, analysis, discovery)
+        services = front.services(
+            settings, db, bus, key, authority, line, fleet, system, sandbox, analysis, discovery, upkeep
+        )
         url = await front.serve(settings, services, listener, stack)
         announce_address(settings, fleet, url)
         if settings.demo:
@@ -66,13 +68,3 @@ async def running(settings: Settings) -> AsyncIterator[House]:
         place.announce(front.facts(settings, url, fleet))
         alone = line.authorities.only_local
         yield House(url, front.welcome(settings, url, fleet, first_password, self_asserted=alone), system.escalated)
-
-
-async def run_probes(files: Sequence[Path], *, data: Path, stop: asyncio.Event) -> list[outpost.Summary]:
-    """The body of `pumpkin probe`: until `stop` is set, or all jobs are done and delivered."""
-    return await outpost.run_probes(files, data=data, stop=stop)
-
-
-def inspect_probe(file: Path, *, data: Path) -> AsyncGenerator[inspection.Finding, None]:
-    """The body of `pumpkin probe --check`."""
-    return inspection.inspect(file, data)

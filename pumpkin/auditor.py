@@ -78,6 +78,7 @@ async def audit(
     the log must hold their tree still. `told(count)` is awaited after each stretch. A `crew` looks at the rows in
     processes of its own; else a thread does. InvalidRequest for a range or a kept note that is none.
     """
+    stamps = await auditing.stamps(db)  # before the checkpoints: the log may grow, and a stamp is newer than its own
     newest = await proofs.latest_checkpoint(db)
     sealed = newest.size if newest else 0
     size = max(await checks.size(db), sealed)
@@ -98,7 +99,7 @@ async def audit(
             run.report(wrong.record, "tile")
         if told:
             await told(len(looked.rows))
-    faults = run.finish(await auditing.stamps(db), whole=stop is None)
+    faults = run.finish(stamps, whole=stop is None)
     return Found(begin, end, run.records, tuple(faults))
 
 

@@ -162,6 +162,25 @@ class PackageSettings(_Part):
     )
 
 
+class RetentionRule(_Part):
+    """How long the payloads of some checks are kept; their records and proofs stand for ever."""
+
+    days: float = Field(gt=0, description="Days a payload is kept.")
+    type: str = Field("", description="Of checks of this type; empty for every type.")
+    agent: str = Field("", description="Of checks of this agent (bare JID); empty for everybody's.")
+    status: str = Field("", description="Of checks of this status; empty for all.")
+
+
+class UpkeepSettings(_Part):
+    """Room: how much there must be, and what is let go of."""
+
+    reserve: int = Field(64, ge=0, description="MiB of free disk below which the server says that it is not ready.")
+    warn: int = Field(1_024, ge=0, description="MiB of free disk below which it warns.")
+    quota: float = Field(0.0, ge=0, description="GiB of payloads kept in all, the oldest let go of; 0 for no bound.")
+    messages: float = Field(0.0, ge=0, description="Days for which messages of agents are kept; 0 for ever.")
+    retention: list[RetentionRule] = Field(default_factory=list, description="For how long payloads are kept.")
+
+
 class AccessSettings(_Part):
     """Who may ask without a key, and how often."""
 
@@ -226,6 +245,7 @@ class Settings(BaseSettings):
         default_factory=PackageSettings, description="How packages are queued and analysed."
     )
     access: AccessSettings = Field(default_factory=AccessSettings, description="Who may ask without a key.")
+    upkeep: UpkeepSettings = Field(default_factory=UpkeepSettings, description="Room, and what is let go of.")
     demo: bool = Field(True, description="Whether the built-in demonstration probe runs.")
 
     @field_validator("listen")

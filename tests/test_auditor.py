@@ -214,3 +214,12 @@ async def test_a_fault_is_kept_once_until_it_is_settled(line: Line) -> None:
     assert [one.source for one in await faults.after(line.db, first)] == ["probe:p@localhost"]
     assert await faults.settle(line.db, first) == 1
     assert await faults.count(line.db) == 1
+
+
+async def test_a_log_that_grows_while_it_is_audited_has_no_fault(line: Line) -> None:
+    async def grow(_: int) -> None:
+        await line.aggregator.actor.receive_many([observation(b"meanwhile %d" % n) for n in range(5)])
+        await line.until_stamped(SIZE + 5)
+
+    outcome = await auditor.audit(line.db, line.key.verifier, told=grow)
+    assert (outcome.faults, outcome.records) == ((), SIZE)

@@ -19,8 +19,10 @@ from pumpkin.settings import (
     LogSettings,
     PackageSettings,
     RegistrySettings,
+    RetentionRule,
     SandboxSettings,
     Settings,
+    UpkeepSettings,
     WitnessSettings,
     XmppSettings,
 )
@@ -41,11 +43,14 @@ DOCS = Path(__file__).parent.parent / "docs"
         (PackageSettings, "packages."),
         (AccessSettings, "access."),
         (EngineAddress, "engines."),
+        (UpkeepSettings, "upkeep."),
+        (RetentionRule, "upkeep.retention."),
     ],
 )
 def test_every_setting_is_documented_with_its_meaning(model: type[BaseModel], prefix: str) -> None:
     text = (DOCS / "settings.md").read_text("utf-8")
-    parts = {"xmpp", "log", "sandbox", "authorities", "registries", "packages", "access"} if not prefix else set()
+    inner = {"xmpp", "log", "sandbox", "authorities", "registries", "packages", "access", "upkeep"}
+    parts = inner if not prefix else set()
     for name, field in model.model_fields.items():
         if name not in parts:
             assert f"| `{prefix}{name}` |" in text

@@ -21,6 +21,7 @@ from pumpkin.adapters.xmppd.certificates import Certificates
 from pumpkin.building.fleet import Fleet
 from pumpkin.building.line import Line
 from pumpkin.building.packages import Analysis
+from pumpkin.building.upkeep import Upkeep
 from pumpkin.bus import Bus
 from pumpkin.errors import PumpkinError, StartError
 from pumpkin.evidence import tsp
@@ -49,6 +50,7 @@ def services(
     sandbox: Child[SandboxSupervisor],
     analysis: Analysis,
     discovery: Discovery,
+    upkeep: Upkeep,
 ) -> Services:
     prover = Prover(db, key, settings.quorum)
     clock = clock_of(settings.synchronised_clock)
@@ -66,7 +68,8 @@ def services(
         return {"unavailable": sandbox.actor.unavailable(), "engines": sandbox.actor.status()}
 
     def missing() -> dict[str, str]:
-        return {part.name: part.state for part in system.states() if part.state != "running"}
+        parts = {part.name: part.state for part in system.states() if part.state != "running"}
+        return parts | upkeep.missing()
 
     async def receive(observation: Observation) -> Receipt:
         return await line.aggregator.actor.receive(observation)
@@ -96,6 +99,7 @@ def services(
         approve=lambda *a, **k: fleet.gateway.actor.approve(*a, **k),
         revoke=lambda *a, **k: fleet.gateway.actor.revoke(*a, **k),
         ready=missing,
+        metrics=upkeep.metrics,
         xmpp=fleet.as_json(),
         packages=analysis.services,
         discovery=discovery,

@@ -51,6 +51,10 @@ STANDS = (
 """Those of them after which the connection is as good as before: with a full disk there may be no other to be had."""
 
 
+CROWDED = (asyncpg.DiskFullError, asyncpg.PostgresSystemError, asyncpg.ReadOnlySQLTransactionError)
+"""Those which say that there is no room, or no disk, to write on."""
+
+
 def _is_away(error: BaseException) -> bool:
     """An argument that does not fit its column is an InterfaceError too, but also a ValueError."""
     return isinstance(error, AWAY) and not isinstance(error, ValueError)
@@ -86,6 +90,8 @@ class Database:
         self._writer = _Line(server, "auto")
         # A plan kept from when a table was small would read all of it when it is large; planning anew costs 0.1 ms.
         self._readers = [_Line(server, "force_custom_plan") for _ in range(readers)]
+        self.refused = ""
+        """Why the server last refused to write, for want of room or by its disk's fault; "" once a trial went well."""
         self._idle = list(self._readers)
         self._free = asyncio.Semaphore(readers)
 
@@ -102,8 +108,13 @@ class Database:
     @contextlib.asynccontextmanager
     async def writer(self) -> AsyncIterator[Any]:
         """The connection that writes. Each statement commits by itself unless a transaction is opened on it."""
-        async with self._writer.use() as connection:
-            yield connection
+        try:
+            async with self._writer.use() as connection:
+                yield connection
+        except Unavailable as error:
+            if isinstance(error.__cause__, CROWDED):
+                self.refused = " ".join(str(error.__cause__).split())[:200] or "the disk refuses writes"
+            raise
 
     @contextlib.asynccontextmanager
     async def reader(self) -> AsyncIterator[Any]:

@@ -1,0 +1,54 @@
+"""Upkeep: the caretaker, with the disk the data folder lies on and the rules for how long payloads are kept."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+
+from actors.caretaker import Caretaker, Keep, Limits
+from actors.supervision import Child, System
+from pumpkin.building.line import Line
+from pumpkin.model.checks import Observation, Receipt
+from pumpkin.settings import Settings
+from pumpkin.store.database import Database
+
+MIB, GIB = 2**20, 2**30
+
+
+@dataclass(frozen=True)
+class Upkeep:
+    """The caretaker as the front asks it."""
+
+    caretaker: Child[Caretaker]
+
+    def missing(self) -> dict[str, str]:
+        """`disk`, with the reason, while there is no room to write."""
+        trouble = self.caretaker.actor.trouble() if self.caretaker.state == "running" else ""
+        return {"disk": trouble} if trouble else {}
+
+    def metrics(self) -> dict[str, float]:
+        """Its figures; none while it is being started."""
+        return self.caretaker.actor.figures() if self.caretaker.state == "running" else {}
+
+
+async def build_upkeep(settings: Settings, system: System, db: Database, line: Line) -> Upkeep:
+    """Start it."""
+    given = settings.upkeep
+    rules = tuple(Keep(rule.days, rule.type, rule.agent, rule.status) for rule in given.retention)
+
+    async def receive(seen: Observation) -> Receipt:
+        return await line.aggregator.actor.receive(seen)
+
+    return Upkeep(
+        await system.start(
+            "caretaker",
+            lambda: Caretaker.start(
+                db,
+                free_bytes=lambda: shutil.disk_usage(settings.data).free,
+                reserve_bytes=given.reserve * MIB,
+                warn_bytes=given.warn * MIB,
+                limits=Limits(rules, int(given.quota * GIB), given.messages),
+                receive=receive,
+            ),
+        )
+    )

@@ -1,0 +1,79 @@
+"""Memory that ends: a cgroup the server and its PostgreSQL do not fit into under large payloads."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import psutil
+
+from scripts.faults.scene import Broken, Scene, scene
+
+GROUP = Path(f"/sys/fs/cgroup/memory/pumpkin-chaos-{os.getpid()}")
+SECOND = Path(f"/sys/fs/cgroup/pumpkin-chaos-{os.getpid()}")
+
+
+def exhausted(times: int) -> Scene:
+    """The kernel's OOM killer takes whom it likes; the server is started again when that was it."""
+    killed: list[str] = []
+    with scene() as here:
+        with here.traffic(clients=6, size=4_000_000) as traffic:
+            for _ in range(times):
+                traffic.until(10)
+                _squeeze(here)
+                killed.append(_until_somebody_dies(here))
+                _release()
+                if here.product.process is not None and here.product.process.poll() is not None:
+                    here.product.start(60)
+                here.until_ready()
+                traffic.until(10)
+            here.judge(traffic)
+        here.note(f"killed by the kernel: {', '.join(killed)}")
+        return here
+
+
+def _group() -> tuple[Path, str]:
+    if GROUP.parent.is_dir():
+        return GROUP, "memory.limit_in_bytes"
+    return SECOND, "memory.max"
+
+
+def _squeeze(here: Scene) -> None:
+    """Put all its processes into a group with a little more than they use now."""
+    group, limit = _group()
+    group.mkdir(exist_ok=True)
+    everybody = [psutil.Process(here.pid), *psutil.Process(here.pid).children(recursive=True)]
+    used = sum(one.memory_info().rss - one.memory_info().shared for one in everybody)
+    (group / limit).write_text(str(used + 24_000_000))
+    for one in everybody:
+        (group / "cgroup.procs").write_text(str(one.pid))
+
+
+def _until_somebody_dies(here: Scene) -> str:
+    before = {one.pid: one.name() for one in psutil.Process(here.pid).children(recursive=True)}
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if here.product.process is None or here.product.process.poll() is not None:
+            return "the server"
+        now = {one.pid for one in psutil.Process(here.pid).children(recursive=True)}
+        gone = [name for pid, name in before.items() if pid not in now]
+        if gone:
+            return gone[0]
+        time.sleep(0.2)
+    raise Broken("the kernel killed nobody within 60 s")
+
+
+def _release() -> None:
+    group, limit = _group()
+    (group / limit).write_text("-1" if limit.endswith("bytes") else "max")
+    root = group.parent / "cgroup.procs"
+    for pid in (group / "cgroup.procs").read_text().split():
+        try:
+            root.write_text(pid)
+        except OSError:
+            continue
+    try:
+        group.rmdir()
+    except OSError:
+        pass
