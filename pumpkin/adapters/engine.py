@@ -65,11 +65,13 @@ class Health:
 
 
 class Engine:
-    """One engine, opened by `async with`. `instance` marks its sandboxes, so that a sweep takes only our own."""
+    """One engine, opened by `async with`. `instance` marks its sandboxes, so that a sweep takes only our own; `tag` is
+    the image they are made from."""
 
     def __init__(self, settings: EngineSettings, instance: str = "pumpkin") -> None:
         self.settings, self.owner = settings, Owner(instance)
         self.health = Health(settings.address, problem="not asked yet")
+        self.tag = settings.image or settings.recipe.tag()
         self._docker: Docker | None = None
         self._closed = False
 
@@ -101,11 +103,6 @@ class Engine:
     def slots(self) -> int:
         """How many sandboxes at once."""
         return self.settings.slots or max(1, self.health.cpus)
-
-    @property
-    def tag(self) -> str:
-        """The image its sandboxes are made from."""
-        return self.settings.image or self.settings.recipe.tag()
 
     async def check(self) -> Health:
         """Ask how it is; never raises for an engine that does not answer, `problem` says why."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from pumpkin.runner.lines import Call, data, decoration, parts, text
@@ -11,24 +10,20 @@ from pumpkin.runner.telling import Teller
 
 PATH_LIMIT = 20_000
 HEAD_BYTES = 512
+COUNTS = ("read", "write", "create", "delete", "rename", "chmod", "tried", "size", "writes")
 SYSTEM = ("/usr/", "/lib/", "/lib64/", "/etc/", "/opt/", "/proc/self/", "/dev/", "/sys/", "/bin/")
 
 
-@dataclass(slots=True)
 class File:
     """What was done to one path: counts of calls that succeeded, `tried` those that failed."""
 
-    read: int = 0
-    write: int = 0
-    create: int = 0
-    delete: int = 0
-    rename: int = 0
-    chmod: int = 0
-    tried: int = 0
-    size: int = 0
-    writes: int = 0
-    head: bytes = b""
-    installer: bool = True
+    __slots__ = (*COUNTS, "head", "installer")
+
+    def __init__(self) -> None:
+        self.read = self.write = self.create = self.delete = self.rename = self.chmod = 0
+        self.tried = self.size = self.writes = 0
+        self.head = b""
+        self.installer = True
 
     def changed(self) -> bool:
         """Whether something was written there or may have been."""
@@ -187,11 +182,7 @@ class Files:
 
 
 def _shown(path: str, file: File) -> dict[str, Any]:
-    counts = {
-        name: value
-        for name in ("read", "write", "create", "delete", "rename", "chmod", "tried", "size", "writes")
-        if (value := getattr(file, name))
-    }
+    counts = {name: value for name in COUNTS if (value := getattr(file, name))}
     if file.head:
         counts["head"] = file.head.hex()
     if file.installer:

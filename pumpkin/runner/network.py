@@ -29,8 +29,7 @@ class Unable(Exception):
 
 def prepare() -> None:
     """Set up loopback, route and redirect. Raises Unable where the kernel or the runtime refuses."""
-    _run(["ip", "link", "set", "lo", "up"])
-    _run(["ip", "route", "add", "local", "0.0.0.0/0", "dev", "lo"])
+    _run(["ip", "-batch", "-"], "link set lo up\nroute add local 0.0.0.0/0 dev lo\n")
     _run(["nft", "-f", "-"], _RULES)
 
 

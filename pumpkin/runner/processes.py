@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
 from typing import Any
 
 from pumpkin.runner.lines import Call, End, Reader, decoration, parts, strings, text
@@ -19,23 +18,25 @@ _COMPILER = re.compile(
 )
 
 
-@dataclass(slots=True)
 class Process:
-    """One process as seen: `argv` of its last successful execve, `installer` while it is the installer itself."""
+    """One process as seen: `argv` of its last successful execve, `installer` while it is the installer itself, `boot`
+    before the package's first program."""
 
-    pid: int
-    ppid: int | None
-    start: float
-    argv: list[str] = field(default_factory=list)
-    path: str = ""
-    env: dict[str, str] = field(default_factory=dict)
-    cwd: str = "/"
-    end: float | None = None
-    status: int | None = None
-    signal: str | None = None
-    installer: bool = False
-    boot: bool = False
-    execs: int = 0
+    __slots__ = (
+        *("pid", "ppid", "start", "argv", "path", "env", "cwd", "end", "status", "signal", "installer", "boot"),
+        "execs",
+    )
+
+    def __init__(self, pid: int, ppid: int | None, start: float, *, cwd: str = "/") -> None:
+        self.pid, self.ppid, self.start, self.cwd = pid, ppid, start, cwd
+        self.argv: list[str] = []
+        self.path = ""
+        self.env: dict[str, str] = {}
+        self.end: float | None = None
+        self.status: int | None = None
+        self.signal: str | None = None
+        self.installer = self.boot = False
+        self.execs = 0
 
 
 class Processes:
@@ -59,7 +60,8 @@ class Processes:
             if forking and forking[1] and parent:
                 self._living[pid] = parent
                 return parent
-            known = Process(pid, None, time, cwd=self._cwd, installer=first and self._with_installer, boot=first)
+            known = Process(pid, None, time, cwd=self._cwd)
+            known.installer, known.boot = first and self._with_installer, first
             # a parent in vfork returns only after its child's first exec
             if parent is not None:
                 _inherit(known, parent)

@@ -7,20 +7,20 @@ encrypts is read. HTTP gets an empty JSON object; mail and SSH clients, who wait
 from __future__ import annotations
 
 import base64
+import contextlib
 import re
 import select
 import socket
-import ssl
-import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pumpkin.runner import network
 from pumpkin.runner.names import Names, stream_answer
+
+if TYPE_CHECKING:
+    from pumpkin.runner import tls
 
 CONNECTIONS_AT_ONCE = 64
 READ_LIMIT = 1 << 20
@@ -28,7 +28,6 @@ KEPT = 64 << 10
 IDLE_S = 5.0
 QUIET_S = 2.0  # after which a client that says nothing is not waited for
 GREET_AFTER_S = 0.7
-CA = Path("/opt/runner/ca")
 _METHOD = re.compile(
     rb"(?:GET|POST|PUT|HEAD|DELETE|PATCH|OPTIONS|CONNECT|TRACE|PROPFIND) [^\r\n]{0,8000} HTTP/1\.[01]\r?\n"
 )
@@ -39,56 +38,18 @@ _GREETINGS = {
     587: b"220 ready ESMTP\r\n",
 }
 _SPOKEN = {21: "ftp", 25: "smtp", 587: "smtp"}
-_HOST = re.compile(r"[a-z0-9_*.-]{1,253}")
 
 Tell = Callable[[dict[str, Any]], None]
-
-
-class Certificates:
-    """A server context a name, made when first asked for (about 15 ms)."""
-
-    def __init__(self, authority: Path = CA, limit: int = 200) -> None:
-        self._authority, self._limit = authority, limit
-        self._contexts: dict[str, ssl.SSLContext] = {}
-        self._lock = threading.Lock()
-
-    def context(self, name: str) -> ssl.SSLContext:
-        """The context that shows a certificate for `name`, one for any name past the limit."""
-        name = name.lower() if _HOST.fullmatch(name.lower()) else "unnamed.invalid"
-        with self._lock:
-            if name not in self._contexts:
-                self._contexts[name] = self._make(name if len(self._contexts) < self._limit else "many.invalid")
-            return self._contexts[name]
-
-    def _make(self, name: str) -> ssl.SSLContext:
-        is_address = re.fullmatch(r"[0-9.]+", name) is not None
-        with tempfile.TemporaryDirectory(dir="/run") as folder:
-            extension, request, chain = Path(folder) / "ext", Path(folder) / "csr", Path(folder) / "pem"
-            extension.write_text(
-                f"subjectAltName={'IP' if is_address else 'DNS'}:{name}\nextendedKeyUsage=serverAuth\n"
-            )
-            key = str(self._authority / "leaf.key")
-            _openssl("req", "-new", "-key", key, "-subj", f"/CN={name[:60]}", "-out", str(request))
-            _openssl(
-                "x509", "-req", "-in", str(request), "-CA", str(self._authority / "ca.pem"), "-CAkey",
-                str(self._authority / "ca.key"), "-set_serial", str(abs(hash(name)) + 1), "-days", "30",
-                "-sha256", "-extfile", str(extension), "-out", str(chain),
-            )  # fmt: skip
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(chain, key)
-            context.set_alpn_protocols(["http/1.1"])
-            return context
 
 
 class Sinkhole:
     """Listens for what the kernel redirects here; each connection has a thread, at most 64 at once."""
 
-    def __init__(
-        self, names: Names, tell: Tell, look: Callable[[bytes, dict[str, Any]], bool], *, authority: Path = CA
-    ) -> None:
+    def __init__(self, names: Names, tell: Tell, look: Callable[[bytes, dict[str, Any]], bool]) -> None:
         """`look` is handed everything that was sent, with where to."""
         self._names, self._tell, self._look = names, tell, look
-        self._certificates = Certificates(authority)
+        self._terminal: tls.Terminal | None = None
+        self._lock = threading.Lock()
         self._slots = threading.Semaphore(CONNECTIONS_AT_ONCE)
         self._open: set[socket.socket] = set()
         self.original: dict[int, tuple[str, int]] = {}  # source port to first destination, for the capture
@@ -143,32 +104,24 @@ class Sinkhole:
             self._slots.release()
 
     def _talk(self, connection: socket.socket, at: dict[str, Any], *, tls: bool) -> None:
-        first = _peek(connection, at["port"])
+        first = _peek(connection, at["port"], tls=tls)
         if not tls and first[:2] == b"\x16\x03":
-            with self._secure(connection, at) as inner:
+            with self._tls().secure(connection, at, self._tell) as inner:
                 self._talk(inner, at | {"tls": True}, tls=True)
             return
         if at["port"] == 53 and not tls:
             self._dns(connection, at)
             return
-        self._record(connection, first, at)
+        self._record(connection, first, at, tls=tls)
 
-    def _secure(self, connection: socket.socket, at: dict[str, Any]) -> ssl.SSLSocket:
-        context = self._certificates.context(at["name"] or at["address"])
+    def _tls(self) -> tls.Terminal:
+        """Imported when the first client speaks TLS: few sandboxes need its 15 ms."""
+        from pumpkin.runner import tls
 
-        def named(inner: ssl.SSLObject | ssl.SSLSocket, name: str | None, _: ssl.SSLContext) -> None:
-            if name:
-                at["sni"] = name[:253]
-                inner.context = self._certificates.context(name)
-
-        context.sni_callback = named
-        try:
-            inner = context.wrap_socket(connection, server_side=True)
-        except ssl.SSLError as error:
-            self._tell({"kind": "tls", **at, "why": str(error.reason or error)[:100]})
-            raise
-        self._tell({"kind": "tls", **at, "version": inner.version()})
-        return inner
+        with self._lock:
+            if self._terminal is None:
+                self._terminal = tls.Terminal()
+            return self._terminal
 
     def _dns(self, connection: socket.socket, at: dict[str, Any]) -> None:
         head = _exactly(connection, 2)
@@ -180,7 +133,7 @@ class Sinkhole:
             connection.sendall(len(reply).to_bytes(2, "big") + reply)
             head = _exactly(connection, 2)
 
-    def _record(self, connection: socket.socket, data: bytes, at: dict[str, Any]) -> None:
+    def _record(self, connection: socket.socket, data: bytes, at: dict[str, Any], *, tls: bool) -> None:
         if _METHOD.match(data):
             data = _http_rest(connection, data)
             self._request(data, at)
@@ -188,7 +141,7 @@ class Sinkhole:
                 connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
                 self._talk(connection, at | {"proxied": data.split(b" ")[1][:300].decode("latin-1")}, tls=False)
                 return
-            _answer(connection, data)
+            _answer(connection, data, tls=tls)
             return
         connection.settimeout(QUIET_S)
         while len(data) < READ_LIMIT:
@@ -196,7 +149,7 @@ class Sinkhole:
                 if at["port"] in _GREETINGS and data.endswith(b"\n"):
                     connection.sendall(_reply(at["port"], data))
                 more = connection.recv(65536)
-            except (TimeoutError, ssl.SSLError, ConnectionError):
+            except OSError:  # silence, or an end without a farewell
                 break
             if not more:
                 break
@@ -222,15 +175,11 @@ class Sinkhole:
         )  # fmt: skip
 
 
-def _openssl(*argv: str) -> None:
-    subprocess.run(["/usr/bin/openssl", *argv], check=True, capture_output=True, timeout=20)
-
-
-def _peek(connection: socket.socket, port: int) -> bytes:
+def _peek(connection: socket.socket, port: int, *, tls: bool) -> bytes:
     """The first bytes; whoever says nothing for a while is greeted, for some protocols wait for that."""
     connection.settimeout(GREET_AFTER_S)
     try:
-        first = connection.recv(65536) if isinstance(connection, ssl.SSLSocket) else connection.recv(8, socket.MSG_PEEK)
+        first = connection.recv(65536) if tls else connection.recv(8, socket.MSG_PEEK)
     except TimeoutError:
         connection.settimeout(IDLE_S)
         if port in _GREETINGS:
@@ -240,7 +189,7 @@ def _peek(connection: socket.socket, port: int) -> bytes:
         except TimeoutError:
             return b""
     connection.settimeout(IDLE_S)
-    if isinstance(connection, ssl.SSLSocket) or first[:2] == b"\x16\x03" or (port == 53 and first):
+    if tls or first[:2] == b"\x16\x03" or (port == 53 and first):
         return first
     return connection.recv(65536) if first else first
 
@@ -306,15 +255,13 @@ def _unchunked(body: bytes) -> bytes:
     return whole
 
 
-def _answer(connection: socket.socket, data: bytes) -> None:
+def _answer(connection: socket.socket, data: bytes, *, tls: bool) -> None:
     body = b"" if data.startswith(b"HEAD ") else b"{}"
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n"
     connection.sendall(head + body)
-    if isinstance(connection, ssl.SSLSocket):
-        try:
-            connection.unwrap()
-        except OSError:
-            pass
+    if tls:
+        with contextlib.suppress(OSError):
+            connection.unwrap()  # type: ignore[attr-defined]
 
 
 def _shown(data: bytes) -> dict[str, str]:

@@ -7,12 +7,10 @@ import fcntl
 import json
 import os
 import subprocess
-import tempfile
 import threading
 import time
 import zlib
-from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from pumpkin.runner import privileges, trace
 from pumpkin.runner.phases import Step
@@ -21,11 +19,12 @@ GRACE_S = 1.0
 OUTPUT_KEPT = 64 << 10
 RESULTS_LIMIT = 1_000
 RAW_LIMIT = 4 << 20
+CHUNK = 1 << 17
+PAUSE_S = 0.003
 _F_SETPIPE_SZ = 1031
 
 
-@dataclass(slots=True)
-class Ended:
+class Ended(NamedTuple):
     """How a step went: `status` completed, failed or timeout; `left` processes that outlived it and were killed."""
 
     status: str
@@ -75,14 +74,13 @@ class Output:
         return self.head + (f"\n[... {missing} bytes ...]\n".encode() if missing else b"") + self.tail
 
 
-@dataclass(slots=True)
 class Raw:
-    """The trace as strace wrote it, compressed, to 4 MB; what is over is counted."""
+    """The trace as strace wrote it, compressed, to 4 MB; what is over is counted in `cut`."""
 
-    parts: list[bytes] = field(default_factory=list)
-    size: int = 0
-    cut: int = 0
-    _packer: Any = field(default_factory=lambda: zlib.compressobj(1, wbits=31))
+    def __init__(self) -> None:
+        self.size = self.cut = 0
+        self._parts: list[bytes] = []
+        self._packer = zlib.compressobj(1, wbits=31)
 
     def add(self, chunk: bytes) -> None:
         if self.size > RAW_LIMIT:
@@ -90,52 +88,70 @@ class Raw:
             return
         packed = self._packer.compress(chunk)
         self.size += len(packed)
-        self.parts.append(packed)
+        self._parts.append(packed)
 
     def data(self) -> bytes:
         """The gzip file."""
-        self.parts.append(self._packer.flush())
-        return b"".join(self.parts)
+        return b"".join([*self._parts, self._packer.flush()])
 
 
 class Tracing:
-    """Reads the pipe strace writes to; `ended` is set when the first process has ended."""
+    """Reads the pipe strace writes to; `ended` is set when the first process has ended.
+
+    strace writes each line by itself. Were each read at once, the reader would wake, and take turns with the package,
+    thousands of times; it waits a little instead, and reads what has come together.
+    """
 
     def __init__(self, watch: trace.Trace, raw: Raw) -> None:
         self._watch, self._raw = watch, raw
-        self._folder = tempfile.TemporaryDirectory(dir="/run", prefix=".t")
-        self.path = os.path.join(self._folder.name, "trace")  # noqa: PTH118
+        self._root = ""
+        self._folder = f"/run/.t{time.monotonic_ns()}"
+        self.path = f"{self._folder}/trace"
+        os.mkdir(self._folder, 0o700)  # noqa: PTH102
         os.mkfifo(self.path, 0o600)
         self.ended = threading.Event()
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
     def _read(self) -> None:
-        root = ""
-        with open(self.path, "rb", buffering=1 << 18) as pipe:  # noqa: PTH123
+        rest, long = "", False
+        with open(self.path, "rb", buffering=0) as pipe:  # noqa: PTH123
             with contextlib.suppress(OSError):
                 fcntl.fcntl(pipe.fileno(), _F_SETPIPE_SZ, 1 << 20)
-            while line := pipe.readline(trace.LINE_LIMIT):
-                self._raw.add(line)
-                if not line.endswith(b"\n"):
-                    self._watch.cut["long_lines"] = self._watch.cut.get("long_lines", 0) + 1
-                    continue
-                text = line[:-1].decode("ascii", "replace")
-                root = root or text.partition(" ")[0]
-                try:
-                    self._watch.feed(text)
-                except (ValueError, KeyError, IndexError, TypeError):  # one line lost and counted, not the trace
-                    self._watch.cut["faults"] = self._watch.cut.get("faults", 0) + 1
-                if "+++ " in text and text.partition(" ")[0] == root and text.endswith("+++"):
-                    self.ended.set()
+            while chunk := pipe.read(CHUNK):
+                self._raw.add(chunk)
+                *lines, rest = (rest + chunk.decode("ascii", "replace")).split("\n")
+                if long and lines:
+                    del lines[0]
+                    long = False
+                for line in lines:
+                    self._take(line)
+                if len(rest) > trace.LINE_LIMIT or long:
+                    self._count("long_lines", 0 if long else 1)
+                    rest, long = "", True
+                if len(chunk) < CHUNK:
+                    time.sleep(PAUSE_S)
         self.ended.set()
+
+    def _take(self, line: str) -> None:
+        self._root = self._root or line.partition(" ")[0]
+        try:
+            self._watch.feed(line)
+        except (ValueError, KeyError, IndexError, TypeError):  # one line lost and counted, not the trace
+            self._count("faults", 1)
+        if line.endswith("+++") and line.partition(" ")[0] == self._root:
+            self.ended.set()
+
+    def _count(self, what: str, more: int) -> None:
+        self._watch.cut[what] = self._watch.cut.get(what, 0) + more
 
     def close(self) -> None:
         """After strace has gone: wait until all is read."""
         with contextlib.suppress(OSError):
             os.close(os.open(self.path, os.O_WRONLY | os.O_NONBLOCK))  # frees a reader nobody ever wrote to
         self._thread.join(30)
-        self._folder.cleanup()
+        os.unlink(self.path)  # noqa: PTH108
+        os.rmdir(self._folder)  # noqa: PTH106
 
 
 def run(step: Step, env: dict[str, str], deadline: float, watch: trace.Trace, raw: Raw, stop: threading.Event) -> Ended:

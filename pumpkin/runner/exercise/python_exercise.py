@@ -6,7 +6,6 @@ usage: python_exercise.py import|execute DESCRIPTOR MODULES(JSON)
 
 import builtins
 import importlib
-import inspect
 import io
 import json
 import os
@@ -54,6 +53,8 @@ def _linger() -> None:
 
 
 def _call_all(out: TextIO, name: str, module: Any, budget: list[int]) -> None:
+    import inspect
+
     for symbol, thing in sorted(vars(module).items()):
         if symbol.startswith("_") or getattr(thing, "__module__", None) != name or budget[0] <= 0:
             continue
@@ -67,6 +68,8 @@ def _call_all(out: TextIO, name: str, module: Any, budget: list[int]) -> None:
 
 
 def _call(out: TextIO, module: str, symbol: str, kind: str, thing: Any, budget: list[int]) -> Any:
+    import inspect
+
     budget[0] -= 1
 
     def work() -> Any:
@@ -83,6 +86,8 @@ def _drive(coroutine: Any) -> Any:
 
 
 def _arguments(thing: Any) -> list[Any]:
+    import inspect
+
     try:
         wanted = inspect.signature(thing).parameters.values()
     except (TypeError, ValueError):

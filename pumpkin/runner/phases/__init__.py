@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib
 import os
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
 
 PHASES = ("install", "import", "execute")
 LIMITS_S = {"install": 300.0, "import": 120.0, "execute": 120.0}
@@ -17,13 +17,12 @@ class NotRun(Exception):
     """A phase that cannot take place, with the reason for the report."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One command of a phase. `installer`: it is a package manager; `results`: it writes JSON lines to a descriptor
     whose number stands in `argv` as `{results}`."""
 
     argv: list[str]
-    env: dict[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = {}
     cwd: str = "/work"
     installer: bool = False
     results: bool = False
