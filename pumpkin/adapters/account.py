@@ -22,6 +22,8 @@ from pumpkin.probes import parsers
 VERSION = "0.1.0"
 CONFIG_LIMIT = 32 * 1024 * 1024
 SECRET_LIMIT = 64 * 1024
+INLINE = "-----BEGIN"
+"""With these letters `ca` and `https_ca` are no paths but the certificates themselves (PEM)."""
 
 
 def read_config(file: Path) -> ProbeConfig:
@@ -62,8 +64,8 @@ def account_of(config: ProbeConfig, data: Path, label: str) -> Account:
         if config.jid is None:
             raise StartError("The probe's configuration has no jid: make one with `pumpkin agent add JID`.")
         jid = _bare(config.jid)
-        return Account(jid, _secret(config), data / "probes" / _folder_name(jid))
-    folder = data / "probes" / (_folder_name(_bare(config.jid)) if config.jid else _folder_name(label))
+        return Account(jid, _secret(config), data / "probes" / folder_name(jid))
+    folder = data / "probes" / (folder_name(_bare(config.jid)) if config.jid else folder_name(label))
     kept = _kept(folder / "account.json")
     jid = _bare(config.jid or kept.get("jid") or f"probe-{secrets.token_hex(4)}@{_domain(config, data)}")
     password = str(kept.get("password") or secrets.token_urlsafe(24))
@@ -79,7 +81,9 @@ def https_of(config: ProbeConfig) -> HttpsPlace | None:
     """The HTTPS address in `config`; StartError when its certificates cannot be read."""
     if config.https is None:
         return None
-    ca = _text(Path(config.https_ca), SECRET_LIMIT, "https_ca") if config.https_ca else ""
+    ca = config.https_ca or ""
+    if ca and not ca.startswith(INLINE):
+        ca = _text(Path(ca), SECRET_LIMIT, "https_ca")
     return HttpsPlace(config.https, ca)
 
 
@@ -200,7 +204,7 @@ def _keep(path: Path, what: Mapping[str, Any]) -> None:
     part.replace(path)
 
 
-def _folder_name(account: str) -> str:
+def folder_name(account: str) -> str:
     """A folder for an account: its JID where that is a plain file name, else its digits in hexadecimal."""
     plain = account.replace("@", "_at_")
     if plain.strip(".") and all(one.isascii() and (one.isalnum() or one in "._-") for one in plain):

@@ -42,9 +42,12 @@ class Refused(Unavailable):
 
 
 def tls_context(ca: Path | str | None = None) -> ssl.SSLContext:
-    """A verifying client context: the system's authorities, or only those in the file `ca` (StartError: unreadable)."""
+    """A verifying client context: the system's authorities, or only those in `ca`, a file's path or the PEM itself
+    (StartError: unreadable)."""
+    inline = str(ca) if str(ca).startswith("-----BEGIN") else None
+    file = str(ca) if ca and inline is None else None
     try:
-        context = ssl.create_default_context(cafile=str(ca)) if ca else ssl.create_default_context()
+        context = ssl.create_default_context(cafile=file, cadata=inline)
     except (OSError, ssl.SSLError) as error:
         raise StartError(f"The certificates in {ca} cannot be read: {error}.") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
