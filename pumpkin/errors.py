@@ -16,6 +16,7 @@ PumpkinError
 │                           ├── TaskNotFound 404 task_not_found
 │                           └── ReportNotFound 404 report_not_found
 ├── Conflict 409 conflict ┬── CheckConflict 409 check_conflict
+│                          ├── LastAdministrator 409 last_administrator
 │                          └── KeyReused 409 idempotency_key_reused
 ├── PayloadTooLarge 413 payload_too_large
 ├── RateLimited 429 rate_limited
@@ -172,6 +173,12 @@ class CheckConflict(Conflict):
     """A check with this id is already stored with other content."""
 
     code = "check_conflict"
+
+
+class LastAdministrator(Conflict):
+    """Without this person nobody could administer Pumpkin any more; make somebody else an administrator first."""
+
+    code = "last_administrator"
 
 
 class KeyReused(Conflict):

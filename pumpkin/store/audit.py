@@ -40,14 +40,15 @@ async def page(
     db: Database,
     *,
     who: str | None = None,
+    act: str | None = None,
     object: str | None = None,
     before: int | None = None,
     limit: int = 100,
 ) -> list[Act]:
-    """Acts newest first, below the number `before`."""
+    """Acts newest first, below the number `before`; those whose act begins with `act`."""
     async with db.reader() as connection:
         rows = db.queries.audit_page(
-            connection, who=who, object=object, before=2**63 - 1 if before is None else before, most=limit
+            connection, who=who, act=act, object=object, before=2**63 - 1 if before is None else before, most=limit
         )
         return [Act(**row) async for row in rows]
 

@@ -1,12 +1,12 @@
-"""People and services that log in with a password, and their sessions."""
+"""People and services that log in, and what they may."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import hmac
 import secrets
 import time
+import unicodedata
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cache
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import argon2
 
-from pumpkin.errors import Conflict, InvalidRequest, NotFound
+from pumpkin.errors import Conflict, InvalidRequest, LastAdministrator, NotFound
 
 if TYPE_CHECKING:
     from pumpkin.store.database import Database
@@ -27,25 +27,16 @@ _hasher = argon2.PasswordHasher()
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who may log in. `must_change`: the password was handed out and opens nothing but its change."""
+    """Somebody who may log in. `must_change`: the password was handed out and opens nothing but its change; `totp`: a
+    second factor is asked for; `openid`: "issuer subject" where the person signs in there."""
 
     name: str
     role: str
     created: int
     must_change: bool = False
     disabled: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """A login that lives: whose, with which role now, its CSRF token, and until when (microseconds)."""
-
-    name: str
-    role: str
-    csrf: str
-    created: int
-    expires: int
-    must_change: bool = False
+    totp: bool = False
+    openid: str | None = None
 
 
 class _Remembered:
@@ -87,7 +78,7 @@ async def add(
     if role not in ROLES:
         raise InvalidRequest(f"A role is one of {', '.join(ROLES)}.", fields={"role": "not a role"})
     chosen = secrets.token_urlsafe(15) if password is None else _fit(password)
-    hashed = await asyncio.to_thread(_hasher.hash, chosen)
+    hashed = await asyncio.to_thread(_hasher.hash, _normal(chosen))
     async with db.writer() as connection:
         made = await db.queries.people_add(
             connection, name=name, password=hashed, role=role, created=_now(), must_change=must_change
@@ -112,12 +103,12 @@ async def verify(db: Database, name: str, password: str) -> Person | None:
         if _hasher.check_needs_rehash(stored):
             await _rehash(db, name, stored, password)
         _remembered.add(stored, password)
-    return None if row["disabled"] else _person(row)
+    return None if row["disabled"] else person_of(row)
 
 
 async def set_password(db: Database, name: str, password: str, *, must_change: bool = False) -> None:
     """Another password; all sessions of the person end. InvalidRequest for an unfit one, NotFound for nobody."""
-    hashed = await asyncio.to_thread(_hasher.hash, _fit(password))
+    hashed = await asyncio.to_thread(_hasher.hash, _normal(_fit(password)))
     async with db.writer() as connection:
         _there(
             await db.queries.people_set_password(connection, name=name, password=hashed, must_change=must_change), name
@@ -125,64 +116,50 @@ async def set_password(db: Database, name: str, password: str, *, must_change: b
 
 
 async def set_role(db: Database, name: str, role: str) -> None:
-    """Another role, felt at the next request."""
+    """Another role, felt at the next request. Conflict when nobody would be administrator any more."""
     if role not in ROLES:
         raise InvalidRequest(f"A role is one of {', '.join(ROLES)}.", fields={"role": "not a role"})
-    async with db.writer() as connection:
+    async with db.writer() as connection, connection.transaction():
+        if role != "admin":
+            await _spare_last(db, connection, name)
         _there(await db.queries.people_set_role(connection, name=name, role=role), name)
 
 
 async def disable(db: Database, name: str, *, disabled: bool = True) -> None:
-    """Let a person in no more, or again; sessions end."""
-    async with db.writer() as connection:
+    """Let a person in no more, or again; sessions end. Conflict for the last administrator."""
+    async with db.writer() as connection, connection.transaction():
+        if disabled:
+            await _spare_last(db, connection, name)
         _there(await db.queries.people_disable(connection, name=name, disabled=disabled), name)
 
 
 async def remove(db: Database, name: str) -> None:
-    """Remove a person; what it did stays in the audit."""
-    async with db.writer() as connection:
+    """Remove a person; what it did stays in the audit. Conflict for the last administrator."""
+    async with db.writer() as connection, connection.transaction():
+        await _spare_last(db, connection, name)
         _there(await db.queries.people_remove(connection, name=name), name)
+
+
+async def _spare_last(db: Database, connection: Any, name: str) -> None:
+    """Conflict when `name` is the only administrator who may log in: nobody could undo that."""
+    await db.queries.people_lock(connection)
+    row = await db.queries.people_get(connection, name=name)
+    admin = row and row["role"] == "admin" and not row["disabled"]
+    if admin and not await db.queries.people_other_admins(connection, name=name):
+        raise LastAdministrator(f"{name} is the only administrator; make somebody else one first.")
 
 
 async def get(db: Database, name: str) -> Person | None:
     """The person of this name."""
     async with db.reader() as connection:
         row = await db.queries.people_get(connection, name=name)
-    return _person(row) if row else None
+    return person_of(row) if row else None
 
 
 async def everybody(db: Database) -> list[Person]:
     """Everybody by name."""
     async with db.reader() as connection:
         return [Person(**row) async for row in db.queries.people_all(connection)]
-
-
-async def open_session(db: Database, name: str, *, seconds: float) -> str:
-    """Open a session and answer its token (43 characters), of which only the SHA-256 is kept."""
-    token, now = secrets.token_urlsafe(32), _now()
-    async with db.writer() as connection:
-        await db.queries.sessions_open(
-            connection,
-            token_hash=_token_hash(token),
-            name=name,
-            csrf=secrets.token_urlsafe(32),
-            created=now,
-            expires=now + int(seconds * 1_000_000),
-        )
-    return token
-
-
-async def session(db: Database, token: str) -> Session | None:
-    """The living session of this token."""
-    async with db.reader() as connection:
-        row = await db.queries.sessions_get(connection, token_hash=_token_hash(token), now=_now())
-    return Session(**row) if row else None
-
-
-async def close_session(db: Database, token: str) -> None:
-    """End a session; no error when there is none."""
-    async with db.writer() as connection:
-        await db.queries.sessions_close(connection, token_hash=_token_hash(token))
 
 
 def _fit(password: str) -> str:
@@ -193,9 +170,14 @@ def _fit(password: str) -> str:
     return password
 
 
+def _normal(password: str) -> bytes:
+    """What is hashed: the same for the same signs, however a keyboard composes them (NIST SP 800-63B 3.1.1.2)."""
+    return unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")
+
+
 def _matches(stored: str, password: str) -> bool:
     try:
-        return bool(_hasher.verify(stored, password.encode("utf-8", "surrogatepass")))
+        return bool(_hasher.verify(stored, _normal(password)))
     except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
         return False
 
@@ -207,7 +189,7 @@ def _decoy() -> str:
 
 
 async def _rehash(db: Database, name: str, stored: str, password: str) -> None:
-    hashed = await asyncio.to_thread(_hasher.hash, password)
+    hashed = await asyncio.to_thread(_hasher.hash, _normal(password))
     async with db.writer() as connection:
         await db.queries.people_rehash(connection, name=name, password=hashed, old=stored)
 
@@ -217,12 +199,10 @@ def _there(found: Any, name: str) -> None:
         raise NotFound(f"There is nobody named {name}.")
 
 
-def _person(row: Any) -> Person:
-    return Person(row["name"], row["role"], row["created"], row["must_change"], row["disabled"])
-
-
-def _token_hash(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+def person_of(row: Any) -> Person:
+    return Person(
+        row["name"], row["role"], row["created"], row["must_change"], row["disabled"], row["totp"], row["openid"]
+    )
 
 
 def _now() -> int:

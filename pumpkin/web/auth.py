@@ -22,7 +22,7 @@ from aiohttp import web
 from pumpkin.errors import InvalidKey, RateLimited
 from pumpkin.model.access import ROLES
 from pumpkin.model.agents import bare
-from pumpkin.store import accounts, agents, keys, people
+from pumpkin.store import accounts, agents, keys, people, sessions
 from pumpkin.web.guard import ANONYMOUS, SESSION_COOKIE, Identity
 from pumpkin.web.limits import Gcra, Network, address
 
@@ -118,18 +118,29 @@ class Authenticator:
             person = await people.verify(self._db, name, password)
         if person is None:
             raise WrongPassword
+        if person.totp:
+            raise WrongPassword("This account has a second factor, which HTTP Basic cannot carry; use an API key.")
         scopes = frozenset[str]() if person.must_change else ROLES[person.role]
         owner = f"user:{person.name}"
         return Identity("basic", person.name, person.role, scopes, must_change=person.must_change, owner=owner)
 
     async def _session(self, request: web.Request) -> Identity:
         token = request.cookies.get(SESSION_COOKIE, "")
-        session = await people.session(self._db, token) if 0 < len(token) <= 128 else None
+        session = await sessions.get(self._db, token) if 0 < len(token) <= 128 else None
         if session is None:
             return ANONYMOUS
         scopes = frozenset[str]() if session.must_change else ROLES[session.role]
         owner = f"user:{session.name}"
-        return Identity("person", session.name, session.role, scopes, session.csrf, session.must_change, owner)
+        return Identity(
+            "person",
+            session.name,
+            session.role,
+            scopes,
+            session.csrf,
+            session.must_change,
+            owner,
+            session=session.handle,
+        )
 
     def _digest(self, presented: str) -> bytes:
         return hashlib.blake2b(presented.encode("utf-8", "surrogateescape"), digest_size=32, key=self._pepper).digest()

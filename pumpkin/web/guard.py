@@ -14,12 +14,18 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from aiohttp import web
 
 from pumpkin.errors import Forbidden, PumpkinError, Unauthenticated
 from pumpkin.model.access import RATE
 from pumpkin.web.services import Access
+
+
+class StaleForm(Forbidden):
+    """The form is out of date or came from another site; load the page again."""
+
 
 SESSION_COOKIE = "pumpkin_session"
 CSRF_FIELD = "csrf"
@@ -30,7 +36,8 @@ CSRF_HEADER = "X-CSRF-Token"
 class Identity:
     """Who asks. `name` is "key:<prefix>", a person's name or ""; `csrf` is the session's token for its forms.
 
-    `owner` is to whom limits, tasks and reports belong, `rate` how many metered requests an hour it has.
+    `owner` is to whom limits, tasks and reports belong, `rate` how many metered requests an hour it has, `session` the
+    handle of a person's session.
     """
 
     kind: Literal["key", "person", "basic", "anonymous"] = "anonymous"
@@ -41,6 +48,7 @@ class Identity:
     must_change: bool = False
     owner: str = ""
     rate: int = RATE
+    session: UUID | None = None
 
     def may(self, scope: str) -> bool:
         """Whether `scope` is held; `admin` holds every one, `agents:*` every one of its family."""
@@ -80,7 +88,7 @@ def require_csrf(request: web.Request, given: Any) -> None:
         return
     text = given if isinstance(given, str) else request.headers.get(CSRF_HEADER, "")
     if not asker.csrf or not hmac.compare_digest(asker.csrf.encode(), text.encode()):
-        raise Forbidden("The form is out of date or came from another site; load the page again.")
+        raise StaleForm
 
 
 def token_hash(token: str) -> bytes:

@@ -21,6 +21,7 @@ TAGS = {
     "agents": "The registry of agents with presence, and what may be done with them.",
     "packages": "Packages analysed: submitted, queued, reported; for clients of Pack-a-mal in both dialects.",
     "discovery": "Packages by name: search, versions, metadata, watch lists, known bad.",
+    "administration": "People, sessions, keys, settings and the audit trail.",
     "events": "What happens, as it happens.",
     "scandale": "SCANDALE's addresses, kept to the letter for its clients.",
     "system": "For operators and machines.",

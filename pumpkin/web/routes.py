@@ -12,7 +12,7 @@ from pathlib import Path
 from aiohttp import web
 
 from pumpkin.web import docs, edge, openapi, pubsub, scandale, system, tokens
-from pumpkin.web.api import agents, bundle, checks, discovery, erasure, events, log, packages, sandbox
+from pumpkin.web.api import administration, agents, bundle, checks, discovery, erasure, events, log, packages, sandbox
 from pumpkin.web.api.analysis import analyze, live, reports, tasks, uploads
 from pumpkin.web.limits import BODY_LIMIT
 from pumpkin.web.services import SERVICES, Services
@@ -64,6 +64,11 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/api/v1/agents/{jid}/run", agents.run, "agents:write", "agents"),
     Route("POST", "/api/v1/agents/{jid}/message", agents.message, "agents:write", "agents"),
     Route("POST", "/api/v1/agents/{jid}/command", agents.command, "agents:write", "agents"),
+    Route("GET", "/api/v1/people", administration.everybody, "admin", "administration"),
+    Route("GET", "/api/v1/sessions", administration.living, "checks:read", "administration"),
+    Route("GET", "/api/v1/keys", administration.keys, "admin", "administration"),
+    Route("GET", "/api/v1/settings", administration.settings, "admin", "administration"),
+    Route("GET", "/api/v1/audit", administration.trail, "admin", "administration"),
     Route("GET", "/api/v1/sandbox", sandbox.show, "checks:read", "packages"),
     Route("GET", "/api/v1/events", events.events, "checks:read", "events"),
     Route("POST", "/api/v1/analyze", analyze.create, "packages:write", "packages"),

@@ -19,6 +19,9 @@ from pumpkin.model.proofs import Verdict
 from pumpkin.model.purl import Purl
 from pumpkin.model.tasks import Decided, Submission
 from pumpkin.web.discovery import Discovery
+from pumpkin.web.entrance import Entrance
+from pumpkin.web.fleet import Fleet
+from pumpkin.web.modules import Modules
 
 if TYPE_CHECKING:
     from pumpkin.store.database import Database
@@ -42,6 +45,15 @@ class Access:
     public_rate: float = 100.0
     public_burst: int = 1_000
     trusted: tuple[IPv4Network | IPv6Network, ...] = ()
+
+
+@dataclass(frozen=True)
+class Public:
+    """What settings show to people without an account: a status page, and a page of each proof."""
+
+    status: bool = False
+    proofs: bool = False
+    title: str = "Status"
 
 
 @dataclass(frozen=True)
@@ -117,6 +129,10 @@ class Services:
     access: Access = field(default_factory=Access)
     packages: Packages = field(default_factory=Packages)
     discovery: Discovery = field(default_factory=Discovery)
+    modules: Modules = field(default_factory=Modules)
+    entrance: Entrance | None = None
+    fleet: Fleet = field(default_factory=Fleet)
+    public: Public = field(default_factory=Public)
     version: str = "0.1.0"
 
 

@@ -7,5 +7,6 @@ insert into audit (at, who, act, object, detail) values (:at, :who, :act, :objec
 select n, at, who, act, object, detail from audit
 where n < :before
     and (:who::text is null or who = :who)
+    and (:act::text is null or starts_with(act, :act))
     and (:object::text is null or object = :object)
 order by n desc limit :most;

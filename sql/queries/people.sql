@@ -1,10 +1,19 @@
 -- name: people_get^
 -- One person, with the password's Argon2 hash.
-select name, password, role, created, must_change, disabled from people where name = :name;
+select name, password, role, created, must_change, disabled, totp is not null as totp, openid
+from people where name = :name;
 
 -- name: people_all
 -- Everybody by name.
-select name, role, created, must_change, disabled from people order by name;
+select name, role, created, must_change, disabled, totp is not null as totp, openid from people order by name;
+
+-- name: people_lock!
+-- Until the transaction ends nobody else changes who the administrators are.
+lock table people in share row exclusive mode;
+
+-- name: people_other_admins$
+-- How many open administrators there are besides this person.
+select count(*) from people where role = 'admin' and not disabled and name <> :name;
 
 -- name: people_add$
 -- Make a person where there is none of this name.
@@ -33,19 +42,3 @@ update people set disabled = :disabled where name = :name returning name;
 -- name: people_remove$
 -- Remove a person with all sessions.
 delete from people where name = :name returning name;
-
--- name: sessions_open!
--- A session known by the hash of its token; those that have ended are swept.
-with swept as (delete from sessions where expires < :created)
-insert into sessions (token_hash, name, csrf, created, expires)
-values (:token_hash, :name, :csrf, :created, :expires);
-
--- name: sessions_get^
--- A session that lives, with its person.
-select s.name, s.csrf, s.created, s.expires, p.role, p.must_change
-from sessions s join people p on p.name = s.name
-where s.token_hash = :token_hash and s.expires > :now and not p.disabled;
-
--- name: sessions_close!
--- End one session.
-delete from sessions where token_hash = :token_hash;

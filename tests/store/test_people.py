@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from pumpkin.errors import Conflict, InvalidRequest, NotFound
-from pumpkin.store import keys, people
+from pumpkin.store import keys, people, sessions
 from pumpkin.store.database import Database
 
 HOUR_US = 3_600_000_000
@@ -41,40 +41,40 @@ async def test_a_verified_pair_costs_no_second_hash(database: Database) -> None:
 
 async def test_a_changed_password_closes_the_old_one_at_once(database: Database) -> None:
     await people.add(database, "ada", "correct horse")
-    token = await people.open_session(database, "ada", seconds=60)
+    token = await sessions.open(database, "ada", seconds=60)
     assert await people.verify(database, "ada", "correct horse") is not None
     await people.set_password(database, "ada", "battery staple")
     assert await people.verify(database, "ada", "correct horse") is None
     assert await people.verify(database, "ada", "battery staple") is not None
-    assert await people.session(database, token) is None
+    assert await sessions.get(database, token) is None
 
 
 async def test_a_disabled_person_gets_in_no_more(database: Database) -> None:
     await people.add(database, "ada", "correct horse")
     assert await people.verify(database, "ada", "correct horse") is not None
-    token = await people.open_session(database, "ada", seconds=60)
+    token = await sessions.open(database, "ada", seconds=60)
     await people.disable(database, "ada")
     assert await people.verify(database, "ada", "correct horse") is None
-    assert await people.session(database, token) is None
+    assert await sessions.get(database, token) is None
     await people.disable(database, "ada", disabled=False)
     assert await people.verify(database, "ada", "correct horse") is not None
 
 
 async def test_a_session_carries_the_role_of_now_and_ends(database: Database) -> None:
     await people.add(database, "ada", "correct horse", role="viewer")
-    token = await people.open_session(database, "ada", seconds=60)
-    session = await people.session(database, token)
+    token = await sessions.open(database, "ada", seconds=60)
+    session = await sessions.get(database, token)
     assert session is not None
     assert (session.name, session.role, len(session.csrf)) == ("ada", "viewer", 43)
     await people.set_role(database, "ada", "operator")
-    session = await people.session(database, token)
+    session = await sessions.get(database, token)
     assert session is not None
     assert session.role == "operator"
-    await people.close_session(database, token)
-    await people.close_session(database, token)
-    assert await people.session(database, token) is None
-    assert await people.session(database, await people.open_session(database, "ada", seconds=0)) is None
-    assert await people.session(database, "\ud800 no token") is None
+    await sessions.close(database, token)
+    await sessions.close(database, token)
+    assert await sessions.get(database, token) is None
+    assert await sessions.get(database, await sessions.open(database, "ada", seconds=0)) is None
+    assert await sessions.get(database, "\ud800 no token") is None
 
 
 @pytest.mark.parametrize("name", ["", "a:b", "a\nb", " a", "a" * 201])
@@ -137,7 +137,7 @@ async def test_a_key_that_makes_no_sense_is_refused(database: Database, name: st
 async def test_no_secret_stands_in_the_database(database: Database) -> None:
     _, text = await keys.create(database, name="ci", scopes=["admin"])
     await people.add(database, "ada", "correct horse")
-    token = await people.open_session(database, "ada", seconds=60)
+    token = await sessions.open(database, "ada", seconds=60)
     async with database.reader() as connection:
         rows = [
             str([bytes(value) if isinstance(value, bytes) else value for value in row.values()])

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from pumpkin.errors import Backpressure, PumpkinError
-from pumpkin.store import keys, people
+from pumpkin.store import keys, people, sessions
 from pumpkin.web.guard import CSRF_HEADER, SESSION_COOKIE
 from pumpkin.web.limits import Gcra
 from pumpkin.web.routes import ROUTES
@@ -99,8 +99,8 @@ async def test_a_revoked_key_ends_when_it_is_forgotten_here_and_within_seconds_e
 
 async def test_a_session_reads_and_changes_only_with_its_token(web: Web) -> None:
     await people.add(web.services.db, "ada", "a long password", role="admin")
-    token = await people.open_session(web.services.db, "ada", seconds=60)
-    session = await people.session(web.services.db, token)
+    token = await sessions.open(web.services.db, "ada", seconds=60)
+    session = await sessions.get(web.services.db, token)
     assert session is not None
     cookie = {"Cookie": f"{SESSION_COOKIE}={token}"}
     async with web.client.get("/api/v1/checks", headers=cookie) as answer:
@@ -114,7 +114,7 @@ async def test_a_session_reads_and_changes_only_with_its_token(web: Web) -> None
         "/items/", json=item(), headers={**with_token, "Origin": "http://evil.example"}
     ) as answer:
         assert answer.status == 403
-    await people.close_session(web.services.db, token)
+    await sessions.close(web.services.db, token)
     async with web.client.get("/api/v1/checks", headers=cookie) as answer:
         assert answer.status == 401
 

@@ -7,17 +7,22 @@ from pathlib import Path
 from aiohttp import web
 
 from pumpkin.web.pages import (
+    account,
     agents,
+    audit,
     checks,
     commands,
     discovery,
     keys,
     login,
+    openid,
     overview,
     packages,
+    people,
     proofs,
     render,
     sandbox,
+    settings,
     verify,
 )
 
@@ -27,5 +32,6 @@ __all__ = ["setup"]
 def setup(app: web.Application, templates: Path, static: Path) -> None:
     """Register environment, pages and static files. `app[SERVICES]` must stand, and the edge be set up."""
     render.setup(app, templates, static)
-    for room in (login, overview, agents, commands, checks, proofs, packages, discovery, sandbox, keys, verify):
+    rooms = (login, openid, account, overview, agents, commands, checks, proofs, packages, discovery, sandbox)
+    for room in (*rooms, settings, people, keys, audit, verify):
         room.setup(app)

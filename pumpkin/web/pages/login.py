@@ -1,151 +1,207 @@
-"""People come in, go out, and choose their passwords."""
+"""People come in, by password and where they set one up a second factor, and go out."""
 
 from __future__ import annotations
 
 import hmac
 import math
 import secrets
-from urllib.parse import urlsplit
+import time
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlsplit
 
 from aiohttp import web
 
 from pumpkin.errors import Forbidden, RateLimited
-from pumpkin.store import audit, people
-from pumpkin.web.edge import AUTHENTICATOR
+from pumpkin.model import totp
+from pumpkin.store import audit, factors, people, sessions
 from pumpkin.web.guard import CSRF_FIELD, SESSION_COOKIE, identity, require_csrf
 from pumpkin.web.limits import Gcra, address
-from pumpkin.web.pages.render import page
+from pumpkin.web.pages.held import FIELD, Held, held_in
+from pumpkin.web.pages.render import HOLD, page
 from pumpkin.web.patience import pace
 from pumpkin.web.services import SERVICES
 
 LOGIN_COOKIE = "pumpkin_login"
+HALF_COOKIE = "pumpkin_half"
 SESSION_SECONDS = 12 * 3600
-PASSWORD_LEAST = 10
-_ATTEMPTS = web.AppKey("login_attempts", Gcra)
-_COMMON = ("password", "1234567890", "qwertyuiop", "letmein", "administrator", "pumpkin", "changeme", "iloveyou")
+HALF_SECONDS = 300
+ATTEMPTS = web.AppKey("login_attempts", Gcra)
+_CODES = web.AppKey("code_attempts", Gcra)
 
 
 def setup(app: web.Application) -> None:
-    """Register `/login`, `/logout`, `/password`."""
-    app[_ATTEMPTS] = Gcra(rate=0.1, burst=10)
+    """Register `/login`, `/login/code`, `/logout`."""
+    app[ATTEMPTS] = Gcra(rate=0.1, burst=10)
+    app[_CODES] = Gcra(rate=1 / 30, burst=5)
+    app[HOLD] = hold
     app.router.add_get("/login", login_form)
     app.router.add_post("/login", login)
+    app.router.add_get("/login/code", code_form)
+    app.router.add_post("/login/code", code)
     app.router.add_post("/logout", logout)
-    app.router.add_get("/password", password_form)
-    app.router.add_post("/password", password)
 
 
 async def login_form(request: web.Request) -> web.Response:
     """The form; who is signed in already goes on."""
     if identity(request).kind == "person":
-        raise web.HTTPSeeOther(_next(request.query.get("next", "")))
+        raise web.HTTPSeeOther(next_of(request.query.get("next", "")))
     return _form(request, next_=request.query.get("next", ""))
+
+
+def hold(request: web.Request, held: Held) -> web.Response:
+    """The form of signing in, with a form along whose sender's session has ended."""
+    return _form(request, fields={FIELD: held.text}, status=401)
 
 
 async def login(request: web.Request) -> web.StreamResponse:
     """Verify name and password, open a session. A wrong pair says the same for an unknown name."""
-    fields = await _fields(request)
+    fields = await fields_of(request)
     expected = request.cookies.get(LOGIN_COOKIE, "")
     name, next_ = fields.get("name", "").strip(), fields.get("next", "")
     if not expected or not hmac.compare_digest(expected.encode(), fields.get(CSRF_FIELD, "").encode()):
         late = "This form was out of date. Please try once more."
-        return _form(request, name=name, next_=next_, wrong=late, status=403)
-    attempts, source = request.app[_ATTEMPTS], address(request)
-    wait = attempts.would_wait(source)
-    if wait:
-        raise RateLimited("Too many wrong passwords from this address.", retry_after=math.ceil(wait))
+        return _form(request, name=name, next_=next_, wrong=late, status=403, fields=fields)
+    source = slowed(request)
     db = request.app[SERVICES].db
     person = await people.verify(db, name[:200], fields.get("password", "")[:512])
     if person is None:
-        attempts.take(source)
+        request.app[ATTEMPTS].take(source)
         await audit.add(db, who=name[:200] or "nobody", act="login.refused", object="session", detail={"from": source})
-        return _form(request, name=name, next_=next_, wrong="Name or password is not right.", status=401)
-    token = await people.open_session(db, person.name, seconds=SESSION_SECONDS)
-    await audit.add(db, who=person.name, act="login", object="session", detail={"from": source})
-    answer = web.Response(status=303, headers={"Location": "/password" if person.must_change else _next(next_)})
-    _cookie(request, answer, SESSION_COOKIE, token, SESSION_SECONDS)
+        wrong = "Name or password is not right."
+        return _form(request, name=name, next_=next_, wrong=wrong, status=401, fields=fields)
+    if person.totp:
+        token = await sessions.open(db, person.name, seconds=HALF_SECONDS, half=True)
+        answer = _code_form(request, next_of(next_), fields=fields)
+        cookie(request, answer, HALF_COOKIE, token, HALF_SECONDS, path="/login")
+        return answer
+    return await let_in(request, person.name, must_change=person.must_change, next_=next_, fields=fields)
+
+
+async def code_form(request: web.Request) -> web.Response:
+    """The form for the code of an authenticator."""
+    half = await sessions.half(request.app[SERVICES].db, request.cookies.get(HALF_COOKIE, ""))
+    if half is None:
+        raise web.HTTPSeeOther("/login")
+    return _code_form(request, next_of(request.query.get("next", "")))
+
+
+async def code(request: web.Request) -> web.StreamResponse:
+    """Judge the code; each is taken once, and after five wrong ones a person waits half a minute for each more."""
+    fields = await fields_of(request)
+    db, token, next_ = request.app[SERVICES].db, request.cookies.get(HALF_COOKIE, ""), fields.get("next", "")
+    half = await sessions.half(db, token)
+    if half is None:
+        late = "That took too long. Please sign in once more."
+        return _form(request, next_=next_, wrong=late, status=403, fields=fields)
+    expected = request.cookies.get(LOGIN_COOKIE, "")
+    if not expected or not hmac.compare_digest(expected.encode(), fields.get(CSRF_FIELD, "").encode()):
+        return _code_form(request, next_, wrong="This form was out of date. Please try once more.", fields=fields)
+    wait = request.app[_CODES].would_wait(half.name)
+    if wait:
+        raise RateLimited("Too many wrong codes for this person.", retry_after=math.ceil(wait))
+    step = totp.step_of(half.totp or "", fields.get("code", ""), time.time(), half.totp_step) if half.totp else None
+    if step is None or not await factors.use_step(db, half.name, step):
+        request.app[_CODES].take(half.name)
+        detail = {"from": source_of(request), "factor": "totp"}
+        await audit.add(db, who=half.name, act="login.refused", object="session", detail=detail)
+        wrong = "That is not the code of now, or it was used before. Wait for the next one."
+        return _code_form(request, next_, wrong=wrong, status=401, fields=fields)
+    await sessions.close(db, token)
+    answer = await let_in(request, half.name, must_change=half.must_change, next_=next_, fields=fields, factor="totp")
+    answer.del_cookie(HALF_COOKIE, path="/login")
+    return answer
+
+
+async def let_in(
+    request: web.Request,
+    name: str,
+    *,
+    must_change: bool = False,
+    next_: str = "",
+    fields: Mapping[str, str] | None = None,
+    factor: str = "password",
+) -> web.StreamResponse:
+    """A session for `name`, and on: to what it was held up at, or where `next_` leads on this server."""
+    db, source = request.app[SERVICES].db, source_of(request)
+    client = request.headers.get("User-Agent", "")
+    token = await sessions.open(db, name, seconds=SESSION_SECONDS, source=source, client=client)
+    await audit.add(db, who=name, act="login", object="session", detail={"from": source, "by": factor})
+    held = held_in(fields or {})
+    answer: web.StreamResponse
+    if held is not None and not must_change:
+        opened = await sessions.get(db, token)
+        values = {"held": held, "csrf": opened.csrf if opened else "", "again": False, "asker_name": name}
+        answer = page(request, "held.html", values)
+    else:
+        answer = web.Response(status=303, headers={"Location": "/password" if must_change else next_of(next_)})
+    cookie(request, answer, SESSION_COOKIE, token, SESSION_SECONDS)
     answer.del_cookie(LOGIN_COOKIE, path="/login")
     return answer
 
 
 async def logout(request: web.Request) -> web.Response:
     """End this session on the server, not only in the browser."""
-    fields = await _fields(request)
+    fields = await fields_of(request)
     if identity(request).kind == "person":
         require_csrf(request, fields.get(CSRF_FIELD))
-        await people.close_session(request.app[SERVICES].db, request.cookies.get(SESSION_COOKIE, ""))
+        await sessions.close(request.app[SERVICES].db, request.cookies.get(SESSION_COOKIE, ""))
     answer = web.Response(status=303, headers={"Location": "/login"})
     answer.del_cookie(SESSION_COOKIE, path="/")
     return answer
 
 
-async def password_form(request: web.Request) -> web.Response:
-    """The form to choose a new password."""
-    return _password_form(request)
+def slowed(request: web.Request) -> str:
+    """Who asks, for counting wrong passwords. RateLimited after many of them."""
+    source = source_of(request)
+    wait = request.app[ATTEMPTS].would_wait(source)
+    if wait:
+        raise RateLimited("Too many wrong passwords from this address.", retry_after=math.ceil(wait))
+    return source
 
 
-async def password(request: web.Request) -> web.StreamResponse:
-    """Change the password by NIST SP 800-63B: length and a list of common ones, no rules of composition."""
-    asker = identity(request)
-    if asker.kind != "person":
-        raise web.HTTPSeeOther("/login?next=/password")
-    fields = await _fields(request)
-    require_csrf(request, fields.get(CSRF_FIELD))
-    db, new = request.app[SERVICES].db, fields.get("new", "")
-    wrong = _fault(asker.name, new, fields.get("again", ""))
-    if wrong is None and not asker.must_change:
-        attempts, source = request.app[_ATTEMPTS], address(request)
-        wait = attempts.would_wait(source)
-        if wait:
-            raise RateLimited("Too many wrong passwords from this address.", retry_after=math.ceil(wait))
-        if await people.verify(db, asker.name, fields.get("current", "")[:512]) is None:
-            attempts.take(source)
-            wrong = "The current password is not right."
-    if wrong is None and asker.must_change and await people.verify(db, asker.name, new) is not None:
-        wrong = "That is the one-time password itself; choose another."
-    if wrong is not None:
-        return _password_form(request, wrong=wrong, status=400)
-    await people.set_password(db, asker.name, new)
-    await audit.add(db, who=asker.name, act="password.changed", object=f"person:{asker.name}", detail={})
-    request.app[AUTHENTICATOR].forget()
-    token = await people.open_session(db, asker.name, seconds=SESSION_SECONDS)
-    answer = web.Response(status=303, headers={"Location": "/"})
-    _cookie(request, answer, SESSION_COOKIE, token, SESSION_SECONDS)
-    return answer
+def source_of(request: web.Request) -> str:
+    """The address a request came from."""
+    return address(request, request.app[SERVICES].access.trusted)
 
 
-def _fault(name: str, new: str, again: str) -> str | None:
-    plain = new.casefold()
-    if len(new) < PASSWORD_LEAST:
-        return f"A password has at least {PASSWORD_LEAST} characters."
-    if len(new) > 512:
-        return "A password has at most 512 characters."
-    if new != again:
-        return "The two are not the same."
-    if name.casefold() in plain and len(new) < len(name) + 8:
-        return "A password is not your name with something added."
-    if len(set(new)) < 4 or any(plain.startswith(common) and len(new) < len(common) + 6 for common in _COMMON):
-        return "That is among the first an attacker tries; choose another."
-    return None
+def _form(
+    request: web.Request,
+    *,
+    name: str = "",
+    next_: str = "",
+    wrong: str = "",
+    status: int = 200,
+    fields: Mapping[str, str] | None = None,
+) -> web.Response:
+    entrance = request.app[SERVICES].entrance
+    values: dict[str, Any] = {
+        "name": name,
+        "next": next_of(next_),
+        "wrong": wrong,
+        "held": held_in(fields or {}),
+        "other": entrance.title if entrance is not None else "",
+        "other_next": quote(next_of(next_), safe=""),
+    }
+    return signed_form(request, "login.html", values, status=status)
 
 
-def _form(request: web.Request, *, name: str = "", next_: str = "", wrong: str = "", status: int = 200) -> web.Response:
+def _code_form(
+    request: web.Request, next_: str, *, wrong: str = "", status: int = 200, fields: Mapping[str, str] | None = None
+) -> web.Response:
+    values = {"next": next_of(next_), "wrong": wrong, "held": held_in(fields or {})}
+    return signed_form(request, "login_code.html", values, status=status)
+
+
+def signed_form(request: web.Request, template: str, values: Mapping[str, Any], *, status: int = 200) -> web.Response:
+    """A form for somebody without a session: its forgery token stands in a cookie of its own."""
     token = request.cookies.get(LOGIN_COOKIE) or secrets.token_urlsafe(24)
-    answer = page(
-        request, "login.html", {"token": token, "name": name, "next": _next(next_), "wrong": wrong}, status=status
-    )
-    _cookie(request, answer, LOGIN_COOKIE, token, 3600, path="/login")
+    answer = page(request, template, {**values, "token": token}, status=status)
+    cookie(request, answer, LOGIN_COOKIE, token, 3600, path="/login")
     return answer
 
 
-def _password_form(request: web.Request, *, wrong: str = "", status: int = 200) -> web.Response:
-    asker = identity(request)
-    if asker.kind != "person":
-        raise web.HTTPSeeOther("/login?next=/password")
-    return page(request, "password.html", {"must": asker.must_change, "wrong": wrong}, status=status)
-
-
-def _next(given: str) -> str:
+def next_of(given: str) -> str:
     """A path on this server to go on to, never another site: `//host`, `/\\host` and schemes become the overview."""
     try:
         parts = urlsplit(given)
@@ -157,15 +213,16 @@ def _next(given: str) -> str:
     return given[:2_000]
 
 
-async def _fields(request: web.Request) -> dict[str, str]:
-    if request.content_length is not None and request.content_length > 64 * 1024:
+async def fields_of(request: web.Request, limit: int = 256 * 1024) -> dict[str, str]:
+    """A small form's text fields."""
+    if request.content_length is not None and request.content_length > limit:
         raise Forbidden("That is more than this form holds.")
     async with pace():
         form = await request.post()
     return {name: value for name, value in form.items() if isinstance(value, str)}
 
 
-def _cookie(
+def cookie(
     request: web.Request, answer: web.StreamResponse, name: str, value: str, seconds: int, *, path: str = "/"
 ) -> None:
     answer.set_cookie(name, value, max_age=seconds, path=path, httponly=True, secure=request.secure, samesite="Lax")

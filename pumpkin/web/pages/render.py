@@ -16,8 +16,9 @@ from aiohttp import web
 from pumpkin.errors import PumpkinError, Unauthenticated
 from pumpkin.web.edge import ERROR_PAGE
 from pumpkin.web.envelope import HEADERS, REQUEST_ID
-from pumpkin.web.guard import CSRF_FIELD, identity, require, require_csrf
+from pumpkin.web.guard import CSRF_FIELD, StaleForm, identity, require, require_csrf
 from pumpkin.web.pages import pictures, text
+from pumpkin.web.pages.held import Held, held_up
 from pumpkin.web.patience import pace
 from pumpkin.web.services import SERVICES
 
@@ -25,6 +26,8 @@ FRAGMENTS = "Pumpkin-Fragments"
 ENVIRONMENT = web.AppKey("environment", jinja2.Environment)
 STATIC_TAGS = web.AppKey("static_tags", Mapping[str, str])
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+HOLD: web.AppKey[Callable[[web.Request, Held], web.Response]] = web.AppKey("hold")
+"""Makes the form of signing in that carries a held form along; `pages.login` sets it."""
 
 MARKS = {"ok": "ok", "warning": "warning", "critical": "critical", "unknown": "unknown"}
 _SHOW_WORDS = {
@@ -117,7 +120,18 @@ def _block(template: jinja2.Template, name: str, values: Mapping[str, Any]) -> s
 
 
 async def error_page(request: web.Request, error: PumpkinError, request_id: str) -> web.Response:
-    """An error as a page; whoever is not signed in is sent to sign in and comes back."""
+    """An error as a page; whoever is not signed in is sent to sign in and comes back.
+
+    A form of somebody whose session ended, or who signed in anew since it was shown, is held (pages.held): nothing
+    typed is lost.
+    """
+    if isinstance(error, Unauthenticated | StaleForm) and FRAGMENTS not in request.headers:
+        held = await held_up(request)
+        if held is not None and isinstance(error, Unauthenticated):
+            return request.app[HOLD](request, held)
+        if held is not None:
+            values = {"held": held, "again": True, "asker_name": identity(request).name}
+            return page(request, "held.html", values, status=error.status)
     if isinstance(error, Unauthenticated) and request.method in ("GET", "HEAD") and FRAGMENTS not in request.headers:
         back = "/login" if request.path == "/" else "/login?next=" + quote(request.path_qs, safe="")
         return web.Response(status=303, headers={"Location": back})
