@@ -42,6 +42,9 @@ class XmppSettings(_Part):
         "", description="external: its password, or the component's secret.", json_schema_extra={"secret": True}
     )
     ca: Path | None = Field(None, description="external: certificates to trust instead of the system's.")
+    approve: list[str] = Field(
+        default_factory=list, description="Agents approved when first seen, by JID; * and ? stand for letters."
+    )
     max_stanza: int = Field(10 * 1024 * 1024, ge=10_000, description="Largest stanza taken, in bytes.")
 
     @field_validator("domain")
@@ -204,6 +207,67 @@ class AccessSettings(_Part):
         return value
 
 
+class ModuleSettings(_Part):
+    """One ad hoc module: what is handed to another system, and how."""
+
+    name: str = Field(
+        description="Its name; what stands under it outlives restarts.", pattern=r"^[a-z0-9][a-z0-9._-]{0,59}$"
+    )
+    kind: str = Field(description="Which module it is, ours or of an installed package.")
+    target: str = Field("", description="Where it delivers to.", json_schema_extra={"secret": True})
+    topics: tuple[str, ...] = Field(
+        ("check.stored", "report.ready", "alert.raised", "alert.resolved"), description="What it is handed, by topic."
+    )
+    types: tuple[str, ...] = Field(
+        (), description="Only of these types (of an alert: rules); `*` and `?` are patterns."
+    )
+    severity: Literal["", "ok", "unknown", "warning", "critical"] = Field("", description="Only from this severity on.")
+    agents: tuple[str, ...] = Field((), description="Only of these agents; patterns.")
+    targets: tuple[str, ...] = Field((), description="Only of these targets; patterns.")
+    tags: tuple[str, ...] = Field((), description="Only of agents with one of these tags.")
+    labels: dict[str, str] = Field(default_factory=dict, description="Only with all these labels.")
+    after: Literal["stored", "stamped"] = Field(
+        "stored", description="Deliver when stored, or not before it is stamped."
+    )
+    start: Literal["now", "beginning"] = Field("now", description="Where in the log a new module begins.")
+    payload: int = Field(64, ge=0, le=10_240, description="Largest payload handed on with a check, in KiB.")
+    link: str = Field("", description="Address our pages are reached at, for links in what is delivered.")
+    timeout: float = Field(30.0, gt=0, le=3_600, description="Seconds one delivery may take.")
+    attempts: int = Field(8, ge=1, le=100, description="Tries of an item that fails though the target answers.")
+    backoff_max: float = Field(300.0, gt=0, le=86_400, description="Most seconds between two tries.")
+    batch: int = Field(0, ge=0, le=10_000, description="Most items of one delivery; 0 for what the module takes.")
+    enabled: bool = Field(True, description="Whether it runs.")
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="What this kind of module wants to know.", json_schema_extra={"secret": True}
+    )
+
+
+class OpenIdSettings(_Part):
+    """Signing in at an OpenID provider, besides passwords."""
+
+    issuer: str = Field("", description="The provider's issuer (https); empty for none.")
+    client_id: str = Field("", description="How the provider knows this installation.")
+    client_secret: str = Field("", description="The client's secret.", json_schema_extra={"secret": True})
+    title: str = Field("Sign in with your organisation", description="What the button says.", max_length=60)
+    scopes: str = Field("openid profile email groups", description="What is asked for, of what the provider offers.")
+    name_claim: str = Field("preferred_username", description="The claim people are called by.")
+    groups_claim: str = Field("groups", description="The claim that lists a person's groups.")
+    roles: dict[str, Literal["viewer", "writer", "operator", "admin"]] = Field(
+        default_factory=dict, description="Which group gives which role; the highest counts."
+    )
+    otherwise: Literal["", "viewer", "writer", "operator", "admin"] = Field(
+        "", description="The role of people in none of these groups; empty lets them not in."
+    )
+
+
+class PublicSettings(_Part):
+    """What people without an account are shown."""
+
+    status: bool = Field(False, description="Whether anyone may read the status page.")
+    proofs: bool = Field(False, description="Whether anyone may read the proof of a check whose id they know.")
+    title: str = Field("Status", description="The status page's heading.", max_length=80)
+
+
 class Settings(BaseSettings):
     """All settings of one installation."""
 
@@ -244,9 +308,21 @@ class Settings(BaseSettings):
     packages: PackageSettings = Field(
         default_factory=PackageSettings, description="How packages are queued and analysed."
     )
+    modules: list[ModuleSettings] = Field(default_factory=list, description="Ad hoc modules.")
     access: AccessSettings = Field(default_factory=AccessSettings, description="Who may ask without a key.")
     upkeep: UpkeepSettings = Field(default_factory=UpkeepSettings, description="Room, and what is let go of.")
+    openid: OpenIdSettings = Field(default_factory=OpenIdSettings, description="Signing in elsewhere.")
+    public: PublicSettings = Field(default_factory=PublicSettings, description="What anyone is shown.")
     demo: bool = Field(True, description="Whether the built-in demonstration probe runs.")
+
+    @field_validator("modules")
+    @classmethod
+    def _own_names(cls, value: list[ModuleSettings]) -> list[ModuleSettings]:
+        names = [one.name for one in value]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"is not right: two modules are named {name}")
+        return value
 
     @field_validator("listen")
     @classmethod

@@ -17,7 +17,10 @@ from pumpkin.settings import (
     AuthoritySettings,
     EngineAddress,
     LogSettings,
+    ModuleSettings,
+    OpenIdSettings,
     PackageSettings,
+    PublicSettings,
     RegistrySettings,
     RetentionRule,
     SandboxSettings,
@@ -43,13 +46,17 @@ DOCS = Path(__file__).parent.parent / "docs"
         (PackageSettings, "packages."),
         (AccessSettings, "access."),
         (EngineAddress, "engines."),
+        (ModuleSettings, "modules."),
         (UpkeepSettings, "upkeep."),
+        (OpenIdSettings, "openid."),
+        (PublicSettings, "public."),
         (RetentionRule, "upkeep.retention."),
     ],
 )
 def test_every_setting_is_documented_with_its_meaning(model: type[BaseModel], prefix: str) -> None:
     text = (DOCS / "settings.md").read_text("utf-8")
-    inner = {"xmpp", "log", "sandbox", "authorities", "registries", "packages", "access", "upkeep"}
+    inner = {"xmpp", "log", "sandbox", "authorities", "registries", "packages", "access", "modules", "upkeep"}
+    inner |= {"openid", "public"}
     parts = inner if not prefix else set()
     for name, field in model.model_fields.items():
         if name not in parts:
