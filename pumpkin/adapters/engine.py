@@ -14,6 +14,7 @@ from aiodocker import Docker
 from pumpkin.adapters.engines import base, discovery
 from pumpkin.adapters.engines.faults import EngineError, NoEngine, NoImage, translated
 from pumpkin.adapters.engines.image import Progress, Recipe, build, present
+from pumpkin.adapters.engines.image import sweep as images_swept
 from pumpkin.adapters.engines.relay import Registries
 from pumpkin.adapters.engines.sandbox import Bounds, Confinement, Job, Owner, Sandbox, sweep
 
@@ -124,7 +125,10 @@ class Engine:
             return self.tag
         if self.settings.image:
             raise NoImage(f"the engine has no image {self.settings.image}")
-        await build(self.docker, replace(self.settings.recipe, base=await self.base(progress)), self.tag, progress)
+        recipe = self.settings.recipe
+        await build(self.docker, replace(recipe, base=await self.base(progress)), self.tag, recipe.kind, progress)
+        for tag in await images_swept(self.docker, self.tag, recipe.kind):
+            progress(f"removed {tag}, which this one has taken the place of")
         return self.tag
 
     async def base(self, progress: Progress = lambda _: None) -> str:

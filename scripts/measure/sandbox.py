@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
@@ -21,6 +23,7 @@ from pumpkin.settings import SandboxSettings
 from tests.sandbox.samples import wheel
 
 Row = tuple[str, str, str]
+GOALS = (("pypi", "six", 1.0), ("npm", "is-number", 1.1), ("npm", "express", 4.5), ("pypi", "requests", 2.5))
 FLOOD = (
     "import os\nfor one in range(150000):\n    try:\n        os.rmdir('/tmp/none')\n    except OSError:\n        pass\n"
 )
@@ -57,21 +60,49 @@ print(min(found[untraced]), min(found[traced]), flush=True)
 """
 
 
+# what the machine itself makes a process wait that does nothing but sleep
+BESIDE = """
+import sys, time, threading
+worst = 0.0
+def watch():
+    global worst
+    while True:
+        begun = time.monotonic(); time.sleep(0.01)
+        worst = max(worst, time.monotonic() - begun - 0.01)
+threading.Thread(target=watch, daemon=True).start()
+sys.stdin.read(); print(worst)
+"""
+
+
 class Lag:
-    """The longest the loop let others wait, in seconds."""
+    """How long the loop let others wait, in seconds: `worst` as somebody on it sees it, `callback` the longest it spent
+    in one callback. Where sandboxes have all CPUs, somebody on it waits for the machine as well: `beside` is what a
+    process that only sleeps waited at the same time."""
 
     def __init__(self) -> None:
-        self.worst = 0.0
+        self.worst = self.callback = self.beside = 0.0
         self._task = asyncio.get_running_loop().create_task(self._watch())
+        self._run = asyncio.Handle._run
+        self._other = subprocess.Popen([sys.executable, "-c", BESIDE], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        lag, run = self, self._run
+
+        def timed(handle: asyncio.Handle) -> None:
+            begun = time.monotonic()
+            run(handle)
+            lag.callback = max(lag.callback, time.monotonic() - begun)
+
+        asyncio.Handle._run = timed  # type: ignore[method-assign, assignment]
 
     async def _watch(self) -> None:
         while True:
             begun = time.monotonic()
-            await asyncio.sleep(0.005)
-            self.worst = max(self.worst, time.monotonic() - begun - 0.005)
+            await asyncio.sleep(0.01)
+            self.worst = max(self.worst, time.monotonic() - begun - 0.01)
 
     def stop(self) -> None:
+        asyncio.Handle._run = self._run  # type: ignore[method-assign]
         self._task.cancel()
+        self.beside = float(self._other.communicate(b"")[0])
 
 
 async def main() -> None:
@@ -84,13 +115,11 @@ async def main() -> None:
             actor = SandboxSupervisor.start([engine], registries=registries, warm=2)._actor_weakref()
             assert actor is not None
             actor.actor_ref.tell("warm")
-            lag = Lag()
             await _packages(actor)
             _print(await _two(actor))
             _print(await _flood(actor))
+            _print(await _loop(actor))
             _print(await _empty(engine))
-            _print(("loop blocked at most", f"{lag.worst * 1e3:.0f} ms", "at most 50 ms"))
-            lag.stop()
             _print(await _price(engine))
             actor.actor_ref.stop(block=False)
             await actor.ended()
@@ -108,8 +137,7 @@ async def _warm(actor: SandboxSupervisor) -> None:
 
 
 async def _packages(actor: SandboxSupervisor) -> None:
-    goals = (("pypi", "six", 1.0), ("npm", "is-number", 1.1), ("npm", "express", 4.5), ("pypi", "requests", 2.5))
-    for ecosystem, name, goal in goals:
+    for ecosystem, name, goal in GOALS:
         await actor.analyse(Job(ecosystem, name), Artifact(ecosystem, name))
         times, cpu = [], []
         for _ in range(7):
@@ -158,6 +186,23 @@ async def _flood(actor: SandboxSupervisor) -> Row:
     spent = time.process_time() - begun
     calls = report.phase("import").calls["rmdir"][0]
     return (f"server CPU for {calls:,} traced calls", f"{spent:.3f} s", "at most 0.1 s for 150,000")
+
+
+async def _loop(actor: SandboxSupervisor) -> Row:
+    """Each package once, two at a time, while somebody watches."""
+    await _warm(actor)
+    lag = Lag()
+    jobs = [(ecosystem, name) for ecosystem, name, _ in GOALS] * 2
+    slots = asyncio.Semaphore(2)
+
+    async def one(ecosystem: str, name: str) -> None:
+        async with slots:
+            await actor.analyse(Job(ecosystem, name), Artifact(ecosystem, name))
+
+    await asyncio.gather(*(one(*job) for job in jobs))
+    lag.stop()
+    said = f"at most 50 ms; late by {lag.worst * 1e3:.0f} ms, a process beside it by {lag.beside * 1e3:.0f} ms"
+    return ("loop blocked by a callback at most", f"{lag.callback * 1e3:.0f} ms", said)
 
 
 async def _empty(engine: Engine) -> Row:

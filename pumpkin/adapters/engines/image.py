@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -14,9 +15,11 @@ from pathlib import Path
 from aiodocker import Docker
 from aiodocker.exceptions import DockerError
 
-from pumpkin.adapters.engines.faults import BuildFailed, NoImage, translated
+from pumpkin.adapters.engines.faults import BuildFailed, EngineError, NoImage, translated
 
 NAME = "pumpkin-sandbox"
+LABEL = "org.pumpkin.image"
+KIND = f"{LABEL}.kind"  # of what recipe it is, whatever stood in the files
 BUILD_S = 1800.0
 RUNNER = Path(__file__).parents[2] / "runner"
 TOOL_CHAINS: Mapping[str, tuple[str, ...]] = {
@@ -63,8 +66,17 @@ class Recipe:
         for name, content in _files():
             digest.update(f"{name}\0{len(content)}\0".encode())
             digest.update(content)
-        digest.update(json.dumps([self.base, self.packages]).encode())
+        digest.update(self._arguments)
         return f"{NAME}:{digest.hexdigest()[:16]}"
+
+    @property
+    def kind(self) -> str:
+        """The same for all images that an earlier or later Pumpkin makes from these settings."""
+        return hashlib.sha256(self._arguments).hexdigest()[:16]
+
+    @property
+    def _arguments(self) -> bytes:
+        return json.dumps([self.base, self.packages]).encode()
 
     def context(self) -> bytes:
         """The build context, a tar archive without times or owners."""
@@ -97,7 +109,7 @@ async def present(docker: Docker, tag: str) -> str | None:
     return str(shown["Id"])
 
 
-async def build(docker: Docker, recipe: Recipe, tag: str, progress: Progress = lambda _: None) -> None:
+async def build(docker: Docker, recipe: Recipe, tag: str, kind: str, progress: Progress = lambda _: None) -> None:
     """Build the image and tag it. Raises BuildFailed with the last lines of the build."""
     last = ""
     arguments = {"BASE_IMAGE": recipe.base} if recipe.base else {}
@@ -108,9 +120,10 @@ async def build(docker: Docker, recipe: Recipe, tag: str, progress: Progress = l
         "target": "sandbox",
         "dockerfile": "Containerfile",
         "rm": "true",
+        "forcerm": "true",
         "networkmode": recipe.network,
         "buildargs": json.dumps(arguments),
-        "labels": json.dumps({"org.pumpkin.image": "sandbox"}),
+        "labels": json.dumps({LABEL: "sandbox", KIND: kind}),
     }
     async with translated("building the sandbox image", missing=BuildFailed):
         async for line in _lines(docker, params, recipe.context()):
@@ -119,6 +132,20 @@ async def build(docker: Docker, recipe: Recipe, tag: str, progress: Progress = l
             if line.strip():
                 last = line.strip()[:300]
                 progress(last)
+
+
+async def sweep(docker: Docker, keep: str, kind: str) -> list[str]:
+    """Remove images of `kind` that `keep` has taken the place of and no container uses; their tags."""
+    removed = []
+    async with translated("looking for images that are no longer used"):
+        found = await docker.images.list(filters={"label": [f"{KIND}={kind}"]})
+    for tag in (tag for image in found for tag in image.get("RepoTags") or ()):
+        if tag.rpartition("/")[2].startswith(f"{NAME}:") and not tag.endswith(keep):
+            with contextlib.suppress(EngineError):  # a container of another installation may use it: 409
+                async with translated("removing an image"):
+                    await docker.images.delete(tag)
+                removed.append(tag)
+    return removed
 
 
 async def _lines(docker: Docker, params: dict[str, str], context: bytes) -> AsyncIterator[str]:
