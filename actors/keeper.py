@@ -48,7 +48,8 @@ def asker(exchanges: Callable[[], Sequence[Exchange]]) -> Ask:
 
 
 class Keeper(LoopActor):
-    """Renews what is due, first `first_s` seconds after the start and then every `look_s`; sooner after a failure."""
+    """Renews what is due while this node is `leading()`, first `first_s` seconds after the start and then every
+    `look_s`; sooner after a failure."""
 
     def __init__(
         self,
@@ -56,6 +57,7 @@ class Keeper(LoopActor):
         renewer: Renewer,
         exchanges: Callable[[], Sequence[Exchange]],
         *,
+        leading: Callable[[], bool] = lambda: True,
         first_s: float = FIRST_S,
         look_s: float = LOOK_S,
         again_s: float = AGAIN_S,
@@ -63,6 +65,7 @@ class Keeper(LoopActor):
         super().__init__()
         self._bus, self._renewer, self._ask = bus, renewer, asker(exchanges)
         self._first_s, self._look_s, self._again_s = first_s, look_s, again_s
+        self._leading = leading
         self.last_error: str | None = None
         self.renewed = 0
 
@@ -76,6 +79,9 @@ class Keeper(LoopActor):
     async def _run(self) -> None:
         await asyncio.sleep(self._first_s)
         while True:
+            if not self._leading():
+                await asyncio.sleep(self._again_s)
+                continue
             try:
                 for done in await self._renewer.renew(self._ask):
                     self._announce(done)

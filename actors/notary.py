@@ -29,7 +29,8 @@ log = structlog.get_logger("pumpkin.notary")
 
 
 class Notary(LoopActor):
-    """Gets direct tokens from one authority. `wake` is called on the loop when a check that wants one was stored."""
+    """Gets direct tokens from one authority, while this node is `leading()`. `wake` is called on the loop when a check
+    that wants one was stored."""
 
     def __init__(
         self,
@@ -37,10 +38,11 @@ class Notary(LoopActor):
         series: Series,
         *,
         ask: Ask,
+        leading: Callable[[], bool] = lambda: True,
         now: Callable[[], int] = lambda: time.time_ns() // 1_000,
     ) -> None:
         super().__init__()
-        self._db, self._series, self._now = db, series, now
+        self._db, self._series, self._now, self._leading = db, series, now, leading
         self._exchange = Exchange(series, ask, now)
         self._start = 0  # before this place every check has what it wants
         self._changed = asyncio.Event()
@@ -66,6 +68,9 @@ class Notary(LoopActor):
         loop = asyncio.get_running_loop()
         while True:
             self._changed.clear()
+            if not self._leading():
+                await self._hint()
+                continue
             try:
                 done = await self._work()
             except NoToken:

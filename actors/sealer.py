@@ -102,8 +102,9 @@ class Sealer(LoopActor):
     `busy()` says whether a token request is out; `sealed(checkpoint)` is told of each new one. `batch_age_s` and
     `batch_size` bound a batch that waits for `busy` to end. `tokens()` gives the lines that name the authorities'
     newest tokens: they go into each checkpoint, so that a record that names it is provably later than they are.
-    `last_hash` is what a record says to name the newest checkpoint (hex).
-    """
+    `last_hash` is what a record says to name the newest checkpoint (hex). Of several nodes on one database the one that
+    is `leading()` seals; the others follow its checkpoints (`followed` is their hint) and go on from there when it
+    ends."""
 
     def __init__(
         self,
@@ -114,6 +115,7 @@ class Sealer(LoopActor):
         busy: Callable[[], bool] = lambda: False,
         sealed: Callable[[Checkpoint], None] = lambda checkpoint: None,
         tokens: Callable[[], Sequence[str]] = lambda: (),
+        leading: Callable[[], bool] = lambda: True,
         batch_age_s: float = 1.0,
         batch_size: int = 1_000,
         now: Callable[[], int] = lambda: time.time_ns() // 1_000,
@@ -122,6 +124,7 @@ class Sealer(LoopActor):
         self._db, self._bus, self._key = db, bus, key
         self._busy, self._sealed, self._tokens, self._now = busy, sealed, tokens, now
         self._batch_age_s, self._batch_size = batch_age_s, batch_size
+        self._leading, self._led = leading, False
         self._edge = Edge(Frontier(), {})
         self._pending: Hashes = []
         self._oldest_s = 0.0  # loop time at which the oldest pending record came
@@ -145,27 +148,41 @@ class Sealer(LoopActor):
         self._changed.set()
 
     def wake(self) -> None:
-        """A token request has come back: cut what waits."""
+        """A token request has come back, or this node leads now: cut what waits."""
+        self._changed.set()
+
+    def told(self, size: int) -> None:
+        """Another node stored records: there are `size` now."""
+        self._stored_size = max(self._stored_size, size)
+        self._changed.set()
+
+    def followed(self) -> None:
+        """Another node sealed."""
         self._changed.set()
 
     def status(self) -> dict[str, Any]:
         """Figures for a page or metric: the log's size, what is stored but not sealed, the last fault."""
         return {
-            "size": self._edge.size,
-            "unsealed": max(0, self._stored_size - self._edge.size),
+            "size": self._size,
+            "unsealed": max(0, self._stored_size - self._size),
             "last_error": self.last_error,
         }
+
+    @property
+    def _size(self) -> int:
+        return self.last.size if self.last else 0
 
     # -- its life
 
     async def on_start(self) -> None:
         await self._load()
+        self._led = self._leading()
         self._sealing = self.spawn(self._run(), "sealer")
 
     async def on_stop(self) -> None:
-        """Seal what is stored, if the database is there; otherwise the next start does."""
+        """Seal what is stored, if this node leads and the database is there; otherwise whoever leads next does."""
         try:
-            while self._stored_size > self._edge.size:
+            while self._leading() and self._stored_size > self._edge.size:
                 await self._seal()
         except Unavailable as error:
             log.warning("stopped with unsealed records", unsealed=self.status()["unsealed"], reason=describe(error))
@@ -215,6 +232,9 @@ class Sealer(LoopActor):
         loop = asyncio.get_running_loop()
         while True:
             self._changed.clear()
+            if not self._leading() or not self._led:
+                await self._take_turn()
+                continue
             waiting = self._stored_size - self._edge.size
             if waiting and (waiting >= self._batch_size or not self._busy()):
                 rest = self._cut_s + PACE_S - loop.time()
@@ -229,6 +249,20 @@ class Sealer(LoopActor):
                     await self._changed.wait()
             except TimeoutError:
                 await self._recheck()
+
+    async def _take_turn(self) -> None:
+        """Follow who leads; the lead gained, go on from where the last checkpoint ends."""
+        if self._leading():
+            async with self._one_at_a_time:
+                await self._load()
+            self._led = True
+            return
+        self._led = False
+        self._pending = []
+        self._keep(await proofs.latest_checkpoint(self._db))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(RECHECK_S):
+                await self._changed.wait()
 
     async def _recheck(self) -> None:
         """A hint may have been missed (while this actor was restarted, or from another node)."""

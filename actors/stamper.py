@@ -45,8 +45,8 @@ class Stamper(LoopActor):
     `ask(query)` exchanges DER (TsaError when it fails); `returned()` is called whenever no request is out any more.
     `sealed` is called on the loop with each new checkpoint: a hint that never waits. `busy` is true from the first step
     for a token until it is stored, and false while the authority is left alone after a failure. `needed()` says whether
-    this authority is to be asked now or kept in reserve; `capture(chain)` asks its issuers about revocation.
-    """
+    this authority is to be asked now or kept in reserve; `capture(chain)` asks its issuers about revocation. A node
+    that is not `leading()` asks nobody and follows what the leading one stores."""
 
     def __init__(
         self,
@@ -57,11 +57,12 @@ class Stamper(LoopActor):
         ask: Ask,
         returned: Callable[[], None] = lambda: None,
         needed: Callable[[], bool] = lambda: True,
+        leading: Callable[[], bool] = lambda: True,
         capture: Capture = nothing_captured,
         now: Callable[[], int] = lambda: time.time_ns() // 1_000,
     ) -> None:
         super().__init__()
-        self._db, self._bus, self._series, self._needed = db, bus, series, needed
+        self._db, self._bus, self._series, self._needed, self._leading = db, bus, series, needed, leading
         self._exchange, self._returned = Exchange(series, ask, now, capture), returned
         self._heads: list[Checkpoint] = []  # sealed since the last stamp, as far as we were told
         self._head: Checkpoint | None = None
@@ -81,6 +82,10 @@ class Stamper(LoopActor):
                 self._heads.append(head)
             self.busy = self.busy or (self._exchange.open and self._needed())
             self._changed.set()
+
+    def wake(self) -> None:
+        """This node leads now, or whoever leads has stored a stamp: look at the store."""
+        self._changed.set()
 
     @property
     def exchange(self) -> Exchange:
@@ -125,7 +130,7 @@ class Stamper(LoopActor):
         stamp = await proofs.latest_stamp(self._db, self._series.name)
         told = self._last is not None and stamp is not None and stamp.size <= self._last.size
         self._keep(stamp)
-        if stamp is not None and not told:
+        if stamp is not None and not told and self._leading():
             self._announce(stamp)
         self._heads = [one for one in self._heads if one.size > self._stamped]
         head = await proofs.latest_checkpoint(self._db)
@@ -169,6 +174,9 @@ class Stamper(LoopActor):
         loop = asyncio.get_running_loop()
         while True:
             self._changed.clear()
+            if not self._leading():
+                await self._follow()
+                continue
             left = self._exchange.next_s - loop.time()
             head = self._head
             if head is not None and head.size > self._stamped:
@@ -182,6 +190,15 @@ class Stamper(LoopActor):
             else:
                 self.busy = False
                 await self._hint()
+
+    async def _follow(self) -> None:
+        """Until the leading node may have stamped, or this one leads: then the store says from where."""
+        self.busy = False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(RECHECK_S):
+                await self._changed.wait()
+        with contextlib.suppress(Unavailable):
+            await self._load()
 
     async def _hint(self) -> None:
         """Until something was sealed; one hint may be missed while this actor is restarted, so the store is asked."""
@@ -240,9 +257,9 @@ class Stamper(LoopActor):
             },
         )
         if self._bus.read_by_anyone("tst"):
-            self._telling = self.spawn(self._tell_each(stamp), "tst")
+            self._telling = self.spawn(self.tell(stamp), "tst")
 
-    async def _tell_each(self, stamp: Stamp) -> None:
+    async def tell(self, stamp: Stamp) -> None:
         """Topic `tst`: JSON text with the token, one a check, while anyone reads it (rulings.md 29)."""
         token = base64.b64encode(tsp.token_of(stamp.response)).decode()
         for start in range(stamp.start, stamp.size, TELL_AT_ONCE):

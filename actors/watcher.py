@@ -23,7 +23,7 @@ from pumpkin.store.database import Database
 from pumpkin.store.documents import DocumentCache
 
 AT_ONCE = 20  # versions of one package submitted in one round; the rest waits for the next
-POLL, TIDY = "poll", "tidy"
+POLL, ROUND, TIDY = "poll", "round", "tidy"
 DAY_S = 86_400.0
 NO_FEED = "This registry has no feed; packages watched by name are asked for one by one, patterns cannot be followed."
 KEPT_DAYS = 7  # registries' documents nobody asked for since are forgotten
@@ -50,26 +50,36 @@ class Sources(Protocol):
 class Watcher(LoopActor):
     """One round every `period_s` seconds, and one whenever it is told "poll" (a watch was added).
 
-    Feeds are read where something is watched; with `all_feeds` everywhere, which fills the names.
-    """
+    Feeds are read where something is watched; with `all_feeds` everywhere, which fills the names. Of several nodes only
+    the one that is `leading()` looks by itself."""
 
     def __init__(
-        self, db: Database, sources: Sources, submit: Submit, *, period_s: float, all_feeds: bool = False
+        self,
+        db: Database,
+        sources: Sources,
+        submit: Submit,
+        *,
+        period_s: float,
+        all_feeds: bool = False,
+        leading: Callable[[], bool] = lambda: True,
     ) -> None:
         super().__init__()
+        self._leading = leading
         self._db, self._sources, self._submit = db, sources, submit
         self._period_s, self._all_feeds = period_s, all_feeds
         self.rounds = 0
 
     async def on_start(self) -> None:
-        self.every(self._period_s, POLL)
+        self.every(self._period_s, ROUND)
         self.every(DAY_S, TIDY)
 
     async def on_receive(self, message: object) -> object:
+        if message == ROUND and not self._leading():
+            return 0
         if message == TIDY:
             await DocumentCache(self._db).tidy(time.time() - KEPT_DAYS * DAY_S)
             return None
-        if message != POLL:
+        if message not in (POLL, ROUND):
             return await super().on_receive(message)
         try:
             return await self.round()

@@ -22,12 +22,14 @@ ALL = "*"
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened: `topic`, a number that only grows while the process lives, when, and what."""
+    """One thing that happened: `topic`, a number that only grows while the process lives, when, and what. `foreign`
+    when another node told it."""
 
     topic: str
     id: int
     time: datetime
     data: Any
+    foreign: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The wire shape `{"topic", "id", "time", "data"}`, time in RFC 3339 UTC."""
@@ -92,9 +94,9 @@ class Bus:
         self._ids = itertools.count(first)
         self._next = first
 
-    def publish(self, topic: str, data: Any) -> None:
+    def publish(self, topic: str, data: Any, *, foreign: bool = False) -> None:
         """Hand `data` (JSON values) to every reader of `topic` and of all topics."""
-        event = Event(topic, next(self._ids), datetime.now(UTC), data)
+        event = Event(topic, next(self._ids), datetime.now(UTC), data, foreign)
         self._next = event.id + 1
         self._history.append(event)
         for reader in (*self._readers.get(topic, ()), *self._readers.get(ALL, ())):

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import secrets
+import socket
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -23,6 +24,13 @@ class DataFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock: int | None = None
+
+    @property
+    def node(self) -> str:
+        """This installation's name among all on one database: the same after a restart, as a folder is claimed by
+        one."""
+        where = f"{socket.gethostname()}\n{self.path}"
+        return f"{socket.gethostname()[:60]}-{sha256(where.encode()).hexdigest()[:12]}"
 
     def claim(self) -> None:
         """Make the folder and take its lock. StartError, one sentence, when it cannot be ours."""

@@ -24,7 +24,7 @@ from pumpkin.adapters.tsa import LocalTsa, TsaClient
 from pumpkin.bus import Bus
 from pumpkin.errors import StartError
 from pumpkin.evidence.authority import Authority, Clock
-from pumpkin.model.proofs import Checkpoint
+from pumpkin.model.proofs import Checkpoint, Stamp
 from pumpkin.renewer import DAY_US, Renewer
 from pumpkin.settings import AuthoritySettings, Settings
 from pumpkin.store import authorities
@@ -52,7 +52,8 @@ class Member:
 
 
 class Pool:
-    """The members by name. `returned` is called whenever a token request has come back."""
+    """The members by name. `returned` is called whenever a token request has come back; only the node that is
+    `leading()` asks anybody."""
 
     def __init__(
         self,
@@ -62,9 +63,10 @@ class Pool:
         bus: Bus,
         stack: AsyncExitStack,
         returned: Callable[[], None],
+        leading: Callable[[], bool],
     ) -> None:
         self._settings, self._system, self._db, self._bus = settings, system, db, bus
-        self._stack, self._returned = stack, returned
+        self._stack, self._returned, self._leading = stack, returned, leading
         self._members: dict[str, Member] = {}
         self._revocation = RevocationClient()
         self._notary: tuple[str, Child[Notary]] | None = None
@@ -83,7 +85,7 @@ class Pool:
         renewer = Renewer(self._db, margin_us=int(self._settings.renew_before * DAY_US))
         await self._system.start(
             "keeper",
-            lambda: Keeper.start(self._bus, renewer, self.exchanges),
+            lambda: Keeper.start(self._bus, renewer, self.exchanges, leading=self._leading),
             restart=Restart(then="leave"),  # checks are stored and stamped without it
         )
         self._steward = await self._system.start(
@@ -122,6 +124,7 @@ class Pool:
                 ask=member.client.ask,
                 returned=self._returned,
                 needed=lambda: self._needed(member),
+                leading=self._leading,
                 capture=self._revocation.capture,
             )
 
@@ -148,7 +151,8 @@ class Pool:
         if first is not None and self._notary is None:
             member = first
             child = await self._system.start(
-                "notary", lambda: Notary.start(self._db, member.series, ask=member.client.ask)
+                "notary",
+                lambda: Notary.start(self._db, member.series, ask=member.client.ask, leading=self._leading),
             )
             self._notary = (first.series.name, child)
 
@@ -202,6 +206,18 @@ class Pool:
         for one in self._members.values():
             if one.stamper is not None:
                 one.stamper.sealed(head)
+
+    def wake(self) -> None:
+        """This node leads now, or the one that does has stored a stamp."""
+        for one in self._members.values():
+            if one.stamper is not None:
+                one.stamper.wake()
+
+    async def tell(self, stamp: Stamp) -> None:
+        """Tell topic `tst` of a stamp that another node got."""
+        member = self._members.get(stamp.authority)
+        if member is not None and member.stamper is not None:
+            await member.stamper.tell(stamp)
 
     def wants_token(self) -> None:
         if self._notary is not None and self._notary[1].state == "running":

@@ -1,22 +1,27 @@
-"""The line from a check to its proof: aggregator, sealer, stampers and notary, tied together."""
+"""The line from a check to its proof: aggregator, sealer, stampers and notary, tied together, on one node or
+several."""
 
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import Any
 
 from actors.aggregator import Aggregator, Hashes
 from actors.keyring import KeyRing
+from actors.leader import Leader
+from actors.relay import Relay
 from actors.sealer import Sealer
-from actors.supervision import Child, System
+from actors.supervision import Child, Restart, System
 from pumpkin.adapters.clock import clock_of
+from pumpkin.adapters.folder import DataFolder
 from pumpkin.building.authorities import Pool
 from pumpkin.bus import Bus
 from pumpkin.evidence.authority import Authority
 from pumpkin.evidence.checkpoint import LogKey
 from pumpkin.model.checks import Observation, Receipt
 from pumpkin.settings import Settings
-from pumpkin.store import agents
+from pumpkin.store import agents, tasks
 from pumpkin.store.database import Database
 
 
@@ -29,6 +34,12 @@ class Line:
     authorities: Pool
     keyring: Child[KeyRing]
     approved: set[str]
+    leader: Child[Leader]
+    relay: Child[Relay]
+
+    def leading(self) -> bool:
+        """Whether this node leads those on its database: one of them does what must be done once."""
+        return _leads(self.leader)
 
     @property
     def checkpoint(self) -> str | None:
@@ -47,6 +58,12 @@ async def build_line(
 ) -> Line:
     sealers: list[Child[Sealer]] = []
     keyrings: list[Child[KeyRing]] = []
+    node = DataFolder(settings.data).node
+
+    leaders: list[Child[Leader]] = []
+
+    def leading() -> bool:
+        return bool(leaders) and _leads(leaders[0])
 
     def returned() -> None:
         for sealer in sealers:
@@ -57,7 +74,13 @@ async def build_line(
         if sealers[0].state == "running":
             sealers[0].actor.stored(first, hashes)
 
-    pool = Pool(settings, system, db, bus, stack, returned)
+    pool = Pool(settings, system, db, bus, stack, returned, leading)
+
+    def took() -> None:
+        returned()
+        pool.wake()
+
+    leaders.append(await system.start("leader", lambda: Leader.start(db, node, took)))
     await pool.open(authority, clock_of(settings.synchronised_clock))
     sealers.append(
         await system.start(
@@ -69,6 +92,7 @@ async def build_line(
                 busy=lambda: pool.busy,
                 sealed=pool.sealed,
                 tokens=pool.tokens,
+                leading=leading,
                 batch_age_s=settings.log.batch_age,
                 batch_size=settings.log.batch_size,
             ),
@@ -94,4 +118,24 @@ async def build_line(
 
     keyrings.append(await system.start("keyring", lambda: KeyRing.start(db, key.origin, receive)))
     await pool.watch()
-    return Line(aggregator, sealers[0], pool, keyrings[0], approved)
+
+    def heard(topic: str, data: Any) -> None:
+        if sealers[0].state != "running":
+            return
+        if topic == "check.stored":
+            sealers[0].actor.told(int(data["seq"]) + 1)
+        elif topic == "check.sealed":
+            sealers[0].actor.followed()
+        elif topic == "proof.stamped":
+            pool.wake()
+
+    relay = await system.start(
+        "relay",
+        lambda: Relay.start(db, bus, node, others=lambda: tasks.others(db, node), heard=heard, tell_tokens=pool.tell),
+        restart=Restart(then="leave"),  # checks are stored and proven without it
+    )
+    return Line(aggregator, sealers[0], pool, keyrings[0], approved, leaders[0], relay)
+
+
+def _leads(leader: Child[Leader]) -> bool:
+    return leader.state == "running" and leader.actor.leading

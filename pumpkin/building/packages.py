@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import socket
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +16,7 @@ from actors.worker import Worker
 from pumpkin.adapters.analyst import Analyst, Parts
 from pumpkin.adapters.engine import Job
 from pumpkin.adapters.engines.relay import ORIGIN
+from pumpkin.adapters.folder import DataFolder
 from pumpkin.adapters.origins import Origins
 from pumpkin.adapters.registries import Registries
 from pumpkin.adapters.scanner import Scanner
@@ -60,7 +59,7 @@ async def build_analysis(
     """Queue, worker and curator, running."""
     wanted = settings.packages
     slots = wanted.slots or max(1, os.cpu_count() or 1)
-    node = _node(settings)
+    node = DataFolder(settings.data).node
     scanner = await stack.enter_async_context(Scanner(slots, packs=settings.data / "rules"))
     folder = settings.data / "artifacts"
     folder.mkdir(parents=True, exist_ok=True)
@@ -198,9 +197,3 @@ def _private(settings: Settings) -> frozenset[str]:
     bases = {one: str(getattr(wanted, one)) for one in ("pypi", "npm", "gem", "maven", "composer", "cargo", "apk")}
     known = {base.rstrip("/") for base in wanted.tokens}
     return frozenset(one for one, base in bases.items() if base.rstrip("/") in known or "@" in base.partition("://")[2])
-
-
-def _node(settings: Settings) -> str:
-    """This installation's name among all on one database: the same after a restart, as its folder is claimed by one."""
-    where = f"{socket.gethostname()}\n{settings.data}"
-    return f"{socket.gethostname()[:60]}-{hashlib.sha256(where.encode()).hexdigest()[:12]}"

@@ -14,7 +14,9 @@ CHANNEL = "pumpkin"
 AGAIN_S = 1.0
 
 
-async def listen(db: Database, heard: Callable[[str], None], back: Callable[[], None] = lambda: None) -> None:
+async def listen(
+    db: Database, heard: Callable[[str], None], back: Callable[[], None] = lambda: None, *, channel: str = CHANNEL
+) -> None:
     """Call `heard` with each payload until cancelled; `back` after each (re)connection, as something may have been
     missed."""
     while True:
@@ -23,7 +25,7 @@ async def listen(db: Database, heard: Callable[[str], None], back: Callable[[], 
             lost = asyncio.Event()
             try:
                 connection.add_termination_listener(lambda _, lost=lost: lost.set())
-                await connection.add_listener(CHANNEL, lambda *said: heard(str(said[3])))
+                await connection.add_listener(channel, lambda *said: heard(str(said[3])))
                 back()
                 await lost.wait()
             finally:
@@ -31,7 +33,7 @@ async def listen(db: Database, heard: Callable[[str], None], back: Callable[[], 
         await asyncio.sleep(AGAIN_S)
 
 
-async def say(db: Database, payload: str) -> None:
+async def say(db: Database, payload: str, *, channel: str = CHANNEL) -> None:
     """Tell every process that listens; at most 8,000 bytes."""
     async with db.writer() as connection:
-        await db.queries.listening_say(connection, channel=CHANNEL, payload=payload)
+        await db.queries.listening_say(connection, channel=channel, payload=payload)

@@ -143,6 +143,13 @@ async def latest_stamp(db: Database, authority: str) -> Stamp | None:
     return stamp_of(row) if row else None
 
 
+async def stamp_at(db: Database, authority: str, size: int) -> Stamp | None:
+    """An authority's stamp over a tree of this size."""
+    async with db.reader() as connection:
+        row = await db.queries.proofs_stamp_at(connection, authority=authority, size=size)
+    return stamp_of(row) if row else None
+
+
 async def stamps_for(db: Database, seq: int) -> list[Stamp]:
     """The stamp of each authority that covers the place `seq`, by the authority's name."""
     async with db.reader() as connection:

@@ -73,6 +73,11 @@ where s.id = :id;
 select id, authority, start, size, anchor, query, response, chain, gen_time, accuracy, self_asserted, revocation
 from stamps where authority = :authority order by size desc limit 1;
 
+-- name: proofs_stamp_at^
+-- An authority's stamp over a tree of this size.
+select id, authority, start, size, anchor, query, response, chain, gen_time, accuracy, self_asserted, revocation
+from stamps where authority = :authority and size = :size;
+
 -- name: proofs_stamps_for
 -- For each authority the first stamp that covers this place of the log: an authority's stamps follow each other without
 -- a gap, so that is the one stamp whose range holds it.
