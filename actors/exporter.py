@@ -60,8 +60,10 @@ class Exporter(LoopActor):
         pace: Pace = Pace(),
         batch: int = 0,
         beginning: bool = False,
+        told: Callable[[dict[str, Any]], None] = lambda _: None,
     ) -> None:
         super().__init__()
+        self._told = told
         self._db, self._feed, self._make, self._kind = db, feed, make, kind
         self._pace, self._batch, self._beginning = pace, batch, beginning
         self.name = feed.name
@@ -158,6 +160,8 @@ class Exporter(LoopActor):
                 self._db, stood, seq=place[0], event=place[1], delivered=delivered, refusals=refusals
             )
         await self._note(portion.items, delivered, refusals, problem, took_s)
+        if refusals or (stood.attempt and done) or (problem is not None and not stood.attempt):
+            self._told({"name": self.name, "state": "running" if problem is None else "waiting"})
         if problem is not None:
             if isinstance(problem, Failed):
                 self._alone_until = portion.end

@@ -10,6 +10,7 @@ SCOPES = (
     "agents:read",
     "agents:write",
     "alerts:write",
+    "modules:write",
     "metrics",
     "admin",
 )

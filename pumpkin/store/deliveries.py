@@ -75,6 +75,7 @@ class DeadLetter:
     first: int
     last: int
     again: bool
+    record: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,18 +103,21 @@ on conflict (module, delivery) do update set reason = excluded.reason, tries = d
 
 -- name: deliveries_dead
 -- Dead letters of a module, the newest first, below :before.
-select id, module, delivery, topic, subject, seq, event, event_at, data, reason, tries, first, last, again
-from dead_letters where module = :module and id < :before order by id desc limit :most;
+select d.id, d.module, d.delivery, d.topic, d.subject, d.seq, d.event, d.event_at, d.data, d.reason, d.tries, d.first, d.last,
+    d.again, c.id as record
+from dead_letters d left join checks c on c.seq = d.seq where d.module = :module and d.id < :before order by d.id desc limit :most;
 
 -- name: deliveries_dead_one^
 -- One of them.
-select id, module, delivery, topic, subject, seq, event, event_at, data, reason, tries, first, last, again
-from dead_letters where module = :module and id = :id;
+select d.id, d.module, d.delivery, d.topic, d.subject, d.seq, d.event, d.event_at, d.data, d.reason, d.tries, d.first, d.last,
+    d.again, c.id as record
+from dead_letters d left join checks c on c.seq = d.seq where d.module = :module and d.id = :id;
 
 -- name: deliveries_dead_again
 -- Those that are to be tried again, in their order.
-select id, module, delivery, topic, subject, seq, event, event_at, data, reason, tries, first, last, again
-from dead_letters where module = :module and again order by id limit :most;
+select d.id, d.module, d.delivery, d.topic, d.subject, d.seq, d.event, d.event_at, d.data, d.reason, d.tries, d.first, d.last,
+    d.again, c.id as record
+from dead_letters d left join checks c on c.seq = d.seq where d.module = :module and d.again order by d.id limit :most;
 
 -- name: deliveries_dead_count$
 -- How many there are.

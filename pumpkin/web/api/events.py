@@ -34,6 +34,7 @@ TOPICS: dict[str, str] = {
     "alert.escalated": "checks:read",
     "alert.resolved": "checks:read",
     "alert.changed": "checks:read",
+    "module.changed": "checks:read",
     "scan": "checks:read",
     "tst": "checks:read",
 }
