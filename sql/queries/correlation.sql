@@ -17,8 +17,9 @@ update correlation set holder = '' where holder = :holder;
 update correlation set handled = :handled, begun = true where holder = :holder and handled = :before returning handled;
 
 -- name: correlation_kept$
--- The states are those after the checks below :kept.
-update correlation set kept = :kept where holder = :holder returning kept;
+-- The states are those after the checks below :kept, which all had their say.
+update correlation set kept = :kept, handled = :kept, begun = true where holder = :holder and handled <= :kept
+returning kept;
 
 -- name: correlation_sightings
 -- The outlines of checks :start up to (not with) :stop, in log order.

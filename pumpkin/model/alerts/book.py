@@ -55,6 +55,7 @@ class Book:
     def __init__(self, new_id: Callable[[], UUID] = uuid4) -> None:
         self._standing: dict[tuple[str, str], Alert] = {}
         self._open: Counter[str] = Counter()
+        self._about: dict[str, set[tuple[UUID, str]]] = {}
         self._new_id = new_id
         self.overflow: Counter[str] = Counter()
 
@@ -64,8 +65,9 @@ class Book:
 
     def replace(self, alerts: Iterable[Alert]) -> None:
         """These are the alerts that stand: people may have acted on them."""
-        self._standing = {(one.rule, one.key): one for one in alerts}
-        self._open = Counter(one.rule for one in self._standing.values())
+        self._standing, self._open, self._about = {}, Counter(), {}
+        for one in alerts:
+            self._keep(one)
 
     def take(self, signal: Signal, rule: BaseRule, around: Surroundings) -> list[Change]:
         """What a signal of a rule comes to. A new alert is told at once (`announced`), unless something mutes it."""
@@ -93,7 +95,7 @@ class Book:
             checks=joined((), signal.links),
             to=recipients(rule),
         )
-        muted = around.muted_by(alert, self._standing.values(), signal.at)
+        muted = around.muted_by(alert, self._about, signal.at)
         alert = replace(alert, muted=muted, announced=None if muted else signal.at)
         self._keep(alert)
         return [Change("opened", alert, signal.at)]
@@ -111,13 +113,14 @@ class Book:
         )
         if self._standing.pop((alert.rule, alert.key), None) is not None:
             self._open[alert.rule] -= 1
+            self._about.get(alert.subject.agent, set()).discard((alert.id, alert.rule))
         return Change("resolved", done, at, detail={"why": done.why})
 
     def look(self, now: int, around: Surroundings, rules: Callable[[str], BaseRule | None]) -> list[Change]:
         """What the clock and the surroundings do: mute, tell, escalate."""
         changes: list[Change] = []
         for alert in self.standing:
-            muted = around.muted_by(alert, self._standing.values(), now)
+            muted = around.muted_by(alert, self._about, now)
             if muted != alert.muted:
                 alert = self._muted(alert, muted, now, changes)
             rule = rules(alert.rule)
@@ -168,6 +171,7 @@ class Book:
     def _keep(self, alert: Alert) -> None:
         if (alert.rule, alert.key) not in self._standing:
             self._open[alert.rule] += 1
+            self._about.setdefault(alert.subject.agent, set()).add((alert.id, alert.rule))
         self._standing[alert.rule, alert.key] = alert
 
 

@@ -3,10 +3,11 @@ like any other; it is told when what muted it is over and it still stands."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -162,12 +163,13 @@ class Surroundings:
 
     mutes: Sequence[Mute] = ()
     dependencies: Sequence[Dependency] = ()
-    known: Mapping[str, Known] = None  # type: ignore[assignment]
+    known: Mapping[str, Known] = field(default_factory=dict)
     away: Callable[[str], bool] = lambda agent: False
 
-    def muted_by(self, alert: Alert, standing: Iterable[Alert], now: int) -> str:
-        """What mutes an alert now, "" for nothing. `standing` are all alerts that stand, `now` is in microseconds."""
-        known = self.known or {}
+    def muted_by(self, alert: Alert, about: Mapping[str, Collection[tuple[UUID, str]]], now: int) -> str:
+        """What mutes an alert now, "" for nothing. `about` are the alerts that stand (id and rule) by the agent they
+        are about, `now` is in microseconds."""
+        known = self.known
         moment = datetime.fromtimestamp(now / 1e6, UTC)
         for one in self.mutes:
             if one.holds(moment) and one.matcher.fits(alert, known):
@@ -175,20 +177,18 @@ class Surroundings:
         for dependency in self.dependencies:
             if alert.subject.agent == dependency.parent or not _child(dependency, alert, known):
                 continue
-            if self._down(dependency, alert, standing):
+            if self._down(dependency, alert, about):
                 return f"dependency:{dependency.parent}"
             if alert.announced is None and now < alert.opened + dependency.wait * 1e6:
                 return f"waiting:{dependency.parent}"
         return ""
 
-    def _down(self, dependency: Dependency, alert: Alert, standing: Iterable[Alert]) -> bool:
+    def _down(self, dependency: Dependency, alert: Alert, about: Mapping[str, Collection[tuple[UUID, str]]]) -> bool:
         if not dependency.rule and self.away(dependency.parent):
             return True
         return any(
-            one.id != alert.id
-            and one.subject.agent == dependency.parent
-            and (not dependency.rule or one.rule == dependency.rule)
-            for one in standing
+            number != alert.id and (not dependency.rule or rule == dependency.rule)
+            for number, rule in about.get(dependency.parent, ())
         )
 
 

@@ -19,6 +19,7 @@ from pumpkin.model.rules.signals import Cleared, Signal
 SKEW = 86_400 * 1_000_000
 """A rule that goes by when something was seen believes a clock that is this far behind ours at most, and none ahead."""
 SOURCES = 10_000
+FAULTS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 SKIPPED = frozenset({"alert"})
 """Kinds of checks no rule looks at: what alerts themselves put into the log."""
 
@@ -42,6 +43,7 @@ class Engine:
         self.file = file
         self.machines: dict[str, AnyMachine] = {one.name: _MACHINES[one.kind](one) for one in file.rule if one.enabled}
         self.roster: Mapping[str, Known] = {}
+        self.broken: dict[str, str] = {}  # rules that failed by a fault of ours: set aside, others go on
         self._sources: dict[tuple[str, str], tuple[AnyMachine, ...]] = {}
         self.now = since
         self.deaf_until(since)
@@ -94,19 +96,25 @@ class Engine:
             return said
         known = self.roster.get(seen.agent, STRANGER)
         for machine in machines:
-            if machine.fits(seen, known):
-                signal = machine.observe(seen, self._at(machine, seen))
-                if signal is not None:
-                    said.append(signal)
+            try:
+                signal = machine.observe(seen, self._at(machine, seen)) if machine.fits(seen, known) else None
+            except FAULTS as error:
+                self._set_aside(machine, error)
+                continue
+            if signal is not None:
+                said.append(signal)
         return said
 
     def advance(self, now: int) -> list[Signal]:
         """What time alone does, up to `now` (microseconds), in the order of time."""
         self.now = max(self.now, now)
         said: list[Signal] = []
-        for machine in self.machines.values():
+        for machine in tuple(self.machines.values()):
             if machine.ripe(now):
-                said += machine.advance(now)
+                try:
+                    said += machine.advance(now)
+                except FAULTS as error:
+                    self._set_aside(machine, error)
         said.sort(key=lambda one: one.at)
         return said
 
@@ -167,6 +175,12 @@ class Engine:
         return {"groups": len(machine.states), "firing": firing, "forgotten": machine.forgotten}
 
     # -- inside
+
+    def _set_aside(self, machine: AnyMachine, error: Exception) -> None:
+        name = machine.rule.name
+        self.broken[name] = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        self.machines.pop(name, None)
+        self._sources.clear()
 
     def _interested(self, kind: str, type: str, agent: str) -> tuple[AnyMachine, ...]:
         if kind in SKIPPED:

@@ -1,0 +1,587 @@
+"""The correlator on a real database behind a real aggregator: alerts, each once, whatever dies when."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from actors.correlator import Correlator, Pace
+from pumpkin.bus import Bus
+from pumpkin.model.agents import Behaviour, Board, Presence
+from pumpkin.model.alerts import Alert
+from pumpkin.model.alerts.muting import Matcher, Span
+from pumpkin.prover import Prover
+from pumpkin.store import agents, alerts, audit, checks, mutes
+from pumpkin.store.database import Database
+from tests.actors.conftest import Line, StartLine, observation
+
+PACE = Pace(tick_s=0.02, settle_s=0.0, keep_s=0.1, roster_s=0.1, again_s=0.05)
+DOWN = """
+[[rule]]
+name = "down"
+kind = "expected"
+severity = "critical"
+select = { type = "http" }
+message = "{target} is {value}"
+to = ["oncall"]
+"""
+
+
+class Desk:
+    """A correlator over a line, its rule file, and what people and clocks do to it."""
+
+    def __init__(self, line: Line, file: Path, bus: Bus) -> None:
+        self.line, self.db, self.file, self.bus = line, line.db, file, bus
+        self.presence: dict[str, Presence] = {}
+        self.ref: Any = None
+
+    @property
+    def actor(self) -> Correlator:
+        found = self.ref._actor_weakref()
+        assert isinstance(found, Correlator)
+        return found
+
+    async def start(self, **more: Any) -> Correlator:
+        self.ref = Correlator.start(
+            self.db,
+            self.bus,
+            origin="log.example",
+            holder=more.pop("holder", "me"),
+            rules=self.file,
+            receive=self.line.aggregator.actor.receive,
+            board=lambda: Board(dict(self.presence)),
+            **{"pace": PACE, **more},
+        )
+        await self.actor.started()
+        await self.until(lambda: self.actor.state in ("running", "standby"))
+        return self.actor
+
+    async def stop(self) -> None:
+        if self.ref is not None and self.ref.is_alive():
+            actor = self.actor
+            await self.ref.stop(block=False)
+            await actor.ended()
+
+    async def kill(self) -> None:
+        actor = self.actor
+        actor.kill()
+        await actor.ended()
+
+    async def see(self, status: str = "critical", target: str = "shop", **more: Any) -> UUID:
+        detail = {"target": target, "status": status, **more.pop("detail", {})}
+        one = observation(type="http", detail=detail, **more)
+        await self.line.aggregator.actor.receive(one)
+        return one.id
+
+    async def until(self, fits: Callable[[], Any], within_s: float = 10.0) -> None:
+        async with asyncio.timeout(within_s):
+            while not (answer := fits()) or (asyncio.iscoroutine(answer) and not await answer):
+                await asyncio.sleep(0.01)
+
+    async def caught_up(self) -> None:
+        """Until all that is stored had its say and all that followed was told."""
+        size = -1
+        while size != (size := await checks.size(self.db)):
+            await self.until(lambda wanted=size: self.actor._handled >= wanted and self.actor.state == "running")
+            self.actor.wake()
+            rounds = self.actor._around
+            async with asyncio.timeout(10):
+                while await alerts.untold(self.db):
+                    await asyncio.sleep(0.01)
+            del rounds
+            await asyncio.sleep(0.05)
+
+    async def all(self) -> list[Alert]:
+        return (await alerts.page(self.db))[::-1]
+
+    async def one(self) -> Alert:
+        (found,) = await self.all()
+        return found
+
+    async def history(self, alert: Alert) -> list[str]:
+        return [one.event for one in await alerts.events(self.db, alert.id)]
+
+    def told(self) -> list[tuple[str, dict[str, Any]]]:
+        return [(one.topic, one.data) for one in self.bus._history if one.topic.startswith("alert.")]
+
+
+Open = Callable[..., Awaitable[Desk]]
+
+
+@pytest.fixture
+async def desk(start_line: StartLine, tmp_path: Path) -> AsyncIterator[Open]:
+    """Starts a correlator with these rules."""
+    made: list[Desk] = []
+
+    async def start(rules: str, **more: Any) -> Desk:
+        line = await start_line()
+        file = tmp_path / "alerts.toml"
+        file.write_text(rules, "utf-8")
+        one = Desk(line, file, line.bus)
+        made.append(one)
+        await one.start(**more)
+        return one
+
+    yield start
+    for one in made:
+        await one.stop()
+
+
+async def test_an_alert_opens_is_counted_up_and_resolved_once_each_with_its_check(desk: Open) -> None:
+    d = await desk(DOWN)
+    first, second = await d.see(), await d.see()
+    await d.see("critical", target="other-type", detail={})
+    await d.caught_up()
+    opened, other = await d.all()
+    assert (opened.rule, opened.state, opened.severity, opened.message) == (
+        "down",
+        "open",
+        "critical",
+        "shop is critical",
+    )
+    assert [one.id for one in opened.checks] == [first, second]
+    assert (opened.count, opened.to, other.subject.target) == (2, ("oncall",), "other-type")
+    over = await d.see("ok")
+    await d.caught_up()
+    opened = (await d.all())[0]
+    assert (opened.state, opened.why) == ("resolved", "status is ok")
+    assert [one.id for one in opened.checks] == [first, second, over]
+    assert await d.history(opened) == ["opened", "resolved"]
+    told = [(topic, data["event"]) for topic, data in d.told() if data["id"] == str(opened.id)]
+    assert told == [("alert.raised", "opened"), ("alert.resolved", "resolved")]
+
+
+async def test_each_event_is_a_check_that_is_proven_and_names_what_it_rests_on(desk: Open) -> None:
+    d = await desk(DOWN)
+    broke = await d.see()
+    await d.caught_up()
+    alert = await d.one()
+    await alerts.acknowledge(d.db, alert.id, "user:otto", "mine")
+    await alerts.comment(d.db, alert.id, "user:otto", "it is the disk")
+    await d.see("ok")
+    await d.caught_up()
+    events = await alerts.events(d.db, alert.id)
+    assert [one.event for one in events] == ["opened", "acknowledged", "commented", "resolved"]
+    size = await checks.size(d.db)
+    await d.line.until_stamped(size)
+    prover = Prover(d.db, d.line.key)
+    for one in events:
+        assert one.check is not None
+        kept = await checks.get(d.db, one.check)
+        assert kept is not None
+        assert (kept.kind, kept.type, kept.agent, kept.seq) == (
+            "alert",
+            f"alert-{one.event}",
+            "system:correlator",
+            one.seq,
+        )
+        said = json.loads(kept.payload or b"")
+        assert {"uuid": str(broke), "seq": 0} in said["checks"]
+        assert (said["id"], said["by"]) == (str(alert.id), one.who)
+        proof = await prover.proof(one.check)
+        assert proof["index"] == kept.seq
+        assert proof["stamps"]
+    assert [(one.who, one.act) for one in await audit.page(d.db)] == [
+        ("user:otto", "alert.commented"),
+        ("user:otto", "alert.acknowledged"),
+    ]
+
+
+async def test_what_alerts_say_raises_no_alert(desk: Open) -> None:
+    d = await desk('[[rule]]\nname = "all"\nkind = "expected"\nvalue = "size"\nop = "<"\nexpect = 5')
+    await d.see("ok")
+    await d.caught_up()
+    assert len(await d.all()) == 1
+
+
+# -- hot reload
+
+
+async def test_a_changed_file_is_in_force_at_once_and_keeps_the_states_of_rules_that_mean_the_same(desk: Open) -> None:
+    d = await desk(DOWN.replace("[[rule]]", "[[rule]]\nafter = 2"))
+    await d.see()
+    await d.caught_up()
+    d.file.write_text(DOWN.replace("[[rule]]", "[[rule]]\nafter = 2").replace("{target} is", "broken:"), "utf-8")
+    await d.until(lambda: d.actor._source.file.rule[0].message.startswith("broken"))
+    await d.see()
+    await d.caught_up()
+    assert (await d.one()).message == "broken: critical"
+
+
+async def test_a_bad_file_leaves_the_old_rules_standing_and_says_what_is_wrong(desk: Open) -> None:
+    d = await desk(DOWN)
+    d.file.write_text(DOWN + "\nseverty = 1", "utf-8")
+    await d.until(lambda: d.actor.status()["error"])
+    (fault,) = d.actor.status()["faults"]
+    assert (fault["code"], fault["rule"], fault["field"], fault["line"]) == (
+        "rules_unknown_field",
+        "down",
+        "severty",
+        10,
+    )
+    await d.see()
+    await d.caught_up()
+    assert len(await d.all()) == 1
+    await d.stop()
+    await d.start()  # the last good rules, from before
+    await d.see(target="another")
+    await d.caught_up()
+    assert len(await d.all()) == 2
+    assert d.actor.status()["faults"]
+    d.file.write_text(DOWN, "utf-8")
+    await d.until(lambda: d.actor.status()["error"] is None)
+
+
+async def test_the_alerts_of_a_rule_that_is_gone_are_over(desk: Open) -> None:
+    d = await desk(DOWN)
+    await d.see()
+    await d.caught_up()
+    d.file.unlink()
+    await d.until(lambda: not d.actor._source.file.rule)
+    await d.until(lambda: not d.actor._book.standing)
+    await d.caught_up()
+    assert (await d.one()).why == "no rule watches this any more"
+
+
+async def test_a_new_rule_knows_the_past_and_does_not_judge_it(desk: Open) -> None:
+    d = await desk(DOWN)
+    for status in ("ok", "warning", "ok"):
+        await d.see(status)
+    d.file.write_text(DOWN + '\n[[rule]]\nname = "changed"\nkind = "change"', "utf-8")
+    await d.until(lambda: "changed" in d.actor._engine.machines)
+    await d.see("warning")
+    await d.caught_up()
+    (one,) = [one for one in await d.all() if one.rule == "changed"]
+    assert one.message == "http shop: warning, was ok"
+    assert len(one.checks) == 2
+
+
+# -- restarts
+
+STATEFUL = DOWN.replace("[[rule]]", "[[rule]]\nafter = 3\nrecover = 2")
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 4, 5, 6])
+@pytest.mark.parametrize("kept", [True, False])
+async def test_a_killed_correlator_neither_doubles_nor_loses(desk: Open, cut: int, kept: bool) -> None:
+    """Killed after each of these checks, with states kept just before or long ago."""
+    d = await desk(STATEFUL, pace=Pace(**{**PACE_FIELDS, "keep_s": 0.01 if kept else 60.0}))
+    for number, status in enumerate(["critical"] * 4 + ["ok"] * 3, 1):
+        await d.see(status)
+        if number == cut:
+            if kept:
+                await d.caught_up()
+            await d.kill()
+            await d.start()
+    await d.caught_up()
+    alert = await d.one()
+    assert (alert.state, alert.count) == ("resolved", 2)
+    assert await d.history(alert) == ["opened", "resolved"]
+    assert [data["event"] for _, data in d.told()] == ["opened", "resolved"]
+
+
+PACE_FIELDS = {name: getattr(PACE, name) for name in ("tick_s", "settle_s", "roster_s", "again_s")}
+
+
+async def test_killed_at_any_moment_each_alert_is_there_once(desk: Open) -> None:
+    d = await desk(DOWN)
+    for number in range(40):
+        await d.see("critical", target=f"t{number}")
+        if number % 3 == 0:
+            await asyncio.sleep(0.001 * (number % 11))
+            await d.kill()
+            await d.start()
+    for number in range(40):
+        await d.see("ok", target=f"t{number}")
+    await d.kill()
+    await d.start()
+    await d.caught_up()
+    found = await d.all()
+    assert sorted(one.subject.target for one in found) == sorted(f"t{number}" for number in range(40))
+    for one in found:
+        assert await d.history(one) == ["opened", "resolved"]
+    events = [data["event_id"] for _, data in d.told()]
+    assert len(set(events)) == 80
+    assert await d.db_count("select count(*) from checks where kind = 'alert'") == 80
+
+
+async def db_count(self: Desk, query: str) -> int:
+    async with self.db.reader() as connection:
+        return int(await connection.fetchval(query))
+
+
+Desk.db_count = db_count  # type: ignore[attr-defined]
+
+
+async def test_only_one_of_two_correlates(desk: Open) -> None:
+    d = await desk(DOWN)
+    second = Desk(d.line, d.file, Bus())
+    await second.start(holder="another")
+    assert second.actor.state == "standby"
+    await d.see()
+    await d.caught_up()
+    await d.stop()
+    await second.until(lambda: second.actor.state == "running")
+    await second.see("ok")
+    await second.caught_up()
+    await second.stop()
+    assert await d.history(await d.one()) == ["opened", "resolved"]
+
+
+async def test_a_database_that_goes_away_loses_nothing(desk: Open, dsn: str) -> None:
+    d = await desk(DOWN)
+    await d.see()
+    await d.caught_up()
+    async with d.db.writer() as connection:
+        await connection.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid()"
+            " and datname = current_database()"
+        )
+    await d.see("ok")
+    await d.caught_up()
+    assert await d.history(await d.one()) == ["opened", "resolved"]
+
+
+# -- mutes
+
+
+def matcher(**given: Any) -> Matcher:
+    return Matcher.model_validate(given)
+
+
+def hours(start: float, end: float, **more: Any) -> Span:
+    now = datetime.now(UTC)
+    return Span(starts=now + timedelta(hours=start), ends=now + timedelta(hours=end), **more)
+
+
+async def test_a_silenced_alert_is_kept_and_told_when_the_silence_is_over(desk: Open) -> None:
+    d = await desk(DOWN)
+    silence = await mutes.add(d.db, "silence", matcher(target="sh*"), hours(-1, 1), who="user:otto", reason="known")
+    await d.see()
+    await d.see(target="bank")
+    await d.caught_up()
+    shop, bank = await d.all()
+    assert (shop.muted, bank.muted) == (silence.name, "")
+    assert [(topic, data["target"]) for topic, data in d.told()] == [
+        ("alert.changed", "shop"),
+        ("alert.raised", "bank"),
+    ]
+    await mutes.end(d.db, silence.id, who="user:otto")
+    await d.until(lambda: any(data["event"] == "unmuted" for _, data in d.told()))
+    assert d.told()[-1][0] == "alert.raised"
+    assert await d.history(shop) == ["opened", "unmuted"]
+    assert {one.act for one in await audit.page(d.db)} == {"silence.added", "silence.ended"}
+
+
+async def test_an_alert_that_comes_and_goes_in_a_maintenance_window_is_told_to_nobody(desk: Open) -> None:
+    d = await desk(DOWN)
+    window = hours(-240, 240, cron="* * * * *", lasts="2m")
+    await mutes.add(d.db, "maintenance", matcher(rule="down"), window, who="user:otto", reason="patch day")
+    await d.see()
+    await d.see("ok")
+    await d.caught_up()
+    assert (await d.one()).muted == "maintenance:1"
+    assert [topic for topic, _ in d.told()] == ["alert.changed", "alert.changed"]
+
+
+@pytest.mark.parametrize(
+    ("span", "holds"),
+    [
+        ({"starts": "2026-11-01T00:00Z", "ends": "2026-11-30T00:00Z"}, True),
+        ({"starts": "2026-11-22T00:00Z", "ends": "2026-11-30T00:00Z"}, False),
+        ({"starts": "2026-11-01T00:00Z", "ends": "2026-12-30T00:00Z", "cron": "0 3 * * *", "lasts": "2h"}, True),
+        ({"starts": "2026-11-01T00:00Z", "ends": "2026-12-30T00:00Z", "cron": "0 3 * * *", "lasts": "1h"}, False),
+        (
+            {
+                "starts": "2026-11-01T00:00Z",
+                "ends": "2026-12-30T00:00Z",
+                "cron": "0 5 * * *",
+                "lasts": "1h",
+                "zone": "Europe/Paris",
+            },
+            True,
+        ),
+    ],
+)
+def test_when_a_window_holds(span: dict[str, Any], holds: bool) -> None:
+    assert Span.model_validate(span).holds(datetime(2026, 11, 21, 4, 30, tzinfo=UTC)) is holds
+
+
+DEPENDENT = DOWN + '\n[[dependency]]\nparent = "gw@x"\nchildren = { site = "hall-7" }\n'
+
+
+async def test_children_are_mute_while_their_parent_is_away(desk: Open) -> None:
+    d = await desk(DEPENDENT)
+    for jid, site in (("gw@x", "hall-7"), ("a@x", "hall-7"), ("b@x", "hall-8")):
+        await agents.approve(d.db, jid)
+        await agents.describe(d.db, jid, site=site)
+        d.presence[jid] = Presence("available")
+    await d.until(lambda: len(d.actor._engine.roster) == 3)
+    d.presence["gw@x"] = Presence("unavailable")
+    for jid in ("a@x", "b@x"):
+        await d.see(agent=jid, target=jid)
+    await d.caught_up()
+    child, other = await d.all()
+    assert (child.muted, other.muted) == ("dependency:gw@x", "")
+    d.presence["gw@x"] = Presence("available")
+    await d.until(
+        lambda: [data["event"] for topic, data in d.told() if topic == "alert.raised"] == ["opened", "unmuted"]
+    )
+
+
+async def test_a_parent_whose_alert_comes_a_little_later_still_mutes(desk: Open) -> None:
+    d = await desk(
+        DEPENDENT.replace('site = "hall-7"', 'agent = "a@x"').replace("[[dependency]]", "[[dependency]]\nwait = 30")
+    )
+    await d.see(agent="a@x", target="a")
+    await d.caught_up()
+    assert (await d.one()).muted == "waiting:gw@x"
+    await d.see(agent="gw@x", target="gw")
+    await d.caught_up()
+    child, parent = await d.all()
+    assert (child.muted, parent.muted) == ("dependency:gw@x", "")
+    assert [data["target"] for topic, data in d.told() if topic == "alert.raised"] == ["gw"]
+
+
+# -- escalation
+
+ESCALATING = (
+    DOWN
+    + """
+escalate = [
+  { after = 0.1, to = ["lead"] },
+  { after = 0.2, severity = "critical", to = ["boss"], even_acknowledged = true },
+  { after = 0.3, to = ["nobody"] },
+]
+""".replace("severity", "severity")
+)
+
+
+async def test_an_alert_nobody_looks_after_is_escalated_step_by_step(desk: Open) -> None:
+    d = await desk(ESCALATING)
+    await d.see()
+    await d.until(lambda: sum(topic == "alert.escalated" for topic, _ in d.told()) == 3)
+    alert = await d.one()
+    assert (alert.step, alert.to) == (3, ("oncall", "lead", "boss", "nobody"))
+    assert [data["detail"]["to"] for topic, data in d.told() if topic == "alert.escalated"] == [
+        ["lead"],
+        ["boss"],
+        ["nobody"],
+    ]
+
+
+async def test_an_acknowledged_alert_is_escalated_only_where_the_rule_says_so(desk: Open) -> None:
+    d = await desk(ESCALATING.replace("after = 0.1", "after = 0.1, even_acknowledged = true"))
+    await d.see()
+    await d.caught_up()
+    alert = await d.one()
+    await alerts.acknowledge(d.db, alert.id, "user:otto")
+    await d.until(lambda: sum(topic == "alert.escalated" for topic, _ in d.told()) == 2)
+    await asyncio.sleep(0.3)
+    assert (await d.one()).step == 2
+
+
+# -- silence, clocks, floods
+
+
+async def test_a_probe_that_falls_silent_is_missed_also_over_a_restart(desk: Open) -> None:
+    d = await desk('[[rule]]\nname = "silent"\nkind = "silence"\nperiods = 3\nselect = { type = "http" }')
+    await agents.approve(d.db, "probe@example.org")
+    await agents.set_behaviours(d.db, "probe@example.org", [Behaviour("http", "periodic", period_s=0.2)])
+    await d.until(lambda: bool(d.actor._engine.roster))
+    last = await d.see("ok")
+    await d.caught_up()
+    await d.kill()
+    await d.start()
+    await d.until(lambda: bool(d.told()))
+    alert = await d.one()
+    assert ([one.id for one in alert.checks], alert.subject.agent) == ([last], "probe@example.org")
+    await d.see("ok")
+    await d.caught_up()
+    assert (await d.one()).why == "heard again"
+
+
+async def test_a_probe_whose_clock_is_years_off_is_judged_all_the_same(desk: Open) -> None:
+    d = await desk('[[rule]]\nname = "many"\nkind = "threshold"\nwindow = "1m"\nlimit = 3')
+    for years in (-40, 0, 400):
+        await d.see(observed=time.time_ns() // 1_000 + years * 31_557_600_000_000)
+    await d.caught_up()
+    assert (await d.one()).value == 3.0
+
+
+async def test_the_servers_own_clock_may_jump(desk: Open) -> None:
+    ahead = itertools.count()
+    shift = [0]
+    d = await desk(
+        '[[rule]]\nname = "silent"\nkind = "silence"\nperiod = "10m"',
+        now=lambda: time.time_ns() // 1_000 + shift[0] + next(ahead) * 0,
+    )
+    await d.see("ok")
+    await d.caught_up()
+    for years in (3, -3):
+        shift[0] = years * 31_557_600_000_000
+        await d.until(lambda wanted=shift[0]: abs(d.actor._engine.now - time.time_ns() // 1_000 - wanted) < 60_000_000)
+        await asyncio.sleep(0.1)
+    assert await d.all() == []
+
+
+async def test_a_flood_costs_one_alert_and_one_write_a_batch(desk: Open) -> None:
+    d = await desk(DOWN)
+    many = [observation(type="http", detail={"target": "shop", "status": "critical"}) for _ in range(5_000)]
+    await d.line.aggregator.actor.receive_many(many)
+    await d.caught_up()
+    alert = await d.one()
+    assert (alert.count, len(alert.checks)) == (5_000, 50)
+    assert await d.history(alert) == ["opened"]
+
+
+async def test_text_of_checks_stays_text(desk: Open) -> None:
+    d = await desk(DOWN)
+    await d.see(target="{rule} <script>alert(1)</script>\u202e{agent}" + "x" * 900)
+    await d.caught_up()
+    message = (await d.one()).message
+    assert message.startswith("{rule} <script>alert(1)</script>\ufffd{agent}")
+    assert len(message) < 300
+
+
+async def test_a_rule_that_fails_by_a_fault_of_ours_stands_aside(desk: Open) -> None:
+    d = await desk(DOWN + '\n[[rule]]\nname = "odd"\nkind = "change"')
+    machine = d.actor._engine.machines["odd"]
+    await d.see("ok")
+    await d.caught_up()
+    for state in machine.states.values():
+        state["last"] = 5  # what no version of ours wrote
+    await d.see("critical")
+    await d.caught_up()
+    assert [one.rule for one in await d.all()] == ["down"]
+    assert "TypeError" in next(one for one in d.actor.status()["rules"] if one["name"] == "odd")["last_error"]
+
+
+async def test_people_act_on_what_is_there_only(desk: Open, database: Database) -> None:
+    from pumpkin.errors import Conflict, InvalidRequest, NotFound
+
+    d = await desk(DOWN)
+    await d.see()
+    await d.caught_up()
+    alert = await d.one()
+    with pytest.raises(NotFound):
+        await alerts.acknowledge(d.db, uuid4(), "user:otto")
+    with pytest.raises(InvalidRequest):
+        await alerts.comment(d.db, alert.id, "user:otto", " \x00 ")
+    await alerts.resolve(d.db, alert.id, "user:otto", "gone")
+    for act in (alerts.acknowledge, alerts.resolve):
+        with pytest.raises(Conflict):
+            await act(d.db, alert.id, "user:otto")
+    await d.caught_up()
+    await d.see()  # still broken: another alert
+    await d.caught_up()
+    assert [one.state for one in await d.all()] == ["resolved", "open"]
