@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import lzma
 import stat
 import zipfile
@@ -76,7 +77,7 @@ class Zip:
 
 def _slot(info: zipfile.ZipInfo) -> Slot:
     mode = info.external_attr >> 16
-    kind = "folder" if info.is_dir() else "file"
+    kind = "folder" if info.filename.endswith("/") else "file"
     if stat.S_ISLNK(mode):
         kind = "symlink"
     elif stat.S_ISCHR(mode) or stat.S_ISBLK(mode) or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
@@ -88,7 +89,7 @@ def _overlaps(infos: list[zipfile.ZipInfo], directory: int) -> list[str]:
     """Members whose bytes reach into the next one's or into the directory: the mark of an overlapping bomb."""
     found = []
     ordered = sorted(infos, key=lambda info: info.header_offset)
-    for info, after in zip(ordered, [*ordered[1:], None], strict=True):
+    for info, after in itertools.zip_longest(ordered, ordered[1:]):
         limit = after.header_offset if after else directory
         if info.header_offset + _LOCAL_HEADER + len(info.orig_filename) + info.compress_size > limit:
             found.append(info.orig_filename)

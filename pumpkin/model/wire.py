@@ -142,6 +142,8 @@ def from_native(body: Mapping[str, Any], *, agent: str, now: int | None = None, 
     if isinstance(text, str) and len(text) > PAYLOAD_LIMIT:
         raise PayloadTooLarge
     check = _parse(NativeCheck, body)
+    if check.key_id is not None and check.signature is None:
+        raise InvalidCheck("key_id names the key of a signature, and there is none.", fields={"key_id": "no signature"})
     payload, media = _native_payload(check.payload)
     return Observation(
         id=check.id or uuid4(),

@@ -81,7 +81,8 @@ class Reader:
                 return None
             line = begun + line[half.end() :]
         if match := _LINE.match(line):
-            result = None if match["result"] == "?" else int(match["result"], 0)
+            said = match["result"]
+            result = None if said == "?" else int(said, 16 if "x" in said else 10)
             return Call(
                 int(match["pid"]), float(match["time"]), match["name"], match["args"], result,
                 (match["fd"] or "")[1:-1], match["error"] or "",

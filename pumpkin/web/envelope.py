@@ -28,7 +28,7 @@ _count = itertools.count(1)
 
 _SPOKEN: dict[str, Dialect] = {
     **dict.fromkeys(("items", "TimeStampTokens", "system"), "scandale"),
-    **dict.fromkeys(("api", "log", "tsa", "health", "ready", "metrics", "openapi.json", "pubsub"), "api"),
+    **dict.fromkeys(("api", "log", "tsa", "health", "ready", "metrics", "openapi.json", "pubsub", "enroll"), "api"),
     **dict.fromkeys(("media", "reports", "get_report", "get_all_report", "upload_sample"), "api"),
     **dict.fromkeys((f"get_{name}_packages" for name in ("pypi", "npm", "packagist", "rubygems", "maven")), "api"),
     **dict.fromkeys((f"get_{name}_versions" for name in ("pypi", "npm", "packagist", "rubygems")), "api"),
@@ -103,7 +103,7 @@ def failure(request: web.Request, error: PumpkinError) -> web.Response:
         if error.status == 401:
             response.headers["WWW-Authenticate"] = "Basic"
     else:
-        response = plain(_envelope(error, request_id), error.status)
+        response = plain(envelope(error, request_id), error.status)
         if error.status == 401:
             response.headers["WWW-Authenticate"] = "Bearer"
     retry_after = getattr(error, "retry_after", None)
@@ -112,7 +112,8 @@ def failure(request: web.Request, error: PumpkinError) -> web.Response:
     return response
 
 
-def _envelope(error: PumpkinError, request_id: str) -> dict[str, Any]:
+def envelope(error: PumpkinError, request_id: str) -> dict[str, Any]:
+    """The body of an error."""
     body: dict[str, Any] = {
         "success": False,
         "error": _SHORT.get(error.code, error.code.replace("_", " ").capitalize()),

@@ -149,3 +149,9 @@ def test_a_scan_over_a_bomb_is_quick_and_never_clean(make: object) -> None:
     began = time.process_time()
     scan = static.scan(data, "x")
     assert (scan.verdict.outcome is not Outcome.CLEAN, time.process_time() - began < 3) == (True, True)
+
+
+def test_an_empty_zip_and_one_without_its_members_are_read() -> None:
+    assert list(read(zip_of(), "x.whl")) == []
+    cut = zip_of(("a", b"1"))
+    assert members(list(read(cut[: cut.index(b"PK\x01\x02")] + zip_of(), "x.whl"))) == {}

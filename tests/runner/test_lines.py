@@ -78,3 +78,9 @@ def test_hostile_input_takes_linear_time() -> None:
     lines.parts("[" * 100_000)
     lines.parts("{" * 100_000 + '"' * 3)
     assert reader.unread >= 3
+
+
+def test_a_result_with_a_leading_zero_is_a_decimal_number() -> None:
+    found = Reader().read("7 1.0 umask(022) = 013")
+    assert isinstance(found, lines.Call)
+    assert found.result == 13

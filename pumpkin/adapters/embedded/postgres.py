@@ -160,6 +160,13 @@ class EmbeddedPostgres:
         kept = self._kept_version()
         if os.geteuid() == 0:
             self._uid = self._owner() or _free_uid()
+            if kept is not None and self._owner() is None:  # copied by root (cp -r), which made all of it root's
+                await asyncio.to_thread(_hand_over, self.cluster, self._uid)
+                self.cluster.chmod(0o700)
+        elif kept is not None and self.cluster.stat().st_uid != os.geteuid():
+            raise StartError(
+                f"The folder {self.cluster} belongs to another user; give it to this one: chown -R {os.geteuid()}."
+            )
         major, home = binaries.choose(kept)
         self._home = home
         if os.geteuid() == 0:

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from aiohttp import BodyPartReader, web
+from aiohttp import BodyPartReader, MultipartReader, web
 
 from pumpkin.errors import InvalidRequest, PayloadTooLarge
 from pumpkin.model.packages import file_name
@@ -17,6 +17,7 @@ from pumpkin.web.api.analysis.analyze import Answer, answered, shape
 from pumpkin.web.api.analysis.metering import meter
 from pumpkin.web.api.analysis.wishes import priority_of
 from pumpkin.web.guard import Identity, require
+from pumpkin.web.patience import Pace, pace
 from pumpkin.web.services import SERVICES
 
 FIELD_LIMIT = 1_000
@@ -103,17 +104,8 @@ async def read(request: web.Request) -> Form:
         raise PayloadTooLarge(f"An archive has at most {limit} bytes.")
     form = Form()
     try:
-        reader = await request.multipart()
-        async for part in reader:
-            if not isinstance(part, BodyPartReader) or part.name is None:
-                raise InvalidRequest("An upload has plain fields and one file.")
-            if part.name == "file" and part.filename is not None:
-                form.name = _plain_name(part.filename)
-                form.content = await _bounded(part, limit)
-            else:
-                form.fields[part.name[:100]] = (await _bounded(part, FIELD_LIMIT)).decode("utf-8", "replace")
-            if len(form.fields) > 20:
-                raise InvalidRequest("An upload has at most 20 fields.")
+        async with pace() as deadline:
+            await _parts(await request.multipart(), form, limit, deadline)
     except (ValueError, AssertionError, RuntimeError):
         raise InvalidRequest("The body is no multipart form.") from None
     if not form.content:
@@ -121,10 +113,24 @@ async def read(request: web.Request) -> Form:
     return form
 
 
-async def _bounded(part: BodyPartReader, limit: int) -> bytes:
+async def _parts(reader: MultipartReader, form: Form, limit: int, deadline: Pace) -> None:
+    async for part in reader:
+        if not isinstance(part, BodyPartReader) or part.name is None:
+            raise InvalidRequest("An upload has plain fields and one file.")
+        if part.name == "file" and part.filename is not None:
+            form.name = _plain_name(part.filename)
+            form.content = await _bounded(part, limit, deadline)
+        else:
+            form.fields[part.name[:100]] = (await _bounded(part, FIELD_LIMIT, deadline)).decode("utf-8", "replace")
+        if len(form.fields) > 20:
+            raise InvalidRequest("An upload has at most 20 fields.")
+
+
+async def _bounded(part: BodyPartReader, limit: int, deadline: Pace) -> bytes:
     data = bytearray()
     while chunk := await part.read_chunk(64 * 1024):
         data += chunk
+        deadline.came(len(data))
         if len(data) > limit:
             raise PayloadTooLarge(f"This part of the form has at most {limit} bytes.")
     return bytes(data)

@@ -1,0 +1,34 @@
+"""What is no HTTP gets an answer of ours, or the connection's end, and never aiohttp's own page or name."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from aiohttp import web
+
+from pumpkin.web.doorstep import DoorRunner
+from scripts.fuzzing.api import RAW
+
+
+@pytest.mark.parametrize("request_bytes", RAW, ids=range(len(RAW)))
+async def test_a_malformed_request_is_answered_in_our_envelope(request_bytes: bytes) -> None:
+    runner = DoorRunner(web.Application(), access_log=None)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        reader, writer = await asyncio.open_connection(*runner.addresses[0])
+        writer.write(request_bytes)
+        async with asyncio.timeout(5):
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert b"aiohttp" not in head or b" 404 " in head.splitlines()[0], "an unknown route is the application's"
+            if head.startswith(b"HTTP/1.1 400"):
+                said = json.loads(await reader.read())
+                assert (said["success"], said["code"]) == (False, "invalid_request")
+                assert b"X-Request-ID" in head
+                assert b"Server: pumpkin" in head
+        writer.close()
+    finally:
+        await runner.cleanup()
