@@ -45,8 +45,10 @@ class Clerk(LoopActor):
         topics: Collection[str],
         readers: Sequence[str],
         wake: Callable[[str], None],
+        leading: Callable[[], bool] = lambda: True,
     ) -> None:
         super().__init__()
+        self._leading = leading
         self._db, self._bus, self._wake = db, bus, wake
         self._topics, self._readers = frozenset(topics), list(readers)
         self._held: deque[tuple[str, int, dict[str, Any]]] = deque()
@@ -89,6 +91,8 @@ class Clerk(LoopActor):
             log.error("events came faster than they can be kept for modules; some are lost")
 
     def _take(self, event: Event) -> None:
+        if not self._leading():
+            return  # the leader hears of it, too, and keeps it once
         topic = _HEARD[event.topic]
         if topic == "authority.alert" and not event.data.get("authority"):
             return  # a rule's alert: it is in the log

@@ -48,7 +48,8 @@ class Pace:
 
 class Exporter(LoopActor):
     """One module. `make()` gives a new, unopened one after each failure; `batch` bounds a portion (0 for the module's
-    own bound); a new module begins at the end of the log, or at its `beginning`."""
+    own bound); a new module begins at the end of the log, or at its `beginning`.
+    `told` hears of changes worth an event. Of several nodes on one database the one that is `leading()` delivers."""
 
     def __init__(
         self,
@@ -61,8 +62,10 @@ class Exporter(LoopActor):
         batch: int = 0,
         beginning: bool = False,
         told: Callable[[dict[str, Any]], None] = lambda _: None,
+        leading: Callable[[], bool] = lambda: True,
     ) -> None:
         super().__init__()
+        self._leading = leading
         self._told = told
         self._db, self._feed, self._make, self._kind = db, feed, make, kind
         self._pace, self._batch, self._beginning = pace, batch, beginning
@@ -110,6 +113,10 @@ class Exporter(LoopActor):
 
     async def _turn(self) -> float:
         """One step; how long to rest then, in seconds."""
+        if not self._leading():
+            self.waiting = None
+            await self._close()
+            return AWAY_S
         stood = await deliveries.get(self._db, self.name)
         if stood is None:  # somebody forgot it while it runs
             stood = await deliveries.enrol(self._db, self.name, self._kind, beginning=self._beginning)

@@ -57,8 +57,11 @@ class Modules:
         }
 
 
-async def build_modules(settings: Settings, system: System, db: Database, bus: Bus, prove: Prove) -> Modules:
-    """Every enabled module, running. StartError for one whose settings cannot work."""
+async def build_modules(
+    settings: Settings, system: System, db: Database, bus: Bus, prove: Prove, leading: Callable[[], bool]
+) -> Modules:
+    """Every enabled module, running; of several nodes the one that is `leading()` delivers. StartError for one whose
+    settings cannot work."""
     check(settings)
     kinds = {one.kind: adapters.kinds()[one.kind].load() for one in settings.modules}
     children: dict[str, Child[Exporter]] = {}
@@ -74,19 +77,27 @@ async def build_modules(settings: Settings, system: System, db: Database, bus: B
         topics = {topic for one in readers for topic in filter_of(one).events}
         names = [one.name for one in readers]
         await system.start(
-            "clerk", lambda: Clerk.start(db, bus, topics=topics, readers=names, wake=wake), restart=Restart(limit=20)
+            "clerk",
+            lambda: Clerk.start(db, bus, topics=topics, readers=names, wake=wake, leading=leading),
+            restart=Restart(limit=20),
         )
     for one in wanted:
         children[one.name] = await system.start(
             f"module {one.name}",
-            _starter(settings, one, db, bus, prove, kinds[one.kind]),
+            _starter(settings, one, db, bus, prove, leading, kinds[one.kind]),
             restart=Restart(limit=20, then="leave"),
         )
     return Modules(settings, children, kinds)
 
 
 def _starter(
-    settings: Settings, one: ModuleSettings, db: Database, bus: Bus, prove: Prove, kind: type[Module]
+    settings: Settings,
+    one: ModuleSettings,
+    db: Database,
+    bus: Bus,
+    prove: Prove,
+    leading: Callable[[], bool],
+    kind: type[Module],
 ) -> Callable[[], Any]:
     feed = Feed(
         db,
@@ -103,6 +114,7 @@ def _starter(
         feed,
         lambda: made(settings, one),
         kind=one.kind,
+        leading=leading,
         told=lambda data: bus.publish("module.changed", data),
         pace=pace,
         batch=min(one.batch, kind.batch) if one.batch else kind.batch,

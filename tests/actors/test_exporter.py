@@ -423,3 +423,19 @@ async def test_forgetting_a_module_forgets_its_dead_letters(post: Post) -> None:
     assert await deliveries.discard(post.db, "old", 10**9) == 0
     assert await deliveries.forget(post.db, "old")
     assert not await deliveries.forget(post.db, "old")
+
+
+async def test_of_two_nodes_only_the_leader_delivers_and_the_other_goes_on_where_it_stood(post: Post) -> None:
+    first, second, leader = Shop(), Shop(), [True]
+    await post.module(first, leading=lambda: leader[0])
+    feed = Feed(post.db, "shelf", Filter())
+    make = lambda: Shelf(second)  # noqa: E731
+    start = lambda: Exporter.start(post.db, feed, make, kind="shelf", pace=QUICK, leading=lambda: not leader[0])  # noqa: E731
+    other = await post.system.start("other node", start)
+    await post.store("one")
+    await post.settled(1)
+    leader[0] = False
+    await post.store("two")
+    other.actor.wake()
+    await post.until(lambda: second.payloads == ["two"])
+    assert first.payloads == ["one"]
