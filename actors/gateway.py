@@ -44,8 +44,8 @@ TOPICS = (
 )
 """What approved agents may subscribe to by XEP-0060."""
 
-Residents = dict[str, Callable[[str], Any]]
-"""Agents of this process by bare JID, and how each is asked to run a job (by its name)."""
+Residents = dict[str, Callable[[Any], Any]]
+"""Agents of this process by bare JID, and how each is asked: to run a job by its name, or what it understands else."""
 
 
 class Gateway(LoopActor):
@@ -190,7 +190,7 @@ class Gateway(LoopActor):
             return {"channel": "message", "id": ident}
         return {"channel": "command", **answer}
 
-    async def adopt(self, jid: str, run: Callable[[str], Any], site: str = "") -> None:
+    async def adopt(self, jid: str, run: Callable[[Any], Any], site: str = "") -> None:
         """An agent of this process: approved and available from now on; `run(job name)` is how it is asked."""
         jid = bare(jid)
         await self._registry.decide(jid, "approved")

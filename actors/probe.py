@@ -153,6 +153,8 @@ class Probe(LoopActor):
                 return await work.state()
             case RunNow(name):
                 return self.spawn(_quiet(work.bench.run_now(name)))
+            case Confirm(kind, target):
+                return asyncio.get_running_loop().create_task(_confirmed(work, kind, target))
             case Pause(name, paused):
                 work.bench.pause(name, paused)
             case SetPeriod(name, period_s):
@@ -183,6 +185,15 @@ class RunNow:
 
 
 @dataclass(frozen=True, slots=True)
+class Confirm:
+    """Look anew at what another agent saw; the answer is a task of `{"check", "status", "job"}`, NotFound when this
+    probe does not look at that target by itself."""
+
+    kind: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
 class Pause:
     """Hold a job back, or let it go on."""
 
@@ -196,6 +207,11 @@ class SetPeriod:
 
     name: str
     period_s: float
+
+
+async def _confirmed(work: Work, kind: str, target: str) -> dict[str, str]:
+    seen = await work.bench.confirm(kind, target)
+    return {"check": str(seen.id), "status": str(seen.detail.get("status", "")), "job": seen.detail["labels"]["job"]}
 
 
 async def _quiet(work: Awaitable[Any]) -> None:

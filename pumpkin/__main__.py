@@ -9,8 +9,11 @@ import click
 
 COMMANDS = {
     "run": "serve",
+    "worker": "worker",
     "probe": "probe",
     "agent": "agent",
+    "enroll": "enroll",
+    "job": "job",
     "key": "access",
     "user": "people",
     "verify": "verify",
@@ -33,6 +36,7 @@ COMMANDS = {
     "doctor": "doctor",
     "config": "config",
     "sandbox": "sandbox",
+    "modules": "modules",
     "backup": "backup",
     "restore": "backup",
     "openapi": "about",

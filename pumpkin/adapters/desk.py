@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pumpkin.adapters import commands
-from pumpkin.errors import InvalidRequest, NotFound
+from pumpkin.errors import InvalidRequest
 from pumpkin.model.wire import rfc3339
 from pumpkin.probes.bench import Bench
 
@@ -22,12 +22,9 @@ def services(bench: Bench) -> list[commands.Command]:
 
     async def confirm(values: Mapping[str, str]) -> list[dict[str, str]]:
         """Look anew at what another agent saw: only at what this probe looks at by itself."""
-        kind, target = values["type"], values["target"]
-        fits = [one for one in bench.tasks.values() if one.job.type == kind and (one.job.target or "") == target]
-        if not fits:
-            raise NotFound(f"This agent does not look at {target[:100] or 'that'} by {kind[:60]}.")
-        seen = await bench.run_now(fits[0].job.name)
-        return [{"check": str(seen.id), "status": str(seen.detail.get("status", "")), "job": fits[0].job.name}]
+        seen = await bench.confirm(values["type"], values["target"])
+        said = {"check": str(seen.id), "status": str(seen.detail.get("status", ""))}
+        return [{**said, "job": str(seen.detail.get("labels", {}).get("job", ""))}]
 
     def period() -> list[commands.Field]:
         return [*which(), commands.Field("period", "Period in seconds")]

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import getpass
+import json
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from pumpkin.adapters.kit import pack
 from pumpkin.adapters.xmppd.accounts import verifiers
 from pumpkin.commands import signing
 from pumpkin.commands.place import answer, config_option, data_option, database, domain, json_option, load, work
-from pumpkin.errors import Conflict, NotFound
+from pumpkin.errors import Conflict, InvalidRequest, NotFound, StartError
 from pumpkin.model.agents import bare
-from pumpkin.store import accounts, agents, invitations
+from pumpkin.model.invitation import Pins, base, line
+from pumpkin.store import accounts, agents, audit, enrolments, invitations
+from pumpkin.store.enrolments import Gift
 
 
 @click.group()
@@ -122,6 +128,72 @@ def agent_remove(jid: str, data: Path | None, config: Path | None, as_json: bool
 
     work(job)
     answer({"jid": name, "state": "revoked"}, as_json, f"{name} is revoked.")
+
+
+@agent.command("line")
+@click.option("--address", help="HOST:PORT by which the new host reaches this server; else what it listens on.")
+@click.option("--name", default="", help="What the probe is to be called; its host's name when not given.")
+@click.option("--tag", "tags", multiple=True, help="A tag it bears; may be given more than once.")
+@click.option("--duty", "duties", multiple=True, default=("probe",), show_default=True, help="A duty it has.")
+@click.option("--site", default="", help="Where it stands.")
+@click.option("--approve", is_flag=True, help="Let it in at once, without looking at its key's fingerprint.")
+@click.option("--uses", default=1, show_default=True, type=click.IntRange(1, 10_000), help="Hosts it is good for.")
+@click.option("--hours", default=24.0, show_default=True, type=click.FloatRange(0.01, 8_784), help="How long.")
+@data_option
+@config_option
+@json_option
+def agent_line(
+    address: str | None,
+    name: str,
+    tags: Sequence[str],
+    duties: Sequence[str],
+    site: str,
+    approve: bool,
+    uses: int,
+    hours: float,
+    data: Path | None,
+    config: Path | None,
+    as_json: bool,
+) -> None:
+    """Make an invitation, and print the line that turns a new host into a probe."""
+    settings = load(data, config)
+    try:
+        running = json.loads((settings.data / "ready.json").read_bytes())["url"]
+    except (OSError, ValueError, KeyError):
+        raise click.ClickException(f"No Pumpkin runs on {settings.data}; its address is not known.") from None
+    secure = running.startswith("https:")
+    url = running
+    if address:
+        try:
+            url = base(address, secure=secure)
+        except InvalidRequest as error:
+            raise click.BadParameter(error.message) from None
+    gift = Gift(name, tuple(tags), tuple(duties), site, "", approve, f"command line ({getpass.getuser()})")
+
+    async def job() -> str:
+        async with database(settings) as db:
+            token = await enrolments.invite(db, gift, uses=uses, hours=hours)
+            detail = {"name": name, "tags": list(tags), "site": site, "approve": approve, "uses": uses, "hours": hours}
+            await audit.add(db, who=gift.made_by, act="agent.invite", object=f"invitation:{token[:6]}", detail=detail)
+            return token
+
+    token = work(job)
+    shown = (settings.certificate or settings.data / "tls" / "server.pem") if secure else None
+    made = line(url, token, Pins.of(shown.read_bytes()) if shown else None)
+    answer({"token": token, "line": made.curl, "python": made.python, "hours": hours}, as_json, made.curl)
+
+
+@agent.command("kit")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=".", help="Where to put it.")
+@json_option
+def agent_kit(out: Path, as_json: bool) -> None:
+    """Pack what a probe needs on hosts like this one; lay it into the folder kits of a server's data folder."""
+    try:
+        made = pack(out)
+    except StartError as error:
+        raise click.ClickException(error.message) from None
+    shown = {"file": str(made.path), "tag": made.tag, "sha256": made.sha256, "size": made.size}
+    answer(shown, as_json, f"{made.path}: for {made.tag}, {made.size:,} bytes, SHA-256 {made.sha256}")
 
 
 @agent.command("invite")

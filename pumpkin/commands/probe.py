@@ -28,7 +28,7 @@ After=network-online.target
 Wants=network-online.target
 
 [Service]
-ExecStart={program} probe{files} --data {data}
+{user}ExecStart={program} probe{files} --data {data}
 Restart=always
 RestartSec=5
 NoNewPrivileges=yes
@@ -56,9 +56,12 @@ WantedBy=multi-user.target
 @click.option("--check", is_flag=True, help="Try configuration and connection, say what is wrong, and end.")
 @click.option("--rotate-key", is_flag=True, help="Sign with a new key from now on, endorsed by the one before.")
 @click.option("--unit", is_flag=True, help="Print a systemd unit for this command line, and end.")
+@click.option("--user", default="", help="Whom the unit runs it as.")
 @data_option
 @json_option
-def probe(configs: Sequence[Path], check: bool, rotate_key: bool, unit: bool, data: Path | None, as_json: bool) -> None:
+def probe(
+    configs: Sequence[Path], check: bool, rotate_key: bool, unit: bool, user: str, data: Path | None, as_json: bool
+) -> None:
     """Run the probe of each FILE: its tools, by their behaviour, each result kept on disk until it is acknowledged.
 
     SCANDALE's configuration files work unchanged.
@@ -66,7 +69,7 @@ def probe(configs: Sequence[Path], check: bool, rotate_key: bool, unit: bool, da
     place = (data or default_data()).absolute()
     files = [file for given in configs for file in _files(given)]
     if unit:
-        click.echo(_unit(configs, place), nl=False)
+        click.echo(_unit(configs, place, user), nl=False)
         return
     log_to_stderr()
     try:
@@ -112,9 +115,12 @@ async def _inspect(files: Sequence[Path], data: Path) -> int:
     return 0 if good else 1
 
 
-def _unit(configs: Sequence[Path], data: Path) -> str:
+def _unit(configs: Sequence[Path], data: Path, user: str) -> str:
     files = "".join(f" -c {file.absolute()}" for file in configs)
-    return _UNIT.format(program=Path(sys.argv[0]).absolute(), files=files, data=data)
+    program = Path(sys.argv[0]).absolute()
+    started = f"{sys.executable} -P -m pumpkin" if program.name == "__main__.py" else str(program)
+    who = f"User={user}\nAmbientCapabilities=CAP_NET_RAW\n" if user and user != "root" else ""
+    return _UNIT.format(program=started, files=files, data=data, user=who)
 
 
 def _plain(errors: BaseExceptionGroup[PumpkinError]) -> list[PumpkinError]:

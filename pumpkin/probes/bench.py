@@ -212,6 +212,13 @@ class Bench:
         """Run one job at once, whatever its behaviour; its check is kept like any other."""
         return await self._once(self.task(name))
 
+    async def confirm(self, kind: str, target: str) -> Observation:
+        """Look at once at what another probe saw; NotFound unless a job of this one is of that type and target."""
+        for task in self.tasks.values():
+            if task.job.type == kind and (task.job.target or "") == target:
+                return await self._once(task)
+        raise NotFound(f"This agent does not look at {target[:100] or 'that'} by {kind[:60]}.")
+
     def pause(self, name: str, paused: bool) -> None:
         """Hold a repeating job back, or let it go on; a run under way is not touched."""
         task = self.task(name)

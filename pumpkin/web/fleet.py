@@ -43,4 +43,4 @@ class Fleet:
     xmpp_ca: Callable[[], str] = str
     welcome: Callable[[str], bool] = lambda jid: False
     order: Callable[[str, int], Awaitable[Any]] = _absent
-    ask: Callable[..., Awaitable[list[Mapping[str, Any]]]] = _absent
+    ask: Callable[..., Awaitable[Sequence[Mapping[str, Any]]]] = _absent

@@ -12,21 +12,30 @@ from typing import Any, Protocol
 
 from pydantic.json_schema import models_json_schema
 
-from pumpkin.web import discovery_operations, package_operations
+from pumpkin.web import discovery_operations, fleet_operations, module_operations, package_operations
 from pumpkin.web.operations import DETAILS, MODELS, Detail
 
 TAGS = {
     "checks": "Checks in, out again, and their proofs.",
     "log": "The append-only log: checkpoints, tiles (C2SP), inclusion and consistency.",
     "agents": "The registry of agents with presence, and what may be done with them.",
+    "fleet": "Probes: how they enrol, what they are assigned, what they do together.",
     "packages": "Packages analysed: submitted, queued, reported; for clients of Pack-a-mal in both dialects.",
     "discovery": "Packages by name: search, versions, metadata, watch lists, known bad.",
+    "public": "What anyone may read, where the settings open it.",
     "administration": "People, sessions, keys, settings and the audit trail.",
+    "modules": "What is handed to other systems, and what they refused.",
     "events": "What happens, as it happens.",
     "scandale": "SCANDALE's addresses, kept to the letter for its clients.",
     "system": "For operators and machines.",
 }
-_DETAILS = {**DETAILS, **package_operations.DETAILS, **discovery_operations.DETAILS}
+_DETAILS = {
+    **DETAILS,
+    **package_operations.DETAILS,
+    **discovery_operations.DETAILS,
+    **fleet_operations.DETAILS,
+    **module_operations.DETAILS,
+}
 _KEYED: list[dict[str, list[str]]] = [{"bearer": []}, {"key": []}, {"basic": []}, {"session": []}]
 _VARIABLE = re.compile(r"\{(\w+)(?::[^}]*)?\}")
 
@@ -93,6 +102,8 @@ def _operation(route: RouteLike, path: str) -> dict[str, Any]:
 def _path_parameter(route: RouteLike, name: str) -> dict[str, Any]:
     if route.tag == "packages":
         return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+    if route.tag == "modules" and name == "id":
+        return {"name": name, "in": "path", "required": True, "schema": {"type": "integer"}}
     kinds: dict[str, dict[str, Any]] = {
         "id": {"type": "string", "format": "uuid"},
         "uuid": {"type": "string", "format": "uuid"},
@@ -140,7 +151,8 @@ def _responses() -> dict[str, Any]:
 
 def _schemas() -> dict[str, Any]:
     _, document = models_json_schema(
-        [(model, "validation") for model in MODELS], ref_template="#/components/schemas/{model}"
+        [(model, "validation") for model in (*MODELS, *fleet_operations.MODELS)],
+        ref_template="#/components/schemas/{model}",
     )
     schemas: dict[str, Any] = document["$defs"]
     schemas["Error"] = {

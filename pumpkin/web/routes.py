@@ -11,8 +11,21 @@ from pathlib import Path
 
 from aiohttp import web
 
-from pumpkin.web import docs, edge, openapi, pubsub, scandale, system, tokens
-from pumpkin.web.api import administration, agents, bundle, checks, discovery, erasure, events, log, packages, sandbox
+from pumpkin.web import docs, edge, enrolling, fleet_routes, openapi, pubsub, scandale, system, tokens
+from pumpkin.web.api import (
+    administration,
+    agents,
+    bundle,
+    checks,
+    discovery,
+    erasure,
+    events,
+    log,
+    modules,
+    packages,
+    public,
+    sandbox,
+)
 from pumpkin.web.api.analysis import analyze, live, reports, tasks, uploads
 from pumpkin.web.limits import BODY_LIMIT
 from pumpkin.web.services import SERVICES, Services
@@ -40,6 +53,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/api/v1/checks/{id}", checks.show, "checks:read", "checks"),
     Route("GET", "/api/v1/checks/{id}/payload", checks.payload, "checks:read", "checks"),
     Route("GET", "/api/v1/checks/{id}/proof", checks.proof, "checks:read", "checks"),
+    Route("GET", "/api/v1/checks/{id}/difference", checks.difference, "checks:read", "checks"),
     Route("POST", "/api/v1/checks/{id}/erase", erasure.erase, "admin", "checks"),
     Route("GET", "/api/v1/checks/{id}/bundle", bundle.of_one, "checks:read", "checks"),
     Route("GET", "/api/v1/bundle", bundle.of_many, "checks:read", "checks"),
@@ -69,7 +83,19 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/api/v1/keys", administration.keys, "admin", "administration"),
     Route("GET", "/api/v1/settings", administration.settings, "admin", "administration"),
     Route("GET", "/api/v1/audit", administration.trail, "admin", "administration"),
+    *(Route(*one) for one in fleet_routes.ROUTES),
+    Route("GET", "/api/v1/public/status", public.status, "", "public"),
+    Route("GET", "/api/v1/public/proof/{id}", public.proof, "", "public"),
     Route("GET", "/api/v1/sandbox", sandbox.show, "checks:read", "packages"),
+    Route("GET", "/api/v1/modules", modules.index, "checks:read", "modules"),
+    Route("GET", "/api/v1/modules/{name}", modules.show, "checks:read", "modules"),
+    Route("GET", "/api/v1/modules/{name}/dead", modules.dead, "checks:read", "modules"),
+    Route("POST", "/api/v1/modules/{name}/retry", modules.retry, "modules:write", "modules"),
+    Route("POST", "/api/v1/modules/{name}/pause", modules.pause, "modules:write", "modules"),
+    Route("POST", "/api/v1/modules/{name}/resume", modules.resume, "modules:write", "modules"),
+    Route("POST", "/api/v1/modules/{name}/test", modules.test, "modules:write", "modules"),
+    Route("POST", "/api/v1/modules/{name}/dead/{id}/retry", modules.retry_one, "modules:write", "modules"),
+    Route("POST", "/api/v1/modules/{name}/dead/{id}/discard", modules.discard, "modules:write", "modules"),
     Route("GET", "/api/v1/events", events.events, "checks:read", "events"),
     Route("POST", "/api/v1/analyze", analyze.create, "packages:write", "packages"),
     Route("POST", "/api/v1/analyze/batch", analyze.batch, "packages:write", "packages"),
@@ -143,6 +169,7 @@ def setup(
     app[docs.DOCUMENT] = docs.render(openapi.build(ROUTES, services.version))
     app[pubsub.HUB] = pubsub.Hub(services.bus)
     app[tasks.ENDED] = OrderedDict()
+    enrolling.setup(app)
     app.on_shutdown.append(_close_hub)
     if static is not None:
         app.router.add_static("/static/", static, follow_symlinks=False)

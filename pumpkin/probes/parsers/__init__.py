@@ -2,6 +2,7 @@
 
 A parser is a module or object with `VERSION` (of its schema, raised when the shape of `data` changes), `SCHEMA` (JSON
 Schema of `data`) and `parse(output: bytes, options: Mapping) -> data`, which raises ValueError for what does not fit.
+What it makes is held to its schema, and to the option `schema` of a job where there is one.
 """
 
 from __future__ import annotations
@@ -9,14 +10,16 @@ from __future__ import annotations
 import importlib
 import json
 import math
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, lru_cache
 from importlib.metadata import entry_points
 from typing import Any, Protocol, cast
 
+import fastjsonschema
+
 from pumpkin.errors import StartError
 
-__all__ = ["NAMES", "Parser", "find", "normalise"]
+__all__ = ["NAMES", "Parser", "described", "find", "known", "normalise"]
 
 NAMES = ("raw", "lines", "json", "keyvalue", "regex", "csv", "nmap", "prometheus", "junit")
 READY = ("tls", "http", "dns", "tcp", "ping", "files", "packages", "ports", "system")
@@ -51,17 +54,57 @@ def find(name: str) -> Parser:
     raise StartError(f"There is no result_parser {name[:60]!r}; there are {', '.join((*NAMES, *READY))}.")
 
 
+def known() -> set[str]:
+    """Every name a job may give, aliases included."""
+    return {*NAMES, *READY, *_ALIASES, *(point.name for point in entry_points(group="pumpkin.parsers"))}
+
+
+def described() -> list[dict[str, Any]]:
+    """Every parser with its version and schema."""
+    return [
+        {"name": name, "version": find(name).VERSION, "schema": dict(find(name).SCHEMA)}
+        for name in sorted(known() - {*_ALIASES})
+    ]
+
+
 def normalise(name: str, output: bytes, options: Mapping[str, Any]) -> dict[str, Any]:
     """`{"parser", "version", "data"}` of the output, or with `"error"` in place of data; never raises for output."""
     parser = find(name)
     found: dict[str, Any] = {"parser": _ALIASES.get(name.casefold(), name) or "raw", "version": parser.VERSION}
     try:
         data = tidy(parser.parse(output, options))
+        _fit(parser.SCHEMA, data)
+        if isinstance(options.get("schema"), Mapping):
+            _fit(options["schema"], data)
         if len(json.dumps(data, ensure_ascii=False).encode()) > DATA_LIMIT:
             raise ValueError(f"the parsed result is larger than {DATA_LIMIT} bytes")
     except Exception as error:  # a stranger's parser may raise anything; its probe goes on, and the check says so
         return {**found, "error": " ".join(str(tidy(str(error))).split())[:500] or type(error).__name__}
     return {**found, "data": data}
+
+
+def _fit(schema: Mapping[str, Any], data: Any) -> None:
+    """ValueError where `data` is not what the JSON Schema says (draft 7)."""
+    try:
+        _validator(json.dumps(schema, sort_keys=True))(data)
+    except fastjsonschema.JsonSchemaValueException as error:
+        raise ValueError(f"does not fit the schema: {error.message}") from None
+    except fastjsonschema.JsonSchemaDefinitionException as error:
+        raise ValueError(f"the schema is none: {error}") from None
+
+
+@lru_cache(maxsize=256)
+def _validator(schema: str) -> Callable[[Any], Any]:
+    # No reference is followed to anywhere: a schema from a job must not make a probe fetch addresses.
+    compiled: Callable[[Any], Any] = fastjsonschema.compile(json.loads(schema), handlers=_REFUSED, use_default=False)
+    return compiled
+
+
+def _refuse(uri: str) -> Any:
+    raise ValueError(f"the schema refers to {uri[:100]}")
+
+
+_REFUSED = {"http": _refuse, "https": _refuse, "ftp": _refuse, "file": _refuse}
 
 
 def tidy(value: Any, depth: int = 0) -> Any:

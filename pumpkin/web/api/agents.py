@@ -135,6 +135,23 @@ async def revoke(request: web.Request) -> web.Response:
     return success(request, {"jid": jid, "state": "revoked"})
 
 
+async def remove(request: web.Request) -> web.Response:
+    """`DELETE /api/v1/agents/<jid>`: shut it out, end its account, session and keys; what it delivered stays proven."""
+    asker, agent = require(request, "agents:write"), await _agent(request)
+    await put_out(request, agent.jid, asker.name)
+    return success(request, {"jid": agent.jid, "state": "revoked"})
+
+
+async def put_out(request: web.Request, jid: str, who: str) -> None:
+    """Revoke an agent with its account here (and so its sessions) and its keys; said in the audit."""
+    services = request.app[SERVICES]
+    await services.revoke(jid, who)
+    user, _, host = jid.partition("@")
+    if services.fleet.accounts and host == services.fleet.domain:
+        await accounts.delete_account(services.db, user)
+    await audit.add(services.db, who=who, act="agent.remove", object=f"agent:{jid}", detail={})
+
+
 async def run(request: web.Request) -> web.Response:
     """`POST /api/v1/agents/<jid>/run`: a job now."""
     asker, agent = require(request, "agents:write"), await _agent(request)
