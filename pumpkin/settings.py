@@ -155,6 +155,7 @@ class RegistrySettings(_Part):
 class PackageSettings(_Part):
     """How packages are queued and analysed."""
 
+    here: bool = Field(True, description="Whether this server analyses itself; workers on its database do either way.")
     slots: int = Field(0, ge=0, le=256, description="Analyses at once in this process; 0 for one a CPU.")
     timeout: float = Field(30.0, gt=0, le=1_440, description="Minutes one analysis may take in all.")
     waiting: int = Field(10_000, ge=1, description="Most analyses of one owner that wait; more are refused with 429.")
@@ -182,6 +183,13 @@ class UpkeepSettings(_Part):
     quota: float = Field(0.0, ge=0, description="GiB of payloads kept in all, the oldest let go of; 0 for no bound.")
     messages: float = Field(0.0, ge=0, description="Days for which messages of agents are kept; 0 for ever.")
     retention: list[RetentionRule] = Field(default_factory=list, description="For how long payloads are kept.")
+
+
+class CorrelationSettings(_Part):
+    """Rules over checks of many agents, and the alerts they raise."""
+
+    rules: Path | None = Field(None, description="The rule file; `alerts.toml` in the data folder where none is given.")
+    every: float = Field(0.5, ge=0.05, le=60, description="Most seconds between two looks at what came in.")
 
 
 class AccessSettings(_Part):
@@ -309,6 +317,9 @@ class Settings(BaseSettings):
         default_factory=PackageSettings, description="How packages are queued and analysed."
     )
     modules: list[ModuleSettings] = Field(default_factory=list, description="Ad hoc modules.")
+    correlation: CorrelationSettings = Field(
+        default_factory=CorrelationSettings, description="Rules over checks, and the alerts they raise."
+    )
     access: AccessSettings = Field(default_factory=AccessSettings, description="Who may ask without a key.")
     upkeep: UpkeepSettings = Field(default_factory=UpkeepSettings, description="Room, and what is let go of.")
     openid: OpenIdSettings = Field(default_factory=OpenIdSettings, description="Signing in elsewhere.")

@@ -15,6 +15,7 @@ from pumpkin import errors
 from pumpkin.settings import (
     AccessSettings,
     AuthoritySettings,
+    CorrelationSettings,
     EngineAddress,
     LogSettings,
     ModuleSettings,
@@ -45,6 +46,7 @@ DOCS = Path(__file__).parent.parent / "docs"
         (RegistrySettings, "registries."),
         (PackageSettings, "packages."),
         (AccessSettings, "access."),
+        (CorrelationSettings, "correlation."),
         (EngineAddress, "engines."),
         (ModuleSettings, "modules."),
         (UpkeepSettings, "upkeep."),
@@ -56,7 +58,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 def test_every_setting_is_documented_with_its_meaning(model: type[BaseModel], prefix: str) -> None:
     text = (DOCS / "settings.md").read_text("utf-8")
     inner = {"xmpp", "log", "sandbox", "authorities", "registries", "packages", "access", "modules", "upkeep"}
-    inner |= {"openid", "public"}
+    inner |= {"openid", "public", "correlation"}
     parts = inner if not prefix else set()
     for name, field in model.model_fields.items():
         if name not in parts:

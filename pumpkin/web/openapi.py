@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from pydantic.json_schema import models_json_schema
 
-from pumpkin.web import discovery_operations, fleet_operations, module_operations, package_operations
+from pumpkin.web import alert_operations, discovery_operations, fleet_operations, module_operations, package_operations
 from pumpkin.web.operations import DETAILS, MODELS, Detail
 
 TAGS = {
@@ -20,6 +20,7 @@ TAGS = {
     "log": "The append-only log: checkpoints, tiles (C2SP), inclusion and consistency.",
     "agents": "The registry of agents with presence, and what may be done with them.",
     "fleet": "Probes: how they enrol, what they are assigned, what they do together.",
+    "alerts": "What rules found wrong across agents, what people do about it, and what is mute.",
     "packages": "Packages analysed: submitted, queued, reported; for clients of Pack-a-mal in both dialects.",
     "discovery": "Packages by name: search, versions, metadata, watch lists, known bad.",
     "public": "What anyone may read, where the settings open it.",
@@ -33,6 +34,7 @@ _DETAILS = {
     **DETAILS,
     **package_operations.DETAILS,
     **discovery_operations.DETAILS,
+    **alert_operations.DETAILS,
     **fleet_operations.DETAILS,
     **module_operations.DETAILS,
 }
@@ -151,7 +153,7 @@ def _responses() -> dict[str, Any]:
 
 def _schemas() -> dict[str, Any]:
     _, document = models_json_schema(
-        [(model, "validation") for model in (*MODELS, *fleet_operations.MODELS)],
+        [(model, "validation") for model in (*MODELS, *alert_operations.MODELS, *fleet_operations.MODELS)],
         ref_template="#/components/schemas/{model}",
     )
     schemas: dict[str, Any] = document["$defs"]

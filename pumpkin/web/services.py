@@ -18,6 +18,7 @@ from pumpkin.model.packages import Release
 from pumpkin.model.proofs import Verdict
 from pumpkin.model.purl import Purl
 from pumpkin.model.tasks import Decided, Submission
+from pumpkin.web.alerts import Correlation
 from pumpkin.web.discovery import Discovery
 from pumpkin.web.entrance import Entrance
 from pumpkin.web.fleet import Fleet
@@ -93,6 +94,7 @@ class Services:
     (or whole response) over a payload; it is called in a thread.
     `log_key_text` is the log's verifier key (vkey). `authorities()` gives the rows of `GET /api/v1/authorities`,
     `stamping()` the quorum, how many of them are well, and the alerts that stand.
+    `audited()` is what witnesses and the last scheduled audit say ({"witnesses", "audited"}).
     `metrics` are gauges read at each scrape, by their documented name; `ready` names what is not (empty is ready).
     `sandbox()` says why no package can be run (empty when one can) and how each engine is.
     `run_agent(jid, job)`, `command(jid, node, form, sid, action)`, `commands_of(jid)`,
@@ -114,6 +116,7 @@ class Services:
     bundle: Callable[[Sequence[UUID]], Awaitable[bytes]] = _absent
     authorities: Callable[[], list[dict[str, Any]]] = list
     stamping: Callable[[], Mapping[str, Any]] = dict
+    audited: Callable[[], Mapping[str, Any]] = dict
     send_message: Callable[..., Awaitable[Any]] = _absent
     run_agent: Callable[..., Awaitable[Any]] = _absent
     command: Callable[..., Awaitable[Any]] = _absent
@@ -129,6 +132,7 @@ class Services:
     access: Access = field(default_factory=Access)
     packages: Packages = field(default_factory=Packages)
     discovery: Discovery = field(default_factory=Discovery)
+    correlation: Correlation = field(default_factory=Correlation)
     modules: Modules = field(default_factory=Modules)
     entrance: Entrance | None = None
     fleet: Fleet = field(default_factory=Fleet)
