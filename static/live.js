@@ -3,7 +3,7 @@
 "use strict";
 
 (() => {
-  const FRESH_MS = 1500; // a fragment is fetched at most this often
+  let fresh_ms = 1500; // a fragment is fetched at most this often; the server asks for more when many pages are open
   const WAIT_MS = [500, 1000, 2000, 4000, 8000, 15000];
 
   /* Times: the reader's zone, UTC in the title. */
@@ -49,6 +49,8 @@
     const known = new Set([...part.querySelectorAll("[data-key]")].map((one) => one.dataset.key));
     const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
     const parsed = new DOMParser().parseFromString(html, "text/html");
+    const token = document.querySelector(".rail input[name=csrf]")?.value ?? "";
+    for (const one of parsed.querySelectorAll("input[name=csrf][value='']")) one.setAttribute("value", token);
     part.replaceChildren(...parsed.body.childNodes);
     shown.set(part.id, html);
     for (const id of open) document.getElementById(id)?.setAttribute("open", "");
@@ -82,11 +84,25 @@
     }
   }
 
+  let following = true;
+
   function want(some) {
     for (const part of some) asked.add(part.id);
-    if (asked.size && !timer && !document.hidden) {
-      timer = setTimeout(freshen, Math.max(50, fetched + FRESH_MS - Date.now()));
+    if (asked.size && !timer && !document.hidden && following) {
+      const spread = fresh_ms > 1500 ? Math.random() * 500 : 0;
+      timer = setTimeout(freshen, Math.max(50, fetched + fresh_ms - Date.now()) + spread);
     }
+  }
+
+  const follow = document.querySelector("[data-follow]");
+  if (follow) {
+    follow.hidden = false;
+    follow.addEventListener("click", () => {
+      following = !following;
+      follow.setAttribute("aria-pressed", String(following));
+      follow.textContent = following ? "Following" : "Paused";
+      if (following) want(parts());
+    });
   }
 
   /* The connection. */
@@ -106,7 +122,7 @@
   }
 
   let tries = 0;
-  let last = ""; // id of the last event seen
+  let opened = false;
   let socket = null;
   let retry = 0;
 
@@ -121,20 +137,22 @@
     const address = new URL("/api/v1/events", location.href);
     address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
     address.searchParams.set("topics", names.join(","));
-    if (last) address.searchParams.set("since", last);
+    address.searchParams.set("pace", "page");
     socket = new WebSocket(address);
     const mine = socket;
     mine.onopen = () => {
-      if (tries || last) want(parts()); // catch up with what passed meanwhile
+      if (tries || opened) want(parts()); // catch up with what passed meanwhile
+      opened = true;
       tries = 0;
       say("live");
     };
     mine.onmessage = (message) => {
       let event;
       try { event = JSON.parse(message.data); } catch { return; }
-      if (typeof event.id === "string") last = event.id;
-      if (event.topic === "events.lost") want(parts());
-      want(parts().filter((part) => part.dataset.live.split(/[\s,]+/).includes(event.topic)));
+      if (event.topic !== "pages.moved") return;
+      const moved = new Set(event.data.topics);
+      fresh_ms = Math.max(1500, event.data.every * 1000);
+      want(parts().filter((part) => moved.has("events.lost") || part.dataset.live.split(/[\s,]+/).some((one) => moved.has(one))));
     };
     mine.onclose = () => {
       if (socket !== mine) return;
@@ -159,7 +177,7 @@
   addEventListener("offline", () => { tries = Math.max(tries, 1); socket?.close(); });
   addEventListener("online", () => { if (!socket) { clearTimeout(retry); connect(); } });
   addEventListener("pagehide", () => { socket?.close(); socket = null; });
-  addEventListener("pageshow", (event) => { if (event.persisted) { last = ""; connect(); want(parts()); } });
+  addEventListener("pageshow", (event) => { if (event.persisted) { connect(); want(parts()); } });
 
   setInterval(() => {
     if (!document.hidden) localise(document);

@@ -7,6 +7,8 @@ from contextlib import AsyncExitStack
 from dataclasses import asdict, replace
 from typing import Any
 
+from actors.lookout import Lookout
+from actors.supervision import Child
 from pumpkin.adapters.openid import OpenId, Pending
 from pumpkin.building.disclosed import shown
 from pumpkin.errors import StartError
@@ -44,11 +46,12 @@ def entrance(settings: Settings, stack: AsyncExitStack) -> Entrance | None:
     )
 
 
-def opened(services: Services, settings: Settings, stack: AsyncExitStack) -> Services:
-    """`services` with the ways in, what anyone may read, and the settings as administrators see them."""
+def opened(services: Services, settings: Settings, lookout: Child[Lookout], stack: AsyncExitStack) -> Services:
+    """`services` with the ways in, what anyone may read, the settings as shown, and the last audit."""
     given = settings.public
     return replace(
         services,
+        audited=lambda: lookout.actor.status() if lookout.state == "running" else {},
         entrance=entrance(settings, stack),
         public=Public(given.status, given.proofs, given.title),
         settings_public=shown(settings, file_of(settings.data)),

@@ -69,6 +69,11 @@ async def newest_stamps(db: Database, most: int, before: int | None = None) -> l
     return await _rows(db, "overview_newest_stamps", most=most, before=before)
 
 
+async def stamp_waits(db: Database, most: int) -> list[Row]:
+    """The newest stamps, oldest first: how long (microseconds) the first record each covers had waited for it."""
+    return await _rows(db, "overview_stamp_waits", most=most)
+
+
 async def newest_checkpoints(db: Database, most: int, before: int | None = None) -> list[Row]:
     """Checkpoints, newest first, below the size `before`."""
     return await _rows(db, "overview_newest_checkpoints", most=most, before=before)

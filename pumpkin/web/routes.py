@@ -11,7 +11,19 @@ from pathlib import Path
 
 from aiohttp import web
 
-from pumpkin.web import docs, edge, enrolling, fleet_routes, openapi, pubsub, scandale, system, tokens
+from pumpkin.web import (
+    alert_routes,
+    docs,
+    edge,
+    enrolling,
+    fleet_routes,
+    openapi,
+    pubsub,
+    pulse,
+    scandale,
+    system,
+    tokens,
+)
 from pumpkin.web.api import (
     administration,
     agents,
@@ -84,6 +96,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/api/v1/settings", administration.settings, "admin", "administration"),
     Route("GET", "/api/v1/audit", administration.trail, "admin", "administration"),
     *(Route(*one) for one in fleet_routes.ROUTES),
+    *(Route(*one) for one in alert_routes.ROUTES),
     Route("GET", "/api/v1/public/status", public.status, "", "public"),
     Route("GET", "/api/v1/public/proof/{id}", public.proof, "", "public"),
     Route("GET", "/api/v1/sandbox", sandbox.show, "checks:read", "packages"),
@@ -168,6 +181,7 @@ def setup(
                         resource.add_route("HEAD", route.handler)
     app[docs.DOCUMENT] = docs.render(openapi.build(ROUTES, services.version))
     app[pubsub.HUB] = pubsub.Hub(services.bus)
+    pulse.setup(app, services.bus)
     app[tasks.ENDED] = OrderedDict()
     enrolling.setup(app)
     app.on_shutdown.append(_close_hub)

@@ -142,3 +142,10 @@ select * from (
     union
     (select * from messages where recipient = :jid and (:before::bigint is null or n < :before) order by n desc limit :most)
 ) m order by n desc limit :most;
+
+-- name: overview_stamp_waits(most)
+-- The newest stamps, with how long the oldest record each covers had waited since it was received (microseconds).
+select s.authority, s.gen_time, s.size - s.start as records, s.gen_time - c.received as waited
+from (select * from stamps order by id desc limit :most) s
+join checks c on c.seq = s.start
+order by s.id;

@@ -5,6 +5,7 @@ contracts/checks-api.md. A write answers after the durable commit.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import re
@@ -19,7 +20,8 @@ from pumpkin import prover
 from pumpkin.errors import InvalidRequest, NotFound, PayloadTooLarge, PumpkinError
 from pumpkin.model import wire
 from pumpkin.model.checks import STATUSES, Check, Observation, Receipt
-from pumpkin.store import checks, erasure, proofs, renewals
+from pumpkin.model.comparison import compare
+from pumpkin.store import checks, erasure, proofs, renewals, series
 from pumpkin.web.envelope import success
 from pumpkin.web.guard import Identity, require
 from pumpkin.web.limits import BODY_LIMIT, body
@@ -143,6 +145,20 @@ async def proof(request: web.Request) -> web.Response:
     """`GET /api/v1/checks/<id>/proof`: inclusion path, stamps and verdict."""
     require(request, "checks:read")
     return success(request, await request.app[SERVICES].proof(check_id(request)))
+
+
+async def difference(request: web.Request) -> web.Response:
+    """`GET /api/v1/checks/<id>/difference`: this payload against the one before of the same probe, type and target."""
+    require(request, "checks:read")
+    db, check = request.app[SERVICES].db, await found_check(request)
+    past = await series.before(db, check, 2)
+    old = await checks.get(db, past[1].id) if len(past) > 1 else None
+    if old is None:
+        raise NotFound("There is no earlier result of this probe about this target.")
+    texts = [(one.payload or b"").decode("utf-8", "replace") for one in (old, check)]
+    lines = await asyncio.to_thread(compare, *texts)
+    shown = [{"kind": one.kind, "text": one.text} for one in lines]
+    return success(request, {"from": summary(old), "to": summary(check), "lines": shown})
 
 
 async def found_check(request: web.Request) -> Check:

@@ -17,6 +17,7 @@ from aiohttp import WSCloseCode, web
 from pumpkin.bus import Bus, Event, Subscription
 from pumpkin.errors import Forbidden, InvalidRequest
 from pumpkin.web.guard import identity, require, require_same_site
+from pumpkin.web.pulse import PULSE
 from pumpkin.web.services import SERVICES
 
 TOPICS: dict[str, str] = {
@@ -47,9 +48,16 @@ Wanted = Callable[[Event], bool]
 
 
 async def events(request: web.Request) -> web.StreamResponse:
-    """`GET /api/v1/events?topics=a,b&since=`: a websocket where one is asked for, else an event stream."""
+    """`GET /api/v1/events?topics=a,b&since=`: a websocket where one is asked for, else an event stream.
+
+    With `pace=page` a websocket tells at most once a second which topics moved, as pages need it.
+    """
     asker = require(request, "checks:read")
     topics = _topics(request)
+    if request.query.get("pace") == "page" and request.headers.get("Upgrade", "").casefold() == "websocket":
+        if asker.kind != "key":
+            require_same_site(request)
+        return await request.app[PULSE].serve(request, topics)
     subscription, lost = _resume(request, request.app[SERVICES].bus, topics)
     return await serve(request, subscription, lost, same_site=asker.kind != "key")
 

@@ -15,11 +15,13 @@ from pumpkin.web.pages import (
     discovery,
     keys,
     login,
+    modules,
     openid,
     overview,
     packages,
     people,
     proofs,
+    public,
     render,
     sandbox,
     settings,
@@ -33,5 +35,5 @@ def setup(app: web.Application, templates: Path, static: Path) -> None:
     """Register environment, pages and static files. `app[SERVICES]` must stand, and the edge be set up."""
     render.setup(app, templates, static)
     rooms = (login, openid, account, overview, agents, commands, checks, proofs, packages, discovery, sandbox)
-    for room in (*rooms, settings, people, keys, audit, verify):
+    for room in (*rooms, modules, settings, people, keys, audit, public, verify):
         room.setup(app)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -17,6 +18,7 @@ from pumpkin.store import audit, checks, overview
 from pumpkin.web.api.agents import contacts_of
 from pumpkin.web.guard import identity
 from pumpkin.web.pages.pictures import strip
+from pumpkin.web.pages.plots import machine, timetable
 from pumpkin.web.pages.render import act, asked, page, read
 from pumpkin.web.services import SERVICES
 
@@ -39,7 +41,7 @@ def setup(app: web.Application) -> None:
     app.router.add_post("/agents/{jid}/run", run)
 
 
-@read("agents:read")
+@read("agents:read", shared=True)
 async def index(request: web.Request) -> web.Response:
     """All agents by name, filtered by a form; newcomers first of all."""
     services = request.app[SERVICES]
@@ -113,10 +115,24 @@ def behaviours_of(row: Mapping[str, Any]) -> list[dict[str, Any]]:
             "last_error": one.get("last_error"),
             "restarts": one.get("restarts", 0),
             "inferred": bool(one.get("inferred")),
+            "machine": _machine(one.get("detail")),
         }
         for one in listed or ()
         if isinstance(one, Mapping)
     ]
+
+
+def _machine(detail: Any) -> Markup | None:
+    """The picture of a state machine an agent reports; None for what is none."""
+    graph = detail.get("graph") if isinstance(detail, Mapping) else None
+    if not isinstance(graph, Mapping) or not graph:
+        return None
+    clean = {
+        str(name)[:100]: {str(word): str(to)[:100] for word, to in list(moves.items())[:10]}
+        for name, moves in list(graph.items())[:40]
+        if isinstance(moves, Mapping)
+    }
+    return machine(clean, str(detail.get("start", "")), str(detail.get("at", ""))) if clean else None
 
 
 def _micros(value: Any) -> int | None:
@@ -152,7 +168,7 @@ def uptime(row: Mapping[str, Any], days: Mapping[date, float], presence: Presenc
     return strip(marks, title=f"Available {mean:.1f} % of the last {len(of_known)} days")
 
 
-@read("agents:read")
+@read("agents:read", shared=True)
 async def show(request: web.Request) -> web.Response:
     """One agent: card, behaviours, checks, messages."""
     services = request.app[SERVICES]
@@ -163,12 +179,14 @@ async def show(request: web.Request) -> web.Response:
     messages = await overview.agent_messages(db, jid, MESSAGES + 1, number)
     found, _ = await checks.page(db, agent=jid, limit=CHECKS)
     presence = services.board().agents.get(jid, _ABSENT)
+    behaviours = behaviours_of(row)
     values = {
         "here": "agents",
+        "timetable": timetable(behaviours, time.time_ns() // 1_000),
         "twin": f"/api/v1/agents/{quote(jid, safe='@')}",
         "agent": row,
         "presence": presence,
-        "behaviours": behaviours_of(row),
+        "behaviours": behaviours,
         "strip": uptime(row, (await overview.agent_strips(db, [jid], DAYS))[jid], presence),
         "contacts": await contacts_of(db, jid),
         "messages": [_message(one, jid) for one in messages[:MESSAGES]],

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
 from aiohttp import web
@@ -16,13 +17,15 @@ from pumpkin import eraser
 from pumpkin.errors import InvalidRequest, NotFound, NotSealed, PumpkinError
 from pumpkin.evidence import merkle
 from pumpkin.model.checks import STATUSES, Check
+from pumpkin.model.comparison import compare
 from pumpkin.model.proofs import Stamp
 from pumpkin.prover import stamped_by
-from pumpkin.store import checks, erasure, overview, proofs, renewals, signing
+from pumpkin.store import alerts, checks, erasure, overview, proofs, renewals, searches, series, signing
+from pumpkin.web.api.analysis.shapes import base
 from pumpkin.web.guard import identity
-from pumpkin.web.pages import pictures
+from pumpkin.web.pages import pictures, plots
 from pumpkin.web.pages.render import act, asked, page, read
-from pumpkin.web.pages.text import payload
+from pumpkin.web.pages.text import payload, text_of
 from pumpkin.web.services import SERVICES
 
 ROWS = 50
@@ -33,11 +36,13 @@ _SHOWN_DETAIL = ("run", "result", "labels", "source", "target", "site", "status"
 def setup(app: web.Application) -> None:
     """Register `/checks` and one check."""
     app.router.add_get("/checks", index)
+    app.router.add_post("/checks/searches", keep_search)
     app.router.add_get("/checks/{id}", show)
+    app.router.add_get("/checks/{id}/difference", difference)
     app.router.add_post("/checks/{id}/erase", erase)
 
 
-@read("checks:read")
+@read("checks:read", shared=True)
 async def index(request: web.Request) -> web.Response:
     """Checks, newest first; the first page follows what comes in."""
     db, query = request.app[SERVICES].db, request.query
@@ -74,8 +79,22 @@ async def index(request: web.Request) -> web.Response:
         "heads": await overview.heads(db),
         "next": following,
         "first": not query.get("cursor"),
+        "searches": await searches.of(db, identity(request).name, "checks") if identity(request).session else [],
     }
     return page(request, "checks.html", values)
+
+
+async def keep_search(request: web.Request) -> web.Response:
+    """Keep the search in the address under a name, or forget it; a person's own, so no scope but reading is needed."""
+    fields = await act(request, "checks:read")
+    asker, db = identity(request), request.app[SERVICES].db
+    name, given = fields.get("name", "").strip()[:100], fields.get("query", "")[:2_000]
+    kept = urlencode([(key, text) for key, text in parse_qsl(given) if key in _FILTERS])
+    if name and asker.session and fields.get("act") == "forget":
+        await searches.forget(db, asker.name, "checks", name)
+    elif name and asker.session and kept:
+        await searches.keep(db, asker.name, "checks", name, kept)
+    raise web.HTTPSeeOther(f"/checks?{kept}" if kept else "/checks")
 
 
 def _twin_query(named: Mapping[str, str]) -> str:
@@ -98,16 +117,17 @@ def _time(filters: Mapping[str, str], name: str, faults: dict[str, str]) -> int 
     return int(at.timestamp() * 1_000_000)
 
 
-@read("checks:read")
+@read("checks:read", shared=True)
 async def show(request: web.Request) -> web.Response:
     """One check: what was seen, what is proven, and all that is needed to prove it elsewhere."""
     services = request.app[SERVICES]
     db = services.db
     check = await _found(request)
     stamps = list(await proofs.stamps_for(db, check.seq))
-    evidence = await _evidence(request, check)
+    past = await series.before(db, check)
+    evidence = await evidence_of(request, check)
     checkpoint = await proofs.checkpoint_covering(db, check.seq)
-    story = _story(check, stamps, evidence, checkpoint.sealed if checkpoint is not None else None)
+    story = story_of(check, stamps, evidence, checkpoint.sealed if checkpoint is not None else None)
     quorum = services.stamping().get("quorum", 1)
     latest = stamped_by(stamps, quorum)
     state = "stamped" if latest is not None else "sealed" if checkpoint is not None else "stored"
@@ -136,8 +156,48 @@ async def show(request: web.Request) -> web.Response:
         "broken": "broken" in evidence,
         "picture": pictures.proof(story),
         "neighbours": await _neighbours(request, check),
+        "previous": past[1] if len(past) > 1 else None,
+        "trends": _trends(past),
+        "alerts": await alerts.of_check(db, check.seq),
+        "share": f"{base(request)}/proof/{check.id}" if services.public.proofs else "",
+        "page_url": f"{base(request)}/checks/{check.id}",
     }
     return page(request, "check.html", values)
+
+
+def _trends(past: list[series.Point]) -> list[tuple[str, str, Any]]:
+    """(name, what it is now, picture) of each number that several results of the series hold."""
+    drawn = []
+    for name in past[0].numbers if past else ():
+        points = [(one.observed, one.numbers[name], one.status) for one in reversed(past) if name in one.numbers]
+        if len(points) > 1:
+            drawn.append((name, plots.number(points[-1][1]), plots.trend(points, name=name)))
+    return drawn
+
+
+@read("checks:read")
+async def difference(request: web.Request) -> web.Response:
+    """What this check's payload has and the one before of the same probe and target has not, and the other way."""
+    db, check = request.app[SERVICES].db, await _found(request)
+    past = await series.before(db, check, 2)
+    old = await checks.get(db, past[1].id) if len(past) > 1 else None
+    lines = []
+    if old is not None and old.payload is not None and check.payload is not None:
+        lines = await asyncio.to_thread(compare, _readable(old), _readable(check))
+    values = {
+        "here": "checks",
+        "twin": f"/api/v1/checks/{check.id}/difference",
+        "check": check,
+        "old": old,
+        "lines": lines,
+        "equal": bool(lines) and all(one.kind in ("same", "skipped") for one in lines),
+    }
+    return page(request, "check_difference.html", values)
+
+
+def _readable(check: Check) -> str:
+    shown = payload(check.payload or b"", media=check.media, format=check.format, wrapped=check.wire is not None)
+    return shown.text.striptags() if shown.form == "hex" else text_of(check.payload or b"", check.wire is not None)
 
 
 async def erase(request: web.Request) -> web.Response:
@@ -160,7 +220,7 @@ async def _found(request: web.Request) -> Check:
     return check
 
 
-async def _evidence(request: web.Request, check: Check) -> Mapping[str, Any]:
+async def evidence_of(request: web.Request, check: Check) -> Mapping[str, Any]:
     """The proof's data; empty while there is none; {"broken": True} where the log does not yield one."""
     try:
         found: Mapping[str, Any] = await request.app[SERVICES].proof(check.id)
@@ -171,7 +231,7 @@ async def _evidence(request: web.Request, check: Check) -> Mapping[str, Any]:
     return found
 
 
-def _story(check: Check, stamps: list[Stamp], evidence: Mapping[str, Any], sealed: int | None) -> pictures.Story:
+def story_of(check: Check, stamps: list[Stamp], evidence: Mapping[str, Any], sealed: int | None) -> pictures.Story:
     size = evidence.get("size")
     hashes = [bytes.fromhex(one) for one in evidence.get("path", ())]
     path = merkle.directed(check.seq, int(size), hashes) if size is not None else []

@@ -66,7 +66,7 @@ def setup(app: web.Application) -> None:
     app.router.add_get("/", show)
 
 
-@read("checks:read")
+@read("checks:read", shared=True)
 async def show(request: web.Request) -> web.Response:
     """The overview."""
     services = request.app[SERVICES]

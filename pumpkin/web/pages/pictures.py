@@ -29,7 +29,7 @@ def bars(counts: Sequence[int], *, title: str, labels: Sequence[str] = (), secon
             f'<rect class="bar{kind if count else " zero"}" x="{place * step:.2f}" y="{height - tall:.2f}" '
             f'width="{step - gap:.2f}" height="{tall:.2f}" rx="1"><title>{escape(label)}</title></rect>'
         )
-    return _svg("plot", width, height, title, "".join(drawn), stretch=True)
+    return framed("plot", width, height, title, "".join(drawn), stretch=True)
 
 
 def strip(days: Sequence[tuple[str, float | None]], *, title: str) -> Markup:
@@ -42,7 +42,7 @@ def strip(days: Sequence[tuple[str, float | None]], *, title: str) -> Markup:
     worst = min(((up, day) for day, up in days if up is not None), default=None)
     said = f"{title}; worst {worst[0] * 100:.0f} % on {worst[1]}" if worst and worst[0] < 0.99 else title
     paths = "".join(f'<path class="{kind}" d="{path}"/>' for kind, path in drawn.items())
-    return _svg("strip", 8 * max(len(days), 1), 22, said, f"<title>{escape(said)}</title>{paths}", stretch=True)
+    return framed("strip", 8 * max(len(days), 1), 22, said, f"<title>{escape(said)}</title>{paths}", stretch=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def proof(story: Story) -> Markup:
         f"Proof: record {story.seq} reaches the root of the log in {len(story.path)} steps; "
         f"checkpoint of size {story.size if story.size is not None else 'not yet sealed'}; stamped by {said}."
     )
-    return _svg("proof-picture", _WIDTH, y, title, "".join(drawn))
+    return framed("proof-picture", _WIDTH, y, title, "".join(drawn))
 
 
 def _box(y: int, height: int, kind: str, lines: Sequence[tuple[str, str]]) -> str:
@@ -196,7 +196,8 @@ def _floor(drawn: list[str], y: int, story: Story) -> int:
     return y + 78
 
 
-def _svg(name: str, width: int, height: int, title: str, inner: str, *, stretch: bool = False) -> Markup:
+def framed(name: str, width: int, height: int, title: str, inner: str, *, stretch: bool = False) -> Markup:
+    """An SVG of class `name` around `inner`, whose texts are escaped already; `title` says in words what it shows."""
     aspect = ' preserveAspectRatio="none"' if stretch else ""
     head = f'<svg class="{name}" viewBox="0 0 {width} {height}"{aspect} role="img" aria-label="{escape(title)}">'
     return Markup(f"{head}{inner}</svg>")  # noqa: S704 - every text inside went through escape

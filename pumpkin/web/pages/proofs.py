@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from aiohttp import web
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from pumpkin.store import audit, cosignatures, faults, overview
+from aiohttp import web
+from markupsafe import Markup
+
+from pumpkin.store import audit, cosignatures, faults, overview, renewals
 from pumpkin.web.guard import identity
 from pumpkin.web.pages.overview import authorities, only_local
+from pumpkin.web.pages.plots import waits
 from pumpkin.web.pages.render import act, page, read
+from pumpkin.web.pages.text import bare, duration, rfc3339
 from pumpkin.web.services import SERVICES
 
 ROWS = 25
@@ -19,7 +25,7 @@ def setup(app: web.Application) -> None:
     app.router.add_post("/proofs/faults/{n:[0-9]{1,17}}/settle", settle)
 
 
-@read("checks:read")
+@read("checks:read", shared=True)
 async def show(request: web.Request) -> web.Response:
     """The log now, each authority's place in it, and both histories by keyset."""
     services, query = request.app[SERVICES], request.query
@@ -27,7 +33,12 @@ async def show(request: web.Request) -> web.Response:
     heads = await overview.heads(db)
     checkpoints = await overview.newest_checkpoints(db, ROWS + 1, _number(query.get("checkpoints_before")))
     stamps = await overview.newest_stamps(db, ROWS + 1, _number(query.get("stamps_before")))
+    waited = await overview.stamp_waits(db, 120)
     values = {
+        "waits": _waits(waited),
+        "median_wait_s": _median([row["waited"] / 1e6 for row in waited]),
+        "renewals": await renewals.newest(db, 10),
+        "audit": services.audited().get("audited"),
         "here": "proofs",
         "twin": "/api/v1/authorities",
         "heads": heads,
@@ -45,6 +56,32 @@ async def show(request: web.Request) -> web.Response:
         "local": bool(services.tsa_root_pem),
     }
     return page(request, "proofs.html", values)
+
+
+def _waits(rows: Sequence[Mapping[str, Any]]) -> Markup | None:
+    """How long the first record of each stamp waited, as dots over powers of ten."""
+    if not rows:
+        return None
+    told = [
+        (
+            max(0.0, row["waited"] / 1e6),
+            _said(row),
+        )
+        for row in rows
+    ]
+    worst = duration(max(value for value, _ in told))
+    title = f"Time to proof of the last {len(told)} stamps: at most {worst} from receipt to the authority's time."
+    return waits(told, title=title)
+
+
+def _said(row: Mapping[str, Any]) -> str:
+    told = f"{rfc3339(row['gen_time'])[:19]} UTC, {bare(row['authority'], 40)}: {duration(row['waited'] / 1e6)}"
+    return f"{told} for {row['records']:,} records"
+
+
+def _median(values: Sequence[float]) -> float | None:
+    ordered = sorted(values)
+    return ordered[len(ordered) // 2] if ordered else None
 
 
 async def settle(request: web.Request) -> web.Response:

@@ -20,9 +20,12 @@ from pumpkin.web.guard import CSRF_FIELD, StaleForm, identity, require, require_
 from pumpkin.web.pages import pictures, text
 from pumpkin.web.pages.held import Held, held_up
 from pumpkin.web.patience import pace
+from pumpkin.web.pulse import PULSE
 from pumpkin.web.services import SERVICES
 
 FRAGMENTS = "Pumpkin-Fragments"
+SHARED = web.RequestKey("shared", bool)
+"""Set where what is rendered goes to others of the same role too."""
 ENVIRONMENT = web.AppKey("environment", jinja2.Environment)
 STATIC_TAGS = web.AppKey("static_tags", Mapping[str, str])
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -91,7 +94,7 @@ def page(request: web.Request, template: str, values: Mapping[str, Any], *, stat
     services = request.app[SERVICES]
     given = {
         "asker": asker,
-        "csrf": asker.csrf,
+        "csrf": "" if request.get(SHARED) else asker.csrf,
         "csrf_field": CSRF_FIELD,
         "request_id": request.get(REQUEST_ID, ""),
         "version": services.version,
@@ -138,20 +141,39 @@ async def error_page(request: web.Request, error: PumpkinError, request_id: str)
     return page(request, "error.html", {"error": error, "request_id": request_id}, status=error.status)
 
 
-def read(scope: str) -> Callable[[Handler], Handler]:
-    """A page that needs `scope`; who must first change a one-time password is sent to do so."""
+def read(scope: str, *, shared: bool = False) -> Callable[[Handler], Handler]:
+    """A page that needs `scope`; who must first change a one-time password is sent to do so.
+
+    `shared`: its fragments are the same for all of one role but for the forgery token, which live.js puts in; between
+    two beats of the pulse they are made once.
+    """
 
     def wrap(handler: Handler) -> Handler:
         async def guarded(request: web.Request) -> web.StreamResponse:
             if identity(request).must_change:
                 raise web.HTTPSeeOther("/password")
-            require(request, scope)
-            return await handler(request)
+            asker = require(request, scope)
+            names = request.headers.get(FRAGMENTS)
+            if not shared or names is None or len(names) > 400 or len(request.path_qs) > 600:
+                return await handler(request)
+            key = request.path_qs, names, asker.scopes
+            body, status = await request.app[PULSE].shared(key, lambda: _made(handler, request))
+            answer = web.Response(body=body, status=status, content_type="application/json")
+            answer.headers.update(HEADERS["page"])
+            return answer
 
         guarded.__name__ = handler.__name__
         return guarded
 
     return wrap
+
+
+async def _made(handler: Handler, request: web.Request) -> tuple[bytes, int]:
+    request[SHARED] = True
+    answer = await handler(request)
+    assert isinstance(answer, web.Response)
+    assert isinstance(answer.body, bytes)
+    return answer.body, answer.status
 
 
 def asked(request: web.Request, name: str, limit: int = 500) -> str:

@@ -168,6 +168,17 @@ def payload(data: bytes, *, media: str, format: str, wrapped: bool) -> Shown:
     return Shown("text", plain(text, PAYLOAD_LIMIT), max(0, len(text) - PAYLOAD_LIMIT), decoded)
 
 
+def text_of(data: bytes, wrapped: bool) -> str:
+    """`data` as text to compare by lines: JSON is written out a value a line."""
+    text = (_unwrap(data)[0] if wrapped else data).decode("utf-8", "replace")
+    if text.lstrip()[:1] in ("{", "[") and len(text) <= PAYLOAD_LIMIT:
+        try:
+            return json.dumps(json.loads(text), indent=2, ensure_ascii=False, sort_keys=True)
+        except (ValueError, RecursionError):
+            pass
+    return text
+
+
 def _unwrap(data: bytes) -> tuple[bytes, bool]:
     try:
         return base64.b64decode(b"".join(data.split()), validate=True), True
