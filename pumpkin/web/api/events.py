@@ -28,6 +28,7 @@ TOPICS: dict[str, str] = {
     "proof.renewed": "checks:read",
     "presence.changed": "agents:read",
     "message.received": "agents:read",
+    "job.changed": "agents:read",
     "task.moved": "packages:read",
     "report.ready": "packages:read",
     "alert.raised": "checks:read",

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
 
@@ -14,9 +15,12 @@ from markupsafe import Markup
 
 from pumpkin.errors import InvalidRequest, NotFound
 from pumpkin.model.agents import AGENT_STATES, Board, Presence, bare
-from pumpkin.store import audit, checks, overview
-from pumpkin.web.api.agents import contacts_of
+from pumpkin.store import assignments, audit, checks, enrolments, overview
+from pumpkin.store.assignments import Order
+from pumpkin.web.api.agents import contacts_of, put_out
+from pumpkin.web.api.jobs import drift
 from pumpkin.web.guard import identity
+from pumpkin.web.pages import enroll, jobs
 from pumpkin.web.pages.pictures import strip
 from pumpkin.web.pages.plots import machine, timetable
 from pumpkin.web.pages.render import act, asked, page, read
@@ -34,9 +38,12 @@ _ABSENT = Presence("unavailable")
 def setup(app: web.Application) -> None:
     """Register `/agents` and what hangs below an agent."""
     app.router.add_get("/agents", index)
+    enroll.setup(app)
+    jobs.setup(app)
     app.router.add_get("/agents/{jid}", show)
     app.router.add_post("/agents/{jid}/approve", approve)
     app.router.add_post("/agents/{jid}/revoke", revoke)
+    app.router.add_post("/agents/{jid}/remove", remove)
     app.router.add_post("/agents/{jid}/message", message)
     app.router.add_post("/agents/{jid}/run", run)
 
@@ -61,13 +68,16 @@ async def index(request: web.Request) -> web.Response:
     )
     shown, following = rows[:ROWS], rows[ROWS - 1]["jid"] if len(rows) > ROWS else None
     days = await overview.agent_strips(db, [row["jid"] for row in shown], DAYS)
+    orders = await assignments.orders_of(db, [row["jid"] for row in shown])
+    pending = await overview.agent_list(db, state="pending", most=20)
     values = {
         "here": "agents",
         "twin": "/api/v1/agents",
         "filters": filters,
         "states": AGENT_STATES,
-        "agents": [_line(row, board, days[row["jid"]]) for row in shown],
-        "pending": await overview.agent_list(db, state="pending", most=20),
+        "agents": [_line(row, board, days[row["jid"]], orders.get(row["jid"])) for row in shown],
+        "pending": pending,
+        "enrolled": await _came(request, [row["jid"] for row in pending]),
         "next": following,
         "first": "after" not in query,
         "total": len(await overview.agent_outline(db)) if not shown else None,
@@ -87,7 +97,13 @@ async def _with_presence(request: web.Request, board: Board, wanted: str) -> lis
     return [row["jid"] for row in outline if row["jid"] not in here and row["state"] == "approved"]
 
 
-def _line(row: Mapping[str, Any], board: Board, days: Mapping[date, float]) -> dict[str, Any]:
+async def _came(request: web.Request, jids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """How agents enrolled: their host, where from, and the fingerprint of the key a person is to compare."""
+    found = await enrolments.of(request.app[SERVICES].db, jids)
+    return {jid: {**row, "fingerprint": sha256(row["public"]).hexdigest()} for jid, row in found.items()}
+
+
+def _line(row: Mapping[str, Any], board: Board, days: Mapping[date, float], order: Order | None) -> dict[str, Any]:
     behaviours = behaviours_of(row)
     return {
         **row,
@@ -96,6 +112,7 @@ def _line(row: Mapping[str, Any], board: Board, days: Mapping[date, float]) -> d
         "running": sum(1 for one in behaviours if one["state"] in ("running", "idle", "waiting")),
         "trouble": next((one["last_error"] for one in behaviours if one["last_error"]), None),
         "next_run": min((one["next_run"] for one in behaviours if one["next_run"]), default=None),
+        "drift": drift(order) if order else "",
         "strip": uptime(row, days, board.agents.get(row["jid"], _ABSENT)),
     }
 
@@ -222,6 +239,15 @@ async def revoke(request: web.Request) -> web.Response:
     jid = _jid(request)
     await _row(request, jid)
     await request.app[SERVICES].revoke(jid, _who(request))
+    return _back(request, jid)
+
+
+async def remove(request: web.Request) -> web.Response:
+    """Shut an agent out, and end its account, sessions and keys; its checks stay."""
+    await act(request, "agents:write")
+    jid = _jid(request)
+    await _row(request, jid)
+    await put_out(request, jid, _who(request))
     return _back(request, jid)
 
 
