@@ -39,6 +39,7 @@ COMMANDS = {
     "modules": "modules",
     "backup": "backup",
     "restore": "backup",
+    "upgrade": "upgrade",
     "openapi": "about",
     "version": "about",
 }

@@ -98,13 +98,14 @@ class Scene:
     async def _database(self, acked: list[str]) -> None:
         connection = await asyncpg.connect(self.dsn)
         try:
-            stored = [str(row["id"]) for row in await connection.fetch("select id from checks")]
+            async with connection.transaction(isolation="repeatable_read"):  # a probe may still deliver
+                stored = [str(row["id"]) for row in await connection.fetch("select id from checks")]
+                size, most = await connection.fetchrow("select size, (select max(seq) + 1 from checks) from log_head")
             lost, doubled = set(acked) - set(stored), len(stored) - len(set(stored))
             if lost:
                 raise Broken(f"{len(lost)} acknowledged checks are lost, for instance {next(iter(lost))}")
             if doubled or len(acked) != len(set(acked)):
                 raise Broken(f"{doubled} checks are doubled")
-            size, most = await connection.fetchrow("select size, (select max(seq) + 1 from checks) from log_head")
             if not size == most == len(stored):
                 raise Broken(f"the log has holes: size {size}, highest {most}, {len(stored)} rows")
             await self._stamped(connection, len(stored))

@@ -58,12 +58,14 @@ class EmbeddedPostgres:
     """One PostgreSQL server for one data folder.
 
     When the server ends without being asked it is started again; `watch` is told of each such event in a sentence.
+    A new cluster is made by the version `major`, by default the first at hand.
     """
 
-    def __init__(self, data: Path, *, watch: Callable[[str], None] | None = None) -> None:
+    def __init__(self, data: Path, *, watch: Callable[[str], None] | None = None, major: int | None = None) -> None:
         self.data = data.absolute()
         self.cluster = self.data / "postgres"
         self._watch = watch or (lambda _: None)
+        self._major = major
         self._lock: int | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._guard: asyncio.Task[None] | None = None
@@ -167,7 +169,7 @@ class EmbeddedPostgres:
             raise StartError(
                 f"The folder {self.cluster} belongs to another user; give it to this one: chown -R {os.geteuid()}."
             )
-        major, home = binaries.choose(kept)
+        major, home = binaries.choose(kept or self._major)
         self._home = home
         if os.geteuid() == 0:
             self._home = await asyncio.to_thread(binaries.runnable_by, home, self._uid, self.data)
