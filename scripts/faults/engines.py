@@ -12,7 +12,9 @@ from pathlib import Path
 import aiohttp
 from aiodocker import Docker
 
+from pumpkin.adapters.engine import EngineSettings, Recipe, find
 from pumpkin.adapters.engines.sandbox import LABEL
+from pumpkin.settings import SandboxSettings
 from scripts.faults.scene import Broken, Scene, scene
 from scripts.trials.killed import PACKAGES, _hand_in, _in_phase
 
@@ -21,6 +23,7 @@ ENGINE = "/run/docker.sock"
 
 def lost(times: int) -> Scene:
     """The engine lost in each phase in turn, there again after some seconds; the task ends, no container is left."""
+    asyncio.run(_image())
     folder = Path(f"/tmp/pumpkin-relay-{time.time_ns()}")
     folder.mkdir(mode=0o700)
     address = folder / "engine.sock"
@@ -46,6 +49,14 @@ def lost(times: int) -> Scene:
     finally:
         relay.kill()
         relay.wait()
+
+
+async def _image() -> None:
+    """What the packages are run in, built before anything is timed."""
+    async with await find(
+        "chaos", EngineSettings("", recipe=Recipe(ecosystems=SandboxSettings().ecosystems))
+    ) as engine:
+        await engine.build(lambda _: None)
 
 
 async def _begin(here: Scene, phase: str) -> str:

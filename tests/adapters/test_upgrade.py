@@ -19,7 +19,7 @@ from pumpkin.commands.upgrade import upgrade as command
 from pumpkin.errors import StartError
 from pumpkin.store.database import migrate
 
-OLD, NEW = 15, binaries.installations()[0][0]
+OLD, NEW = min(binaries.installations())[0], binaries.installations()[0][0]
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ async def old(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Path]:
 
 
 def test_the_command_moves_an_older_cluster_and_keeps_it_until_told(old: Path) -> None:
-    assert OLD in dict(binaries.installations()), "the distribution's postgresql is needed"
+    assert OLD < NEW, "the distribution's postgresql is needed, older than the wheel's"
     asked = ["--data", str(old), "--json"]
     would = json.loads(CliRunner().invoke(command, [*asked, "--dry-run"]).stdout)
     assert would == {"migrations": [], "postgresql": {"from": OLD, "to": NEW}, "old": None}
