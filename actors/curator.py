@@ -17,6 +17,7 @@ import structlog
 
 from actors.base import LoopActor
 from pumpkin.analysis import rescoring
+from pumpkin.bus import Bus
 from pumpkin.errors import PumpkinError
 from pumpkin.model.checks import Observation, Receipt
 from pumpkin.model.purl import Purl
@@ -35,7 +36,8 @@ log = structlog.get_logger("pumpkin.curator")
 
 class Curator(LoopActor):
     """`agent` is in whose name reports are entered, `receive` takes a check. `rules()` is the rule set's hash now (""
-    while it is not known), `published(purl)` the key of all files a version has now, `submit` has one analysed."""
+    while it is not known), `bus` tells of reports other nodes keep, `published(purl)` is the key of all files a version
+    has now, `submit` has one analysed."""
 
     def __init__(
         self,
@@ -43,13 +45,14 @@ class Curator(LoopActor):
         agent: str,
         receive: Callable[[Observation], Awaitable[Receipt]],
         *,
+        bus: Bus | None = None,
         rules: Callable[[], str] = str,
         published: Callable[[Purl], Awaitable[str]] | None = None,
         submit: Callable[[Submission], Awaitable[Any]] | None = None,
         tools: Callable[[], str] = str,
     ) -> None:
         super().__init__()
-        self._db, self._agent, self._receive = db, agent, receive
+        self._db, self._agent, self._receive, self._bus = db, agent, receive, bus
         self._rules, self._published, self._submit, self._tools = rules, published, submit, tools
         self._woken = asyncio.Event()
         self._cached: asyncio.Queue[int] = asyncio.Queue(WAITING_MOST)
@@ -57,6 +60,8 @@ class Curator(LoopActor):
 
     async def on_start(self) -> None:
         _ = self.spawn(self._enter(), name="entering reports")
+        if self._bus is not None:
+            _ = self.spawn(self._listen(self._bus), name="reports of other nodes")
         _ = self.spawn(self._look(), name="looking at cached reports")
 
     # -- what others call on the loop
@@ -76,6 +81,15 @@ class Curator(LoopActor):
         self._cached.put_nowait(task_id)
 
     # -- entering
+
+    async def _listen(self, bus: Bus) -> None:
+        while True:
+            subscription = bus.subscribe(["report.ready"])
+            try:
+                async for _ in subscription:
+                    self.wake()
+            finally:
+                subscription.close()
 
     async def _enter(self) -> None:
         while True:

@@ -60,6 +60,7 @@ class Queue(LoopActor):
         self._saying = asyncio.Event()
 
     async def on_start(self) -> None:
+        self._others = await tasks.others(self._db, self._node)
         for task in await tasks.sweep(self._db, self._node):
             self._moved(task)
         _ = self.spawn(self._decide(), name="submissions")

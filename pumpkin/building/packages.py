@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,6 +27,7 @@ from pumpkin.adapters.webhooks import Webhooks
 from pumpkin.analysis import names
 from pumpkin.building.line import Line
 from pumpkin.bus import Bus
+from pumpkin.errors import Unavailable
 from pumpkin.model import reports as model
 from pumpkin.model.checks import Observation, Receipt
 from pumpkin.model.purl import Purl
@@ -33,40 +37,58 @@ from pumpkin.store import tasks
 from pumpkin.store.database import Database
 from pumpkin.web.services import Packages
 
+FOLLOW_S = 5.0
 _MIRRORS = {"pypi": f"{ORIGIN}/pypi/simple/", "npm": f"{ORIGIN}/npm/"}
 
 
 @dataclass(frozen=True)
-class Analysis:
-    """What analyses packages here; `services` is what the web is handed of it."""
+class Bench:
+    """What analyses packages in this process: queue and worker with the tools they use, of a server or a worker."""
 
     queue: Child[Queue]
     worker: Child[Worker]
+    parts: Parts
+    scanner: Scanner
+    node: str
+    slots: int
+
+    def no_engine(self) -> str:
+        return self.parts.no_engine()
+
+    def tools(self) -> str:
+        return ",".join(self.parts.tools())
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What a server has to do with packages; `services` is what the web is handed of it."""
+
+    bench: Bench
     curator: Child[Curator]
     services: Packages
 
 
-async def build_analysis(
+async def build_bench(
     settings: Settings,
     system: System,
     db: Database,
     bus: Bus,
-    line: Line,
     registries: Registries,
     sandbox: Child[SandboxSupervisor],
     stack: AsyncExitStack,
-) -> Analysis:
-    """Queue, worker and curator, running."""
+    *,
+    kept: Callable[[], None] = lambda: None,
+) -> Bench:
+    """Queue and worker, running. `kept` is told of each new report."""
     wanted = settings.packages
-    slots = wanted.slots or max(1, os.cpu_count() or 1)
+    slots = (wanted.slots or max(1, os.cpu_count() or 1)) if wanted.here else 0
     node = DataFolder(settings.data).node
-    scanner = await stack.enter_async_context(Scanner(slots, packs=settings.data / "rules"))
+    scanner = await stack.enter_async_context(Scanner(max(1, slots), packs=settings.data / "rules"))
     folder = settings.data / "artifacts"
     folder.mkdir(parents=True, exist_ok=True)
     for left in folder.glob("artifacts-*/*"):
         left.unlink(missing_ok=True)
     workers: list[Child[Worker]] = []
-    curators: list[Child[Curator]] = []
 
     def no_engine() -> str:
         if sandbox.state != "running":
@@ -92,42 +114,11 @@ async def build_analysis(
         origin=Origins().of if wanted.origins else None,
         folder=folder,
     )
-    hooks = await stack.enter_async_context(Webhooks(wanted.webhooks))
-    heralds: list[Child[Herald]] = []
-    private = _private(settings)
-
-    def tools() -> str:
-        return ",".join(parts.tools())
 
     def working(call: str, *values: Any) -> None:
         if workers and workers[0].state == "running":
             getattr(workers[0].actor, call)(*values)
 
-    def kept() -> None:
-        if curators and curators[0].state == "running":
-            curators[0].actor.wake()
-
-    def freshen(task_id: int) -> None:
-        if curators and curators[0].state == "running":
-            curators[0].actor.freshen(task_id)
-
-    async def receive(observation: Observation) -> Receipt:
-        return await line.aggregator.actor.receive(observation)
-
-    async def published(purl: Purl) -> str:
-        release = await registries.resolve(purl)
-        return "" if release.stale else release.digest_key
-
-    async def submit(wish: Submission) -> Decided:
-        if wish.ecosystem in private and not wish.realm:
-            wish = replace(wish, realm=wish.owner)
-        decided: Decided = await queue.actor.submit(wish)
-        if wish.webhook and decided.state in ("completed", "failed") and heralds[0].state == "running":
-            heralds[0].actor.wake()
-        return decided
-
-    agent = f"analysis@{settings.xmpp.domain}"
-    line.approved.add(agent)
     queue = await system.start(
         "queue",
         lambda: Queue.start(
@@ -140,20 +131,6 @@ async def build_analysis(
             drop=lambda task_id: working("drop", task_id),
         ),
     )
-    curators.append(
-        await system.start(
-            "curator",
-            lambda: Curator.start(
-                db,
-                agent,
-                receive,
-                rules=lambda: scanner.rules,
-                published=published,
-                submit=submit,
-                tools=tools,
-            ),
-        )
-    )
     analyst = Analyst(parts)
     workers.append(
         await system.start(
@@ -164,31 +141,117 @@ async def build_analysis(
                 node,
                 analyst.analyse,
                 slots=lambda: slots,
-                tools=tools,
+                tools=lambda: ",".join(parts.tools()),
                 kept=kept,
                 publish=lambda topic, data: queue.actor.publish(topic, data),
             ),
         )
     )
-    leave = Restart(then="leave")  # packages are analysed without it
-    heralds.append(await system.start("herald", lambda: Herald.start(db, bus, hooks.tell), restart=leave))
     # before what it works with: a running analysis is given back to the queue in good order
     stack.push_async_callback(system.remove, "worker")
+    return Bench(queue, workers[0], parts, scanner, node, slots)
+
+
+async def build_analysis(
+    settings: Settings,
+    system: System,
+    db: Database,
+    bus: Bus,
+    line: Line,
+    registries: Registries,
+    sandbox: Child[SandboxSupervisor],
+    stack: AsyncExitStack,
+) -> Analysis:
+    """Queue, worker, herald and curator, running."""
+    wanted = settings.packages
+    curators: list[Child[Curator]] = []
+    heralds: list[Child[Herald]] = []
+    private = _private(settings)
+
+    def curating(call: str, *values: Any) -> None:
+        if curators and curators[0].state == "running":
+            getattr(curators[0].actor, call)(*values)
+
+    async def receive(observation: Observation) -> Receipt:
+        return await line.aggregator.actor.receive(observation)
+
+    async def published(purl: Purl) -> str:
+        release = await registries.resolve(purl)
+        return "" if release.stale else release.digest_key
+
+    bench = await build_bench(settings, system, db, bus, registries, sandbox, stack, kept=lambda: curating("wake"))
+    elsewhere = Elsewhere(db, bench.node)
+
+    async def submit(wish: Submission) -> Decided:
+        if wish.ecosystem in private and not wish.realm:
+            wish = replace(wish, realm=wish.owner)
+        decided: Decided = await bench.queue.actor.submit(wish)
+        if wish.webhook and decided.state in ("completed", "failed") and heralds and heralds[0].state == "running":
+            heralds[0].actor.wake()
+        return decided
+
+    def offered() -> tuple[str, ...]:
+        """The tools of this process, or where it analyses nothing those of the others."""
+        return bench.parts.tools() if bench.slots else elsewhere.tools or bench.parts.tools()
+
+    def no_engine() -> str:
+        if bench.slots:
+            return bench.no_engine()
+        return "" if "dynamic" in offered() else "no worker on this database has a sandbox"
+
+    agent = f"analysis@{settings.xmpp.domain}"
+    line.approved.add(agent)
+    curators.append(
+        await system.start(
+            "curator",
+            lambda: Curator.start(
+                db,
+                agent,
+                receive,
+                bus=bus,
+                rules=lambda: bench.scanner.rules,
+                published=published,
+                submit=submit,
+                tools=lambda: ",".join(offered()),
+            ),
+        )
+    )
+    hooks = await stack.enter_async_context(Webhooks(wanted.webhooks))
+    leave = Restart(then="leave")  # packages are analysed without it
+    heralds.append(await system.start("herald", lambda: Herald.start(db, bus, hooks.tell), restart=leave))
+    if not bench.slots:
+        following = asyncio.create_task(elsewhere.follow(), name="tools of other nodes")
+        stack.callback(following.cancel)
     services = Packages(
         submit=submit,
         resolve=registries.resolve,
-        tools=parts.tools,
+        tools=offered,
         no_engine=no_engine,
-        sweep=lambda: queue.actor.sweep(),
-        cancelled=lambda task_id: queue.actor.cancelled(task_id),
-        freshen=freshen,
+        sweep=lambda: bench.queue.actor.sweep(),
+        cancelled=lambda task_id: bench.queue.actor.cancelled(task_id),
+        freshen=lambda task_id: curating("freshen", task_id),
         upload=lambda digest, name, content: tasks.keep_upload(db, digest, name, content),
         private=private,
         cap=wanted.waiting,
         timeout_s=int(wanted.timeout * 60),
         upload_limit=wanted.upload_limit * 1024 * 1024,
     )
-    return Analysis(queue, workers[0], curators[0], services)
+    return Analysis(bench, curators[0], services)
+
+
+class Elsewhere:
+    """What the other nodes on this database analyse with, for a server that analyses nothing itself."""
+
+    def __init__(self, db: Database, node: str) -> None:
+        self._db, self._node = db, node
+        self.tools: tuple[str, ...] = ()
+
+    async def follow(self) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            with contextlib.suppress(Unavailable):
+                self.tools = await tasks.tools_of(self._db, self._node)
+            await asyncio.sleep(FOLLOW_S)
 
 
 def _private(settings: Settings) -> frozenset[str]:

@@ -54,7 +54,7 @@ def run(
     )
     log_to_stderr()
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_serve(settings))
     except StartError as error:
         click.echo(f"pumpkin: {error.message}", err=True)
@@ -64,7 +64,7 @@ def run(
         sys.exit(1)
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     """uvloop where it is installed (extra `speed`), a sixth less CPU a request; else asyncio's own loop."""
     try:
         import uvloop

@@ -173,6 +173,13 @@ async def others(db: Database, node: str) -> bool:
         return bool(await db.queries.tasks_others(connection, node=node))
 
 
+async def tools_of(db: Database, node: str) -> tuple[str, ...]:
+    """What the other living nodes analyse with, sorted: the tools that each of them has."""
+    async with db.reader() as connection:
+        rows = [set(row["tools"].split(",")) async for row in db.queries.tasks_tools(connection, node=node)]
+    return tuple(sorted(set.intersection(*rows) - {""})) if rows else ()
+
+
 async def capacity(db: Database) -> Capacity:
     """How much runs at once, and how long one takes."""
     async with db.reader() as connection:

@@ -83,6 +83,10 @@ on conflict (node) do update set slots = excluded.slots, tools = excluded.tools,
 -- Whether another node said within a minute that it is alive.
 select exists (select 1 from nodes where node <> :node and seen > now_us() - 60000000);
 
+-- name: tasks_tools
+-- What each other node that is alive and analyses at all does it with.
+select tools from nodes where node <> :node and slots > 0 and seen > now_us() - 60000000;
+
 -- name: tasks_capacity^
 -- How many tasks run at once on all living nodes, and how long one takes on average.
 select (select coalesce(sum(slots), 0)::int from nodes where seen > now_us() - 60000000) as slots,
