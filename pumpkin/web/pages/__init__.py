@@ -9,6 +9,7 @@ from aiohttp import web
 from pumpkin.web.pages import (
     account,
     agents,
+    alerts,
     audit,
     checks,
     commands,
@@ -34,6 +35,6 @@ __all__ = ["setup"]
 def setup(app: web.Application, templates: Path, static: Path) -> None:
     """Register environment, pages and static files. `app[SERVICES]` must stand, and the edge be set up."""
     render.setup(app, templates, static)
-    rooms = (login, openid, account, overview, agents, commands, checks, proofs, packages, discovery, sandbox)
+    rooms = (login, openid, account, overview, agents, commands, checks, alerts, proofs, packages, discovery, sandbox)
     for room in (*rooms, modules, settings, people, keys, audit, public, verify):
         room.setup(app)

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from pumpkin.model.agents import Board
-from pumpkin.store import faults, overview
+from pumpkin.store import alerts, faults, overview
 from pumpkin.web.pages.pictures import bars
 from pumpkin.web.pages.render import page, read
 from pumpkin.web.pages.text import moment
@@ -80,6 +80,7 @@ async def show(request: web.Request) -> web.Response:
     troubles = [
         *_authority_troubles(services.authorities()),
         *await log_troubles(db),
+        *await _alerts(db),
         *_backlog(heads, now),
         *_agent_troubles(marks),
         *(_failing(row) for row in failing),
@@ -148,6 +149,18 @@ def _agent(mark: Mapping[str, Any]) -> str:
 def _failing(row: Mapping[str, Any]) -> Trouble:
     target = row["target"] or row["agent"]
     return Trouble(row["status"], f"{row['type']} is {row['status']}", target, f"/checks/{row['id']}", row["observed"])
+
+
+async def _alerts(db: Database) -> list[Trouble]:
+    """The alerts nobody looks after yet, those that are not mute; the rest stands on their own page."""
+    standing = [one for one in await alerts.page(db, state="open", limit=200) if not one.muted]
+    found = [
+        Trouble("critical" if one.severity == "critical" else "warning", one.message, one.rule, one.address, one.opened)
+        for one in standing[:10]
+    ]
+    if len(standing) > 10:
+        found.append(Trouble("warning", f"{len(standing) - 10:,} more alerts", "", "/alerts"))
+    return found
 
 
 def _authority_troubles(rows: Sequence[Mapping[str, Any]]) -> list[Trouble]:
