@@ -13,6 +13,7 @@ import click
 from pumpkin.analysis import names as imitations
 from pumpkin.analysis import packs, text
 from pumpkin.analysis.static import ruleset
+from pumpkin.commands import correlation
 from pumpkin.commands.place import answer, data_option, json_option, load
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -20,11 +21,12 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 @click.group()
 def rules() -> None:
-    """Add, list, test and remove packs of YARA rules beside our own.
+    """Add, list, test and remove packs of YARA rules beside our own; try alert rules on the past.
 
     \b
     pumpkin rules add ./elastic --licence "Elastic-2.0"
     pumpkin rules list
+    pumpkin rules test alerts.toml --since 7d
     """
 
 
@@ -80,13 +82,33 @@ def remove(name: str, data: Path | None) -> None:
 
 
 @rules.command()
-@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False), required=False)
+@click.argument("path", metavar="[FOLDER|FILE]", type=click.Path(path_type=Path, exists=True), required=False)
+@click.option("--since", metavar="TIME", help="FILE: from this time on, or so long back (7d).  [default: all there is]")
+@click.option("--until", metavar="TIME", help="FILE: up to this time.  [default: now]")
+@click.option(
+    "--history",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="FILE: over the checks of this file of JSON lines instead of the server's.",
+)
 @json_option
-def test(folder: Path | None, as_json: bool) -> None:
-    """Try each rule on the examples beside it (`NAME.toml` for `NAME.yar`): what it must hit, what it must spare.
+@data_option
+def test(
+    path: Path | None, since: str | None, until: str | None, history: Path | None, as_json: bool, data: Path | None
+) -> None:
+    """Try rules: those of a FOLDER of YARA rules on their examples, those of a FILE of alert rules on the past.
 
-    Without FOLDER our own rules are tried. Ends 1 when a rule fails or has no example.
+    FOLDER: each rule on the examples beside it (`NAME.toml` for `NAME.yar`): what it must hit, what it must spare.
+    Without one our own rules are tried. Ends 1 when a rule fails or has no example.
+
+    FILE (TOML): what its rules would have said about the checks this server has, or those of a file; nothing is raised
+    and nobody told. Ends 1 when the file has faults, and names each by line, rule and field.
     """
+    if path is not None and path.is_file():
+        correlation.test_file(path, since=since, until=until, history=history, as_json=as_json, data=data)
+        return
+    if since or until or history:
+        raise click.UsageError("--since, --until and --history belong to a file of alert rules.")
+    folder = path
     try:
         faults, tried = tested(folder or text.RULES)
     except (text.BadRule, tomllib.TOMLDecodeError) as error:

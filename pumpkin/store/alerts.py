@@ -138,7 +138,7 @@ async def resolve(db: Database, alert: UUID, who: str, note: str = "") -> Alert:
 
 async def comment(db: Database, alert: UUID, who: str, text: str) -> Alert:
     """Say something about it, also when it is over. InvalidRequest where nothing is said."""
-    if not text.strip():
+    if not clean(text):
         raise InvalidRequest("A comment says something.", fields={"body.text": "empty"})
     return await _act(db, alert, "commented", who, text)
 

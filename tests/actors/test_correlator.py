@@ -256,6 +256,7 @@ async def test_a_new_rule_knows_the_past_and_does_not_judge_it(desk: Open) -> No
     d = await desk(DOWN)
     for status in ("ok", "warning", "ok"):
         await d.see(status)
+    await d.caught_up()
     d.file.write_text(DOWN + '\n[[rule]]\nname = "changed"\nkind = "change"', "utf-8")
     await d.until(lambda: "changed" in d.actor._engine.machines)
     await d.see("warning")
@@ -270,7 +271,7 @@ async def test_a_new_rule_knows_the_past_and_does_not_judge_it(desk: Open) -> No
 STATEFUL = DOWN.replace("[[rule]]", "[[rule]]\nafter = 3\nrecover = 2")
 
 
-@pytest.mark.parametrize("cut", [1, 2, 3, 4, 5, 6])
+@pytest.mark.parametrize("cut", [2, 3, 5, 6])
 @pytest.mark.parametrize("kept", [True, False])
 async def test_a_killed_correlator_neither_doubles_nor_loses(desk: Open, cut: int, kept: bool) -> None:
     """Killed after each of these checks, with states kept just before or long ago."""
@@ -480,14 +481,16 @@ async def test_an_alert_nobody_looks_after_is_escalated_step_by_step(desk: Open)
 
 
 async def test_an_acknowledged_alert_is_escalated_only_where_the_rule_says_so(desk: Open) -> None:
-    d = await desk(ESCALATING.replace("after = 0.1", "after = 0.1, even_acknowledged = true"))
+    steps = '[{ after = 2, to = ["lead"], even_acknowledged = true }, { after = 2.1, to = ["boss"] }]'
+    d = await desk(f"{DOWN}\nescalate = {steps}")
     await d.see()
     await d.caught_up()
     alert = await d.one()
     await alerts.acknowledge(d.db, alert.id, "user:otto")
-    await d.until(lambda: sum(topic == "alert.escalated" for topic, _ in d.told()) == 2)
-    await asyncio.sleep(0.3)
-    assert (await d.one()).step == 2
+    await d.until(lambda: any(topic == "alert.escalated" for topic, _ in d.told()))
+    await d.until(lambda: d.actor._now() > alert.opened + 2_300_000)
+    await d.caught_up()
+    assert (await d.one()).step == 1
 
 
 # -- silence, clocks, floods
