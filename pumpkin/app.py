@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from actors.supervision import System
 from pumpkin.adapters.folder import DataFolder
-from pumpkin.building import front, ground
+from pumpkin.building import entrance, front, ground
+from pumpkin.building.correlation import build_correlation
 from pumpkin.building.discovery import build_discovery, build_registries
 from pumpkin.building.fleet import announce_address, build_fleet, start_demonstration
 from pumpkin.building.line import build_line
 from pumpkin.building.lookout import build_lookout
+from pumpkin.building.modules import build_modules
 from pumpkin.building.packages import build_analysis
 from pumpkin.building.sandbox import build_sandbox
 from pumpkin.building.upkeep import build_upkeep
 from pumpkin.bus import Bus
+from pumpkin.prover import Prover
 from pumpkin.settings import Settings
 
 
@@ -51,8 +54,10 @@ async def running(settings: Settings) -> AsyncIterator[House]:
         authority = place.authority(f"Pumpkin {key.origin}") if settings.local_authority else None
         line = await build_line(settings, system, db, bus, key, authority, stack)
         upkeep = await build_upkeep(settings, system, db, line)
+        modules = await build_modules(settings, system, db, bus, Prover(db, key, settings.quorum).proof, line.leading)
         lookout = await build_lookout(settings, system, db, bus, key, stack)
         fleet = await build_fleet(settings, system, db, bus, line, lookout, stack)
+        correlation = await build_correlation(settings, system, db, bus, key.origin, line, fleet)
         sandbox = await build_sandbox(settings, system, key.origin, stack)
         registries = await build_registries(settings, db, stack)
         analysis = await build_analysis(settings, system, db, bus, line, registries, sandbox, stack)
@@ -60,6 +65,8 @@ async def running(settings: Settings) -> AsyncIterator[House]:
         services = front.services(
             settings, db, bus, key, authority, line, fleet, system, sandbox, analysis, discovery, upkeep
         )
+        services = replace(services, correlation=correlation, modules=modules.services())
+        services = entrance.opened(services, settings, lookout, stack)
         url = await front.serve(settings, services, listener, stack)
         announce_address(settings, fleet, url)
         if settings.demo:

@@ -66,13 +66,18 @@ class Feed:
         self._db, self.name, self.wanted = db, name, wanted
         self._payload_limit, self._wants, self._prove, self._stamped = payload_limit, wants, prove, stamped
 
+    def takes(self, item: Item) -> bool:
+        """Whether the module is handed it: by its filter, or because an alert's rule names the module."""
+        named = f"module:{self.name}" in item.to and item.topic != "alert.changed"
+        return named or self.wanted.takes(item)
+
     async def next(self, stood: Standing, limit: int) -> Portion:
         """At most `limit` items from where the module stands."""
         rows, stop, head = await self._rows(stood.seq)
         begun, at = [], 0
         for row, item in zip(rows, await self._items(rows), strict=True):
             at = max(at, row["received"])  # the log's order counts, whatever the clock did
-            if self.wanted.takes(item):
+            if self.takes(item):
                 begun.append(_Candidate(at, (row["seq"] + 1, -1), item, row))
         others = await self._events(stood.event, limit)
         until = at if stop < head and rows else 2**63 - 1
@@ -81,7 +86,7 @@ class Feed:
         for row in ready:
             at = max(at, row["at"])
             item = model.of_event(self.name, row["id"], row["topic"], row["at"], row["data"])
-            if self.wanted.takes(item):
+            if self.takes(item):
                 begun.append(_Candidate(at, (-1, row["n"]), item))
         begun.sort(key=lambda one: one.at)
         chosen = self._bounded(begun, limit)
@@ -96,7 +101,7 @@ class Feed:
         seq, looked, found = stood.seq, 0, 0
         while looked < COUNTED:
             rows, stop, head = await self._rows(seq)
-            found += sum(map(self.wanted.takes, await self._items(rows)))
+            found += sum(map(self.takes, await self._items(rows)))
             looked += stop - seq
             if stop >= head:
                 break
@@ -120,8 +125,8 @@ class Feed:
     async def _rows(self, start: int) -> tuple[list[dict[str, Any]], int, int]:
         """Rows of the log from `start`, where they end, and how far the log goes."""
         head = (await proofs.stamped(self._db) or 0) if self._stamped else await checks.size(self._db)
-        kinds = self.wanted.kinds
-        if start >= head or not kinds:
+        kinds = tuple({*self.wanted.kinds, "alert"})
+        if start >= head:
             return [], max(start, head), head
         stop = min(head, start + REACH)
         rows = await deliveries.log(self._db, start, stop, kinds=kinds, types=self.wanted.exact_types, limit=PAGE)

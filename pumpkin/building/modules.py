@@ -22,6 +22,7 @@ from pumpkin.model import deliveries as model
 from pumpkin.model.deliveries import Filter
 from pumpkin.settings import ModuleSettings, Settings
 from pumpkin.store.database import Database
+from pumpkin.web.modules import Modules as Rooms
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,10 @@ class Modules:
     settings: Settings
     exporters: dict[str, Child[Exporter]]
     kinds: dict[str, type[Module]]
+
+    def services(self) -> Rooms:
+        """What the web is handed of them."""
+        return Rooms(self.statuses, self.trial)
 
     def statuses(self) -> list[dict[str, Any]]:
         """Each configured module: what it is, whether its actor runs, how much waits (None: not counted yet)."""

@@ -35,6 +35,7 @@ _SPACE = UUID("a3f0f5c2-54b1-5a0e-9c7d-2d1e5b7d8f60")
 _ODD = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 _EVENTS = {
     "opened": "alert.raised",
     "unmuted": "alert.raised",
@@ -55,7 +56,8 @@ class Item:
     """One thing to deliver. `time` in microseconds; `path` its page here; `data` as the API shows it (JSON values).
 
     `record` is its check's id, `event` that of what is in no log. `report` is a report's whole document and `proof`
-    the record's proof, where the module wants them and they are there. `to` are names an alert's rule hands it to.
+    the record's proof, where the module wants them and they are there. `to` are whom an alert's rule names,
+    `module:NAME` among them.
     """
 
     id: UUID
@@ -206,7 +208,7 @@ def of_record(module: str, row: Mapping[str, Any], payload: bytes | None, payloa
         site=detail.get("site") or row["site"],
         tags=tuple(row["tags"]),
         labels={str(k): str(v) for k, v in labels.items()} if isinstance(labels, Mapping) else {},
-        path=_text(said.get("url")) if row["kind"] == "alert" and said.get("url") else f"/checks/{row['id']}",
+        path=f"/alerts/{said['id']}" if row["kind"] == "alert" and _is_id(said.get("id")) else f"/checks/{row['id']}",
         data=shown,
         record=row["id"],
         seq=row["seq"],
@@ -290,6 +292,10 @@ def _object(payload: bytes | None) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str) and _UUID.match(value) is not None
 
 
 def _text(value: Any) -> str:

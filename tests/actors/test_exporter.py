@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
@@ -439,3 +440,33 @@ async def test_of_two_nodes_only_the_leader_delivers_and_the_other_goes_on_where
     other.actor.wake()
     await post.until(lambda: second.payloads == ["two"])
     assert first.payloads == ["one"]
+
+
+def alert(event: str, severity: str, **more: Any) -> bytes:
+    """What the log holds of an alert's event."""
+    said = {"id": str(uuid4()), "rule": "slow", "severity": severity, "message": "too slow", "event": event, **more}
+    return json.dumps({"target": "https://a.example", "muted": None, "to": [], **said}).encode()
+
+
+async def test_alerts_go_by_topic_and_severity_and_to_the_module_their_rule_names(post: Post) -> None:
+    shop, named = Shop(), Shop()
+    await post.module(shop, wanted=Filter(topics=("alert.raised", "alert.resolved"), severity="critical"))
+    await post.module(named, "named", wanted=Filter(topics=("report.ready",)))
+    for body in (
+        alert("opened", "warning", to=["module:named"]),
+        alert("opened", "critical"),
+        alert("acknowledged", "critical"),
+        alert("opened", "critical", muted="silence:1", to=["module:named"]),
+        alert("resolved", "critical", to=7),
+        b"[]",
+    ):
+        await post.store(body.decode(), kind="alert", type="alert-x", agent="system:correlator", detail={})
+    await post.until(lambda: len(shop.items) == 2 and len(named.items) == 1)
+    assert [(one.topic, one.severity) for one in shop.items] == [
+        ("alert.raised", "critical"),
+        ("alert.resolved", "critical"),
+    ]
+    first = named.items[0]
+    assert (first.topic, first.severity, first.type) == ("alert.raised", "warning", "slow")
+    assert first.subject == "raised: too slow (warning)"
+    assert first.path == f"/alerts/{first.data['alert']['id']}"
