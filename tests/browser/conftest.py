@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+import subprocess
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +16,7 @@ from aiohttp.test_utils import TestServer
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from pumpkin.store.database import Database
+from pumpkin.web.services import Public
 from tests.web.pages.site import PASSWORDS, Site
 
 CHROMIUM = "/usr/bin/chromium"
@@ -86,8 +90,8 @@ class Visit:
 
 @pytest.fixture
 async def site(database: Database) -> Site:
-    """People, and nothing else yet."""
-    made = Site(database)
+    """People, and nothing else yet; the public pages are open."""
+    made = Site(database, public=Public(status=True, proofs=True))
     await made.people()
     return made
 
@@ -109,13 +113,30 @@ async def relay(address: str) -> AsyncIterator[Relay]:
     await one.cut()
 
 
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[str]:
+    """One Chromium without a window for the whole session; where it is driven from."""
+    with tempfile.TemporaryDirectory(prefix="pumpkin-chromium-") as folder:
+        options = ("--headless=new", "--no-sandbox", "--remote-debugging-port=0", f"--user-data-dir={folder}")
+        process = subprocess.Popen([CHROMIUM, *options], stderr=subprocess.PIPE, text=True)
+        assert process.stderr is not None
+        drain = threading.Thread(target=process.stderr.read)
+        try:
+            told = next(line for line in process.stderr if line.startswith("DevTools listening on "))
+            drain.start()
+            yield told.split()[-1]
+        finally:
+            process.terminate()
+            process.wait(10)
+            drain.join()
+            process.stderr.close()
+
+
 @pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    """Chromium without a window."""
+async def browser(chromium: str) -> AsyncIterator[Browser]:
+    """That Chromium, each test with windows of its own."""
     async with async_playwright() as play:
-        one = await play.chromium.launch(executable_path=CHROMIUM, args=["--headless=new", "--no-sandbox"])
-        yield one
-        await one.close()
+        yield await play.chromium.connect_over_cdp(chromium)
 
 
 @pytest.fixture

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from uuid import uuid4
 
 import pytest
 
-from pumpkin.errors import Conflict, InvalidRequest, NotFound
-from pumpkin.store import keys, people, sessions
+from pumpkin.errors import Conflict, InvalidRequest, LastAdministrator, NotFound
+from pumpkin.store import factors, keys, people, sessions
 from pumpkin.store.database import Database
 
 HOUR_US = 3_600_000_000
@@ -146,3 +147,47 @@ async def test_no_secret_stands_in_the_database(database: Database) -> None:
         ]
     for secret in (text, text.rpartition("_")[2], "correct horse", token):
         assert not any(secret in row for row in rows)
+
+
+async def test_the_last_administrator_stays(database: Database):
+    await people.add(database, "ada", "a password for ada", role="admin")
+    await people.add(database, "eve", "a password for eve", role="admin")
+    await people.disable(database, "eve")
+    for attempt in (
+        people.remove(database, "ada"),
+        people.disable(database, "ada"),
+        people.set_role(database, "ada", "operator"),
+    ):
+        with pytest.raises(LastAdministrator):
+            await attempt
+    await people.disable(database, "eve", disabled=False)
+    await people.remove(database, "ada")
+    assert [one.name for one in await people.everybody(database)] == ["eve"]
+
+
+async def test_of_two_administrators_removing_each_other_one_stays(database: Database):
+    for name in ("ada", "eve"):
+        await people.add(database, name, "a password for both", role="admin")
+    done = await asyncio.gather(people.remove(database, "ada"), people.remove(database, "eve"), return_exceptions=True)
+    assert sorted(type(one).__name__ for one in done) == ["LastAdministrator", "NoneType"]
+
+
+async def test_a_password_is_the_same_however_its_signs_are_composed(database: Database):
+    await people.add(database, "ren\u00e9", "a caf\u00e9 in the park")
+    assert await people.verify(database, "ren\u00e9", "a cafe\u0301 in the park") is not None
+
+
+async def test_a_code_is_taken_once(database: Database):
+    await people.add(database, "ada", "a password for ada")
+    await factors.set_totp(database, "ada", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", 5)
+    assert not await factors.use_step(database, "ada", 5)
+    taken = await asyncio.gather(*(factors.use_step(database, "ada", 6) for _ in range(4)))
+    assert sorted(taken) == [False, False, False, True]
+
+
+async def test_a_half_session_opens_nothing(database: Database):
+    await people.add(database, "ada", "a password for ada")
+    token = await sessions.open(database, "ada", seconds=60, half=True)
+    assert await sessions.get(database, token) is None
+    assert await sessions.half(database, token) is not None
+    assert await sessions.listed(database) == []

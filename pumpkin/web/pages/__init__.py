@@ -14,6 +14,7 @@ from pumpkin.web.pages import (
     checks,
     commands,
     discovery,
+    histories,
     keys,
     login,
     modules,
@@ -26,6 +27,7 @@ from pumpkin.web.pages import (
     render,
     sandbox,
     settings,
+    twins,
     verify,
 )
 
@@ -35,6 +37,6 @@ __all__ = ["setup"]
 def setup(app: web.Application, templates: Path, static: Path) -> None:
     """Register environment, pages and static files. `app[SERVICES]` must stand, and the edge be set up."""
     render.setup(app, templates, static)
-    rooms = (login, openid, account, overview, agents, commands, checks, alerts, proofs, packages, discovery, sandbox)
-    for room in (*rooms, modules, settings, people, keys, audit, public, verify):
+    rooms = (login, openid, account, overview, agents, commands, checks, alerts, proofs, packages, discovery, histories)
+    for room in (*rooms, sandbox, modules, settings, people, keys, audit, public, twins, verify):
         room.setup(app)

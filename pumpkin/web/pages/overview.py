@@ -12,7 +12,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from pumpkin.model.agents import Board
-from pumpkin.store import alerts, faults, overview
+from pumpkin.store import alerts, faults, overview, reports, tasks
 from pumpkin.web.pages.pictures import bars
 from pumpkin.web.pages.render import page, read
 from pumpkin.web.pages.text import moment
@@ -69,6 +69,11 @@ def setup(app: web.Application) -> None:
 @read("checks:read", shared=True)
 async def show(request: web.Request) -> web.Response:
     """The overview."""
+    return page(request, "overview.html", {"here": "overview", "twin": "/api/v1/overview", **await gathered(request)})
+
+
+async def gathered(request: web.Request) -> dict[str, Any]:
+    """All that the overview shows."""
     services = request.app[SERVICES]
     db, now = services.db, time.time_ns() // 1_000
     heads = await overview.heads(db)
@@ -86,8 +91,7 @@ async def show(request: web.Request) -> web.Response:
         *(_failing(row) for row in failing),
     ]
     troubles.sort(key=lambda trouble: trouble.kind != "critical")
-    values = {
-        "here": "overview",
+    return {
         "heads": heads,
         "troubles": troubles[:40],
         "more_troubles": max(0, len(troubles) - 40),
@@ -102,8 +106,9 @@ async def show(request: web.Request) -> web.Response:
         "failing_total": len(failing),
         **await _rates(services, request.app[_PAST], now),
         "median_proof_s": _median([(stamp["gen_time"] - stamp["sealed"]) / 1e6 for stamp in stamps]),
+        "queue": {"running": len(await tasks.running(db)), "waiting": await tasks.length(db)},
+        "verdicts": await reports.listed(db, limit=6),
     }
-    return page(request, "overview.html", values)
 
 
 _ORDER = {"down": 0, "pending": 1, "busy": 2, "up": 3, "gone": 4}

@@ -50,7 +50,8 @@ def observation(**more: Any) -> Observation:
 class Site:
     """The web application and what stands behind it. `acts` are what pages asked of agents."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, **more: Any) -> None:
+        """`more` are further fields of the services."""
         self.db, self.bus, self.key = db, Bus(), LogKey.generate("pumpkin.example/log")
         self.authority = Authority.create("Pumpkin test")
         self.presence: dict[str, Presence] = {}
@@ -80,6 +81,7 @@ class Site:
                 "domain": "pumpkin.example",
                 "aggregator": "aggregator@pumpkin.example",
             },
+            **more,
         )
         root = sql_folder().parent
         self.app: web.Application = routes.application(
