@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from pumpkin.model.rules import Cleared, Engine, Fired, InvalidRules, Known, Sighting, read
+from pumpkin.model.rules.document import KINDS
 from pumpkin.model.rules.machine import GROUPS
 from pumpkin.model.rules.sighting import extracted
 from pumpkin.model.rules.window import ENTRIES, Window
@@ -506,3 +508,9 @@ def test_all_faults_are_told_at_once_and_bounded() -> None:
 def test_what_is_no_text_is_a_fault_too(content: bytes) -> None:
     with pytest.raises(InvalidRules):
         read(content)
+
+
+def test_the_example_in_the_documentation_is_right_and_shows_every_kind() -> None:
+    file = read((Path(__file__).parents[2] / "docs" / "examples" / "alerts.toml").read_bytes())
+    assert {one.kind for one in file.rule} == set(KINDS)
+    assert file.dependency

@@ -26,6 +26,14 @@ _CODES = {
     "union_tag_invalid": "rules_unknown_kind",
 }
 
+_WORDS = {
+    "extra_forbidden": "is no field here",
+    "missing": "is missing",
+    "int_parsing": "is not a whole number",
+    "float_parsing": "is not a number",
+    "bool_parsing": "is neither true nor false",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -136,7 +144,7 @@ class _Places:
 
     def fault(self, error: ErrorDetails) -> Fault:
         where = [one for one in error["loc"] if one not in KINDS]
-        message = error["msg"].removeprefix("Value error, ")
+        message = _WORDS.get(error["type"]) or error["msg"].removeprefix("Value error, ").removeprefix("Input ")
         code = _CODES.get(error["type"], "rules_bad_value")
         if len(where) >= 2 and isinstance(where[1], int):
             table, number = str(where[0]), where[1]
