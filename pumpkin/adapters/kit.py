@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import importlib.util
 import io
 import platform
 import re
@@ -22,8 +23,6 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-import actors
-import pumpkin
 from pumpkin.errors import StartError
 
 VERSION = "0.1.0"
@@ -101,8 +100,9 @@ def pack(folder: Path) -> Kit:
 def _content() -> Iterator[tuple[str, Path]]:
     """Every file of a kit: its name inside, sorted, and where it lies here."""
     found: dict[str, Path] = {}
-    for package in (pumpkin, actors):
-        top = Path(str(package.__file__)).parent
+    for package in ("pumpkin", "actors"):
+        spec = importlib.util.find_spec(package)  # found, not imported: it is only packed
+        top = Path(str(spec.origin if spec else "")).parent
         for path in top.rglob("*.py"):
             name = f"{top.name}/{path.relative_to(top).as_posix()}"
             if not name.startswith(LEFT_OUT):
