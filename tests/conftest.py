@@ -76,3 +76,10 @@ async def database(dsn: str) -> AsyncIterator[Database]:
     db = await Database.open(dsn)
     yield db
     await db.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files stay whole when tests run in two processes, and one process has the container engine to itself."""
+    for item in items:
+        folder, _, _ = item.nodeid.partition("::")
+        item.add_marker(pytest.mark.xdist_group("engine" if folder.startswith("tests/sandbox/") else folder))

@@ -91,7 +91,11 @@ def test_what_is_no_checkpoint_is_refused(text):
         checkpoint.parse_note(text)
 
 
-@pytest.mark.parametrize("text", ["", "a+b+c", KEY.vkey[:-1], KEY.vkey.replace("+", "-"), "x" + KEY.vkey])
+@pytest.mark.parametrize(
+    "text",
+    ["", "a+b+c", KEY.vkey[:-1], KEY.vkey.replace("+", "-"), "x" + KEY.vkey],
+    ids=["empty", "letters", "cut", "dashes", "another name"],
+)
 def test_what_is_no_verifier_key_is_refused(text):
     with pytest.raises(BadNote):
         VerifierKey.parse(text)

@@ -215,7 +215,9 @@ def test_a_token_of_the_future_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "record", [b"", b"\x30\x00", b"<html>", bytes(100), b"\x30\x80" * 5000, tsp.make_query(bytes(32))]
+    "record",
+    [b"", b"\x30\x00", b"<html>", bytes(100), b"\x30\x80" * 5000, tsp.make_query(bytes(32))],
+    ids=["empty", "no content", "a page", "zeros", "depth", "a query"],
 )
 def test_what_is_no_record_is_malformed(record: bytes) -> None:
     assert judged(record).code == "malformed"

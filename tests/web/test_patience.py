@@ -90,7 +90,9 @@ async def test_a_body_that_comes_has_more_time_the_longer_it_is() -> None:
         assert deadline._deadline.when() == pytest.approx((first or 0) + 10)
 
 
-@pytest.mark.parametrize("body", [b"no gzip at all", gzip.compress(b"{}" * 10_000)[:-9], b""])
+@pytest.mark.parametrize(
+    "body", [b"no gzip at all", gzip.compress(b"{}" * 10_000)[:-9], b""], ids=["no gzip", "cut", "empty"]
+)
 async def test_a_body_that_is_not_what_its_encoding_says_is_400(web: Web, body: bytes) -> None:
     headers = {**web.writer, "Content-Encoding": "gzip", "Content-Type": "application/json"}
     async with web.client.post("/api/v1/checks", data=body, headers=headers) as answer:
