@@ -44,7 +44,8 @@ _COMMON = {
 _STRICT = "default-src 'none'; frame-ancestors 'none'; sandbox"
 _PAGE = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-    "connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    "report-uri /csp-report"
 )
 HEADERS: dict[Dialect, dict[str, str]] = {
     "api": {**_COMMON, "Content-Security-Policy": _STRICT, "Cache-Control": "no-store"},

@@ -16,6 +16,7 @@ from aiohttp.test_utils import TestServer
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from pumpkin.store.database import Database
+from pumpkin.web.pages.policy import REPORTS
 from pumpkin.web.services import Public
 from tests.web.pages.site import PASSWORDS, Site
 
@@ -140,7 +141,7 @@ async def browser(chromium: str) -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-async def visit(browser: Browser, address: str) -> AsyncIterator[Callable[..., Any]]:
+async def visit(browser: Browser, address: str, site: Site) -> AsyncIterator[Callable[..., Any]]:
     """Opens windows: `await visit(color_scheme="dark", java_script_enabled=False, ...)`; none may complain."""
     opened: list[Visit] = []
 
@@ -164,3 +165,4 @@ async def visit(browser: Browser, address: str) -> AsyncIterator[Callable[..., A
         await one.context.close()
     assert [one.complaints for one in opened if one.complaints] == []
     assert [one.foreign for one in opened if one.foreign] == []
+    assert list(site.app[REPORTS]) == []

@@ -22,6 +22,7 @@ from pumpkin.web.pages import (
     overview,
     packages,
     people,
+    policy,
     proofs,
     public,
     render,
@@ -38,5 +39,5 @@ def setup(app: web.Application, templates: Path, static: Path) -> None:
     """Register environment, pages and static files. `app[SERVICES]` must stand, and the edge be set up."""
     render.setup(app, templates, static)
     rooms = (login, openid, account, overview, agents, commands, checks, alerts, proofs, packages, discovery, histories)
-    for room in (*rooms, sandbox, modules, settings, people, keys, audit, public, twins, verify):
+    for room in (*rooms, sandbox, modules, settings, people, keys, audit, policy, public, twins, verify):
         room.setup(app)

@@ -75,7 +75,8 @@ def timetable(behaviours: Sequence[Mapping[str, object]], now: int, *, hours: fl
         x = left + wide * quarter / 4
         drawn.append(f'<path class="axis" d="M{x:.1f} 18V{22 + line * len(rows)}"/>')
         words = "now" if not quarter else f"+{hours * 15 * quarter:g} min"
-        drawn.append(f'<text class="soft" x="{x:.1f}" y="12" text-anchor="middle">{words}</text>')
+        anchor = "end" if quarter == 4 else "middle"
+        drawn.append(f'<text class="soft" x="{x:.1f}" y="12" text-anchor="{anchor}">{words}</text>')
     for row, one in enumerate(rows):
         y = 34 + line * row
         drawn.append(f'<text x="{left - 8}" y="{y + 4}" text-anchor="end">{escape(bare(one.get("name"), 20))}</text>')

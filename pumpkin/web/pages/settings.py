@@ -8,6 +8,7 @@ from aiohttp import web
 
 from pumpkin.store import overview, watches
 from pumpkin.web.pages.overview import authorities
+from pumpkin.web.pages.policy import REPORTS
 from pumpkin.web.pages.render import page, read
 from pumpkin.web.services import SERVICES
 
@@ -37,6 +38,7 @@ async def show(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     db = services.db
     outline = await overview.agent_outline(db)
+    breaches: list[dict[str, str]] = [*request.app[REPORTS]][-5:]
     values = {
         "here": "settings",
         "twin": "/api/v1/settings",
@@ -53,6 +55,7 @@ async def show(request: web.Request) -> web.Response:
         "missing": services.ready(),
         "entrance": services.entrance,
         "public": services.public,
+        "reports": breaches,
     }
     return page(request, "settings.html", values)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from aiohttp import BasicAuth
 from aiohttp.test_utils import TestClient
 
 from pumpkin.model.passwords import fault
-from pumpkin.store import people
+from pumpkin.store import factors, people
 from pumpkin.web.pages.login import next_of
 from tests.web.pages.site import PASSWORDS, Site, sign_in, token
 
@@ -126,3 +129,40 @@ def test_beside_a_second_factor_eight_characters_will_do():
 )
 def test_the_way_back_never_leaves_this_server(given: str):
     assert next_of(given) == "/"
+
+
+async def test_a_person_with_a_second_factor_comes_in_by_no_password_alone(site: Site, stranger: TestClient):
+    await factors.set_totp(site.db, "vera", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")
+    login = BasicAuth("vera", PASSWORDS["vera"])
+    async with stranger.get("/api/v1/checks", auth=login) as answer:
+        assert answer.status == 401
+    answer = await sign_in(stranger, "vera")
+    assert "Second factor" in await answer.text()
+    async with stranger.get("/checks", allow_redirects=False) as answer:
+        assert answer.status == 303
+
+
+async def test_a_breach_of_the_policy_is_noted_where_an_administrator_looks(admin: TestClient):
+    told = {
+        "csp-report": {"document-uri": "http://x/checks", "effective-directive": "script-src", "blocked-uri": "evil"}
+    }
+    async with admin.get("/settings") as answer:
+        assert "no browser reported a breach" in await answer.text()
+    for content in (json.dumps(told), "nonsense", "[]"):
+        async with admin.post("/csp-report", data=content) as answer:
+            assert answer.status == 204
+    async with admin.get("/settings") as answer:
+        assert "script-src" in await answer.text()
+
+
+async def test_a_held_form_never_leads_elsewhere(stranger: TestClient):
+    async with stranger.get("/login") as answer:
+        csrf = token(await answer.text())
+    for path in ("//evil.example/x", "https://evil.example", "/\\evil.example", "/a b"):
+        held = json.dumps({"path": path, "fields": [["a", "b"]]})
+        fields = {"csrf": csrf, "name": "vera", "password": PASSWORDS["vera"], "held": held}
+        async with stranger.post("/login", data=fields, allow_redirects=False) as answer:
+            assert (answer.status, answer.headers["Location"]) == (303, "/")
+        stranger.session.cookie_jar.clear()
+        async with stranger.get("/login") as answer:
+            csrf = token(await answer.text())
