@@ -58,10 +58,10 @@ async def running(settings: Settings) -> AsyncIterator[House]:
         lookout = await build_lookout(settings, system, db, bus, key, stack)
         fleet = await build_fleet(settings, system, db, bus, line, lookout, stack)
         correlation = await build_correlation(settings, system, db, bus, key.origin, line, fleet)
-        sandbox = await build_sandbox(settings, system, key.origin, stack)
+        sandbox = await build_sandbox(settings, system, place.node, stack)
         registries = await build_registries(settings, db, stack)
         analysis = await build_analysis(settings, system, db, bus, line, registries, sandbox, stack)
-        discovery = await build_discovery(settings, system, db, registries, analysis.services)
+        discovery = await build_discovery(settings, system, db, registries, analysis.services, line.leading)
         services = front.services(
             settings, db, bus, key, authority, line, fleet, system, sandbox, analysis, discovery, upkeep
         )

@@ -72,7 +72,12 @@ def _remembering(db: Database) -> Callable[[Versions], Awaitable[None]]:
 
 
 async def build_discovery(
-    settings: Settings, system: System, db: Database, registries: Registries, analysis: Packages
+    settings: Settings,
+    system: System,
+    db: Database,
+    registries: Registries,
+    analysis: Packages,
+    leading: Callable[[], bool],
 ) -> Discovery:
     """The watcher, running, and what the web is handed. What a watch leads to is its owner's, outside their hour."""
 
@@ -93,7 +98,7 @@ async def build_discovery(
     wanted = settings.registries
     watcher = await system.start(
         "watcher",
-        lambda: Watcher.start(db, registries, analyse, period_s=wanted.poll, all_feeds=wanted.feeds),
+        lambda: Watcher.start(db, registries, analyse, period_s=wanted.poll, all_feeds=wanted.feeds, leading=leading),
         restart=Restart(then="leave"),
     )
 

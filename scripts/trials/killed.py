@@ -13,6 +13,7 @@ from aiodocker import Docker
 
 from pumpkin.adapters.engine import EngineSettings, Recipe, find
 from pumpkin.adapters.engines.sandbox import LABEL
+from pumpkin.adapters.folder import DataFolder
 from pumpkin.settings import SandboxSettings
 from tests.acceptance.product import Product
 from tests.sandbox.samples import sdist, wheel
@@ -49,8 +50,7 @@ async def _phase(docker: Docker, phase: str) -> bool:
             async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"}) as client:
                 task = await _hand_in(client, product.url, *PACKAGES[phase])
                 await _in_phase(client, product.url, task, phase)
-                async with client.get(f"{product.url}/api/v1/log/key") as response:
-                    instance = (await response.json())["data"]["origin"]
+                instance = DataFolder(product.data).node
                 mine = await _sandboxes(docker, instance)
                 product.kill()
                 begun = time.monotonic()
