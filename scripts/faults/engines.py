@@ -14,6 +14,7 @@ from aiodocker import Docker
 
 from pumpkin.adapters.engine import EngineSettings, Recipe, find
 from pumpkin.adapters.engines.sandbox import LABEL
+from pumpkin.adapters.folder import DataFolder
 from pumpkin.settings import SandboxSettings
 from scripts.faults.scene import Broken, Scene, scene
 from scripts.trials.killed import PACKAGES, _hand_in, _in_phase
@@ -79,11 +80,11 @@ async def _end(here: Scene, task: str) -> str:
 
 
 async def _nobody(here: Scene) -> None:
-    origin = json.loads(here.product.request("/api/v1/log/key", key=here.key)[2])["data"]["origin"]
+    node = DataFolder(here.product.data).node
     docker = Docker(url=f"unix://{ENGINE}")
     try:
         async with asyncio.timeout(60):
-            while left := await docker.containers.list(all=True, filters={"label": [f"{LABEL}.instance={origin}"]}):
+            while left := await docker.containers.list(all=True, filters={"label": [f"{LABEL}.instance={node}"]}):
                 await asyncio.sleep(0.5)
     except TimeoutError:
         raise Broken(f"{len(left)} containers are left") from None
