@@ -86,7 +86,7 @@ main() {
         python=$(find_python) || die "Python 3.11 or later is needed, with ssl, sqlite3 and venv; nothing was changed"
     fi
     tag=$("$python" -c 'import platform, sys, sysconfig
-print(f"{sys.implementation.cache_tag}-{sysconfig.get_platform()}-{platform.libc_ver()[0] or \"musl\"}")')
+print("-".join((sys.implementation.cache_tag, sysconfig.get_platform(), platform.libc_ver()[0] or "musl")))')
     case "$tag" in
 @KITS@
         *) die "the server has no kit for $tag; make one on such a machine by pumpkin agent kit, and lay it into kits" ;;

@@ -8,6 +8,7 @@ import queue
 import random
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -46,6 +47,7 @@ class Product:
         self.process: subprocess.Popen[str] | None = None
         self.lines: list[str] = []
         self.url = ""
+        self.context: ssl.SSLContext | None = None
         self._port, self._xmpp_port = str(free_ports(1)), str(free_ports(2))
 
     def start(self, within_s: float = 40.0) -> Product:
@@ -141,7 +143,7 @@ class Product:
             headers["Content-Type"] = f"application/{media}"
         asked = urllib.request.Request(self.url + path, data=data, headers=headers, method=method)
         try:
-            with urllib.request.urlopen(asked, timeout=30) as answer:
+            with urllib.request.urlopen(asked, timeout=30, context=self.context) as answer:
                 return answer.status, dict(answer.headers), answer.read()
         except urllib.error.HTTPError as error:
             return error.code, dict(error.headers), error.read()
