@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from aiohttp import web
 
@@ -40,6 +41,7 @@ async def find(request: web.Request) -> web.Response:
     found = await packages.search(db, ecosystem, text, SHOWN) if text else []
     values = {
         "here": "packages",
+        "twin": f"/api/v1/packages/{ecosystem}?{urlencode({'q': text})}",
         "ecosystems": ECOSYSTEMS,
         "ecosystem": ecosystem,
         "q": text,
@@ -64,6 +66,7 @@ async def show(request: web.Request) -> web.Response:
         return page(request, "packages_package.html", values, status=error.status)
     values = {
         "here": "packages",
+        "twin": f"/api/v1/packages/{purl.type}/{quote(purl.full_name, safe='/@')}",
         "purl": purl,
         "fault": "",
         "latest": found.latest,
@@ -114,6 +117,7 @@ async def _list(request: web.Request, *, typed: str = "", fault: str = "", statu
     kept = await watches.every(db)
     values = {
         "here": "packages",
+        "twin": "/api/v1/watches",
         "watches": [(one, _micros(one.polled), one.owner == mine or asker.may("admin")) for one in kept],
         "feeds": [(one, _micros(one.polled)) for one in await watches.feeds(db)],
         "typed": typed,

@@ -100,6 +100,7 @@ async def _list(
 ) -> web.Response:
     values = {
         "here": "keys",
+        "twin": "/api/v1/keys",
         "keys": await keys.listed(request.app[SERVICES].db),
         "scopes": SCOPES,
         "made": made,
