@@ -11,15 +11,15 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
 
 from actors.base import LoopActor, describe
 from pumpkin.adapters.modules import Away, DeliveryError, Failed, Module, Outcome, Refused
-from pumpkin.errors import Unavailable
-from pumpkin.feed import Feed, Portion
+from pumpkin.errors import StartError, Unavailable
+from pumpkin.feed import Feed, Place, Portion
 from pumpkin.model.deliveries import Item, plain
 from pumpkin.store import deliveries
 from pumpkin.store.database import Database
@@ -29,6 +29,9 @@ LOOK_S = 5.0  # how often a module looks that nobody woke
 AWAY_S = 1.0  # while the database is away
 COUNT_EVERY_S = 10.0
 STOP_S = 3.0
+GAP_S = 0.05
+MOVE_S, MOVE_MOST = 1.0, 50_000
+TALLY_S = 2.0
 TIDY_EVERY = 50
 REASON_LIMIT = 400
 
@@ -79,6 +82,9 @@ class Exporter(LoopActor):
         self._counted_at = float("-inf")
         self._work: asyncio.Task[None] | None = None
         self._noted = 0
+        self._tally = _Tally(db, feed.name)
+        self._ahead: Place = (0, 0)  # how far it has looked past what it does not want
+        self._moved_at = float("-inf")
         self.waiting: int | None = None
         self.waiting_more = False
 
@@ -128,19 +134,34 @@ class Exporter(LoopActor):
             if self._stopping or not await self._again(stood, letter):
                 return 0.0
         alone = stood.attempt > 0 or (stood.seq, stood.event) < self._alone_until
-        portion = await self._feed.next(stood, 1 if alone else self._batch or self._opened().batch)
+        seen = replace(stood, seq=max(stood.seq, self._ahead[0]), event=max(stood.event, self._ahead[1]))
+        portion = await self._feed.next(seen, 1 if alone else self._batch or self._opened().batch)
         if portion.items:
             await self._deliver(stood, portion)
             return 0.0
-        if portion.end != (stood.seq, stood.event):
-            await deliveries.advance(self._db, stood, seq=portion.end[0], event=portion.end[1])
+        await self._tally.write()
+        await self._move(stood, portion.end)
         self.waiting, self.waiting_more = 0, False
-        return 0.0 if portion.more else LOOK_S
+        if portion.more:
+            return 0.0
+        await asyncio.sleep(GAP_S)  # where much is sealed, many seals are one look
+        return LOOK_S
+
+    async def _move(self, stood: Standing, end: Place) -> None:
+        """Past what it does not want; written down now and then, so that it costs those who store nothing."""
+        now = asyncio.get_running_loop().time()
+        if end == (stood.seq, stood.event):
+            return
+        self._ahead = end
+        if now - self._moved_at >= MOVE_S or end[0] - stood.seq >= MOVE_MOST:
+            self._moved_at = now
+            await deliveries.advance(self._db, stood, seq=end[0], event=end[1])
 
     async def _count(self, stood: Standing) -> None:
         now = asyncio.get_running_loop().time()
         if now - self._counted_at >= COUNT_EVERY_S:
             self._counted_at = now
+            await self._tally.write()
             self.waiting, self.waiting_more = await self._feed.count(stood)
 
     # -- delivering
@@ -190,8 +211,7 @@ class Exporter(LoopActor):
         error: DeliveryError
         try:
             async with asyncio.timeout(self._pace.timeout_s):
-                module = await self._ready()
-                answers = await module.deliver(items)
+                answers = await (await self._ready()).deliver(items)
             if answers is None:
                 return [None] * len(items)
             if len(answers) == len(items):
@@ -254,9 +274,8 @@ class Exporter(LoopActor):
         took_s: float,
     ) -> None:
         """Lines for the page: what was delivered, what refused, what failed."""
-        first = items[0].subject
         if delivered:
-            await deliveries.tried(self._db, self.name, "delivered", items=delivered, took_s=took_s, subject=first)
+            await self._tally.add(delivered, took_s, items[0].subject, now=problem is not None or bool(refusals))
         for one in refusals:
             log.warning("refused for good", module=self.name, delivery=str(one.delivery), reason=one.reason)
             await deliveries.tried(
@@ -281,10 +300,19 @@ class Exporter(LoopActor):
         return self._module
 
     async def _ready(self) -> Module:
-        module = self._opened()
-        if not self._open:
-            await module.open()
-            self._open = True
+        """The module, opened. Away for whatever keeps it from being: that is no fault of an item."""
+        try:
+            module = self._opened()
+            if not self._open:
+                await module.open()
+                self._open = True
+        except (Away, Unavailable, TimeoutError):
+            raise
+        except (DeliveryError, StartError) as wrong:
+            raise Away(str(wrong)) from wrong
+        except Exception as wrong:
+            log.error("a module does not open", module=self.name, reason=describe(wrong), exc_info=wrong)
+            raise Away(f"the module could not be opened ({type(wrong).__name__})") from wrong
         return module
 
     async def _close(self) -> None:
@@ -296,6 +324,29 @@ class Exporter(LoopActor):
                 await module.close()
         except Exception as error:
             log.warning("a module did not close", module=self.name, reason=describe(error))
+
+
+class _Tally:
+    """Deliveries for the page: the first at once, then one line for all of the next seconds."""
+
+    def __init__(self, db: Database, name: str) -> None:
+        self._db, self._name = db, name
+        self._items, self._took_s, self._subject = 0, 0.0, ""
+        self._written_at = float("-inf")
+
+    async def add(self, items: int, took_s: float, subject: str, *, now: bool) -> None:
+        """Count deliveries; with `now` they are written down at once."""
+        self._subject = self._subject if self._items else subject
+        self._items, self._took_s = self._items + items, self._took_s + took_s
+        if now or asyncio.get_running_loop().time() - self._written_at >= TALLY_S:
+            await self.write()
+
+    async def write(self) -> None:
+        """Write down what was counted."""
+        items, took_s, self._items, self._took_s = self._items, self._took_s, 0, 0.0
+        if items:
+            self._written_at = asyncio.get_running_loop().time()
+            await deliveries.tried(self._db, self._name, "delivered", items=items, took_s=took_s, subject=self._subject)
 
 
 def _refusal(item: Item, why: DeliveryError, tries: int) -> Refusal:

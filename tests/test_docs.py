@@ -12,6 +12,7 @@ from pydantic import BaseModel
 import actors
 import pumpkin
 from pumpkin import errors
+from pumpkin.adapters import modules
 from pumpkin.settings import (
     AccessSettings,
     AuthoritySettings,
@@ -91,3 +92,13 @@ def test_every_error_code_is_documented_with_its_status() -> None:
         assert listed or (kind.code.startswith("xmpp_") and f"`{kind.code}`" in text), kind
     for kind in descendants(errors.TsaError):
         assert f"`{kind.code}`" in text, kind
+
+
+def test_every_option_of_every_module_is_documented_with_its_meaning() -> None:
+    text = (DOCS / "modules.md").read_text("utf-8")
+    for kind in modules.kinds().values():
+        assert f'kind = "{kind.name}"' in text
+        for name, field in kind.load().Options.model_fields.items():
+            assert f"| `{field.alias or name}` |" in text, (kind.name, name)
+            assert field.description
+            assert field.description.rstrip(".") in text or name == "facility"

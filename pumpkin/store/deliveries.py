@@ -175,6 +175,12 @@ async def advance(
 ) -> bool:
     """Move on, and bury what was refused, in one transaction; False when the module stands elsewhere by now."""
     now = now_us()
+    if not refusals:
+        async with db.writer() as connection:
+            return await db.queries.deliveries_advance(
+                connection, name=stood.name, from_seq=stood.seq, from_event=stood.event, seq=seq, event=event,
+                delivered=delivered, refused=0, now=now, error=None,
+            ) is not None  # fmt: skip
     async with db.writer() as connection, connection.transaction():
         moved = await db.queries.deliveries_advance(
             connection, name=stood.name, from_seq=stood.seq, from_event=stood.event, seq=seq, event=event,

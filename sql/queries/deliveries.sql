@@ -65,13 +65,17 @@ with edge as (
 select name from told;
 
 -- name: deliveries_advance$
--- Move on from where the module stood; null when it stands elsewhere by now (another process moved it).
+-- Move on from where the module stood; null when it stands elsewhere by now (another process moved it). Where nothing was
+-- refused the commit is not waited for on the disk: what a power cut undoes is delivered again, under the same ids.
+with quiet as (
+    select set_config('synchronous_commit', case when :error::text is null then 'off' else 'on' end, true)
+)
 update modules set seq = :seq, event = :event, delivered = delivered + :delivered,
     refused = refused + :refused, attempt = 0, not_before = 0,
     last_success = case when :delivered > 0 then :now else last_success end,
     last_error = case when :delivered > 0 then '' when :error::text is not null then :error else last_error end,
     last_error_at = case when :error::text is not null then :now else last_error_at end
-where name = :name and seq = :from_seq and event = :from_event
+from quiet where name = :name and seq = :from_seq and event = :from_event
 returning name;
 
 -- name: deliveries_failed!
@@ -81,9 +85,10 @@ update modules set attempt = :attempt, retries = retries + 1, not_before = :not_
 where name = :name;
 
 -- name: deliveries_try!
--- Note a try.
+-- Note a try; it is for people, and not waited for on the disk.
+with quiet as (select set_config('synchronous_commit', 'off', true))
 insert into module_tries (module, at, outcome, items, took, subject, error)
-values (:module, :at, :outcome, :items, :took, :subject, :error);
+select :module, :at::bigint, :outcome, :items::int, :took::real, :subject, :error from quiet;
 
 -- name: deliveries_tidy_tries!
 -- Keep the newest :most tries of a module.

@@ -136,7 +136,7 @@ def compose(item: Item, options: MailOptions, place: Place) -> EmailMessage:
     made["X-Pumpkin-Topic"] = item.topic
     made["X-Pumpkin-Delivery"] = str(item.id)
     document = item.document(place.link)
-    lines = [item.subject, ""]
+    lines = [plain(item.subject), ""]
     for name in ("severity", "topic", "time", "agent", "type", "target", "site", "url"):
         if document[name]:
             lines.append(f"{name + ':':<10}{plain(document[name], 1_000)}")

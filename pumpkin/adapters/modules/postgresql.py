@@ -90,7 +90,7 @@ def _columns(items: Sequence[Item], link: str) -> tuple[list[Any], ...]:
         [one.topic for one in items],
         [datetime.fromtimestamp(one.time / 1e6, UTC) for one in items],
         [one.severity for one in items],
-        [one.subject for one in items],
+        [_clean(one.subject) for one in items],
         [_clean(one.agent) or None for one in items],
         [_clean(one.type) or None for one in items],
         [_clean(one.target) or None for one in items],

@@ -25,6 +25,7 @@ from pumpkin.model.deliveries import Item, plain
 MEDIA = "application/taxii+json;version=2.1"
 TEXT_LIMIT = 60_000
 LOOKS, LOOK_S = 5, 1.0
+AT_ONCE = 20
 _SPACE = UUID("00abedb4-aa42-466c-9c01-fed23315a9b7")  # STIX 2.1 section 2.9, for ids that follow from content
 _STATUS = re.compile(r"[A-Za-z0-9-]{1,100}\Z")
 
@@ -71,6 +72,9 @@ class Taxii(Module):
         }
         if not refused and status.get("failure_count"):
             raise Failed("it says that objects failed, but not which")
+        if refused:
+            for there in await self._there(sorted(refused.keys() & every.keys())):
+                refused.pop(there, None)
         return [
             next((Refused(f"refused: {refused[one['id']]}") for one in several if one["id"] in refused), None)
             for several in told
@@ -86,6 +90,19 @@ class Taxii(Module):
             await asyncio.sleep(LOOK_S)
             status = json_object(judge(await self._endpoint.ask("GET", self._endpoint.url(f"status/{number}/"))))
         raise Away("it has taken the objects, but is not done with them")
+
+    async def _there(self, ids: Sequence[str]) -> set[str]:
+        """Those of the objects that the collection holds: what is brought again, some servers call a failure."""
+        found: set[str] = set()
+        for start in range(0, len(ids), AT_ONCE):
+            wanted = ",".join(ids[start : start + AT_ONCE])
+            path = f"collections/{self.options.collection}/manifest/?match[id]={wanted}"
+            answer = await self._endpoint.ask("GET", self._endpoint.url(path))
+            if answer.status != 200:
+                break  # a collection that may only be written to
+            rows = json_object(answer).get("objects")
+            found |= {str(one.get("id")) for one in rows if isinstance(one, dict)} if isinstance(rows, list) else set()
+        return found
 
     async def close(self) -> None:
         await self._endpoint.close()
