@@ -120,6 +120,37 @@ async def test_two_reports_are_compared_and_history_is_kept(analysis: Analysis) 
     await analysis.get(f"/api/v1/reports/{a}/diff/{b}/", 401, {})
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["0/diff/1", "x/diff/1", "1/diff/999", "1/diff/-1", "1/diff/99999999999999999999", "..%2F1/diff/1", "1/diff/%00",
+     "1;drop/diff/1", "1/diff/1%0a", "1/diff/" + "1" * 10_000],
+)  # fmt: skip
+async def test_only_reports_there_are_can_be_compared(analysis: Analysis, path: str) -> None:
+    await analysis.done("pkg:pypi/a@1")
+    url = analysis.web.client.make_url("/").join(_url(f"/api/v1/reports/{path}/"))
+    async with aiohttp.ClientSession() as web, web.get(url, headers=analysis.headers) as answer:
+        assert 400 <= answer.status < 500, await answer.text()
+
+
+async def test_a_private_report_is_compared_by_its_owner_alone(analysis: Analysis) -> None:
+    public = await analysis.done("pkg:pypi/a@1")
+    data = (await _upload(analysis, form(ecosystem="pypi"), 202))["data"]
+    mine = await analysis.until(data["task_id"], "completed")
+    path = f"/api/v1/reports/{public['report_id']}/diff/{mine['report_id']}/"
+    assert (await analysis.get(path))["success"] is True
+    assert (await analysis.get(path, 404, await analysis.key()))["code"] == "report_not_found"
+
+
+async def test_the_result_of_one_version_is_never_anothers(analysis: Analysis) -> None:
+    first, second = await analysis.done("pkg:pypi/a@1"), await analysis.done("pkg:pypi/a@1.1")
+    assert first["task_id"] != second["task_id"]
+    for task, version in ((first, "1"), (second, "1.1")):
+        report = await analysis.get("/media" + task["download_url"].partition("/media")[2], 200, {})
+        assert report["metadata"]["package"]["version"] == version
+    assert (await analysis.post("pkg:pypi/a@1", 200))["data"]["task_id"] == first["task_id"]
+    await analysis.get("/media/reports/pypi/a/1.0.json", 404, {})
+
+
 async def test_what_a_report_lets_one_download_is_never_shown_as_a_page(analysis: Analysis) -> None:
     task = await analysis.done("pkg:pypi/a@1")
     items = (await analysis.get(f"/api/v1/reports/{task['report_id']}/attachments/"))["data"]["items"]
