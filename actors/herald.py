@@ -21,7 +21,7 @@ from pumpkin.store.database import Database
 from pumpkin.store.webhooks import Due
 
 LOOK_S = 5.0
-LEASE_S = 60.0
+LEASE_S = 20.0  # twice what one telling may take
 AT_ONCE = 8
 PAUSES_S = (5.0, 30.0, 300.0, 1_800.0, 7_200.0)  # after the first, second, ... failure; then it is given up
 

@@ -142,8 +142,8 @@ class Queue(LoopActor):
             _settle(asks[0][1], error if isinstance(error, PumpkinError) else PumpkinError())
             return
         for (wanted, answer), decided in zip(asks, answers, strict=True):
+            _settle(answer, decided)  # first: whoever asked is answered before the analysis takes its turn on the loop
             self._announce(wanted, decided)
-            _settle(answer, decided)
 
     async def _asked(self, wanted: list[Submission]) -> list[Decided]:
         for left in reversed(range(TRIES)):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
 @dataclass
@@ -56,7 +56,7 @@ async def _client(host: str, port: int, request: Callable[[], bytes], end: float
             sent = time.perf_counter()
             writer.write(request())
             head = await reader.readuntil(b"\r\n\r\n")
-            length = _LENGTH.search(head)
+            length = LENGTH.search(head)
             if length:
                 await reader.readexactly(int(length[1]))
             load.times.append(time.perf_counter() - sent)

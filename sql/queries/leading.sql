@@ -11,7 +11,7 @@ insert into leader values (true, :node, now_us()) on conflict (one) do update se
 select pg_terminate_backend(l.pid) as ended from pg_locks l
 where l.locktype = 'advisory' and l.classid = 5069 and l.objid = 2 and l.objsubid = 2 and l.granted
     and l.database = (select oid from pg_database where datname = current_database())
-    and exists (select from leader where beat < now_us() - :patience::bigint);
+    and exists (select from leader where abs(now_us() - beat) > :patience::bigint);
 
 -- name: leading_node$
 -- Who leads, or led last.

@@ -2,6 +2,11 @@
 -- Decide many submissions, in their order.
 select * from submit_tasks(:requests::jsonb, :node, :slots, :lease);
 
+-- name: tasks_submit_one
+-- Decide one submission, without idempotency key and webhook.
+select * from submit_one(:owner, :limit, :asked, :purl, :ecosystem, :name, :version, :tools, :priority, :forced, :flagged,
+    :upload, :realm, :timeout_s, :cap, :node, :slots, :lease);
+
 -- name: tasks_claim
 -- Take the tasks that are next.
 select * from claim_tasks(:node, :most, :lease);
@@ -81,15 +86,15 @@ on conflict (node) do update set slots = excluded.slots, tools = excluded.tools,
 
 -- name: tasks_others$
 -- Whether another node said within a minute that it is alive.
-select exists (select 1 from nodes where node <> :node and seen > now_us() - 60000000);
+select exists (select 1 from nodes where node <> :node and abs(seen - now_us()) < 60000000);
 
 -- name: tasks_tools
 -- What each other node that is alive and analyses at all does it with.
-select tools from nodes where node <> :node and slots > 0 and seen > now_us() - 60000000;
+select tools from nodes where node <> :node and slots > 0 and abs(seen - now_us()) < 60000000;
 
 -- name: tasks_capacity^
 -- How many tasks run at once on all living nodes, and how long one takes on average.
-select (select coalesce(sum(slots), 0)::int from nodes where seen > now_us() - 60000000) as slots,
+select (select coalesce(sum(slots), 0)::int from nodes where abs(seen - now_us()) < 60000000) as slots,
     (select sum(mean_s * least(runs, 50)) / nullif(sum(least(runs, 50)), 0) from durations)::float8 as mean_s;
 
 -- name: tasks_tidy!

@@ -12,7 +12,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from pumpkin.model.tasks import RESTARTS, Decided, Decision, Ending, Submission
+from pumpkin.model.tasks import LEASE_S, RESTARTS, Decided, Decision, Ending, Submission
 from pumpkin.store import reports, tasks
 from pumpkin.store.database import Database
 from pumpkin.store.reports import NewReport
@@ -175,6 +175,24 @@ async def test_a_task_whose_worker_dies_again_and_again_fails(database: Database
     assert (await one(database)).decision is Decision.NEW
 
 
+async def test_a_clock_set_back_keeps_no_task_of_the_dead(database: Database) -> None:
+    await one(database)
+    (task,) = await tasks.claim(database, "n1")
+    async with database.writer() as connection:
+        hours = 5 * 3_600_000_000  # as if it had been claimed before the clock was set back by so much
+        await connection.execute("update tasks set lease = lease + $1, started = started + $1", hours)
+    assert await tasks.sweep(database) == []
+    found = await tasks.get(database, task.id)
+    assert found is not None
+    assert found.state == "running"
+    assert found.lease is not None
+    assert found.lease <= found.clock + LEASE_S * 1e6
+    assert (found.started or 0) <= found.clock
+    async with database.writer() as connection:
+        await connection.execute("update tasks set lease = lease - 31000000")
+    assert [one.state for one in await tasks.sweep(database)] == ["queued"]
+
+
 async def test_a_server_that_is_killed_costs_its_tasks_less(database: Database) -> None:
     await one(database)
     for attempt in range(1, RESTARTS + 1):
@@ -305,3 +323,40 @@ async def test_nothing_is_taken_that_does_not_fit(database: Database) -> None:
     with pytest.raises(asyncpg.CheckViolationError):
         await one(database, priority=10)
     assert await tasks.length(database) == 0
+
+
+async def test_one_alone_is_decided_as_in_a_batch(database: Database) -> None:
+    """Two ways in SQL (0042, 0056), one meaning: the same submissions, by chance, to two owners of equal tasks."""
+
+    async def general(wanted: Submission, slots: int) -> Decided:
+        async with database.writer() as connection:
+            rows = await connection.fetch(
+                database.queries.tasks_submit.sql, [tasks._request(wanted)], "n1", slots, tasks._LEASE
+            )
+        return Decided(Decision(rows[0][1]), *rows[0][2:])
+
+    def seen(one: Decided) -> Any:
+        return (one.decision, one.remaining, one.state, one.version, one.priority, one.realm, one.attempt,
+                one.place is None, one.report_size, one.id is None)  # fmt: skip
+
+    chance = random.Random(20)
+    met: Counter[Decision] = Counter()
+    for turn in range(150):
+        more = {
+            "version": "1", "priority": chance.randrange(10), "forced": chance.random() < 0.1,
+            "limit": chance.choice([None, 60]), "cap": chance.choice([None, 4]),
+        }  # fmt: skip
+        name, slots = f"p{chance.randrange(12)}", chance.choice([0, 0, 0, 1])
+        if turn % 20 == 19:  # all that waits or runs ends, on both sides
+            await tasks.claim(database, "n1", 100)
+            for task in await tasks.running(database):
+                await tasks.end(database, task, Ending("clean", {"score": 0}))
+            slots = 1
+        pair = [wish(f"{side}{name}", owner=f"key:{side}", **more) for side in "ab"]
+        if slots:
+            slots = 1 if not await tasks.length(database) else 0
+        first = await general(pair[0], slots)
+        (second,) = await tasks.submit(database, [pair[1]], node="n1", slots=slots)
+        assert seen(first) == seen(second), (turn, first, second)
+        met[first.decision] += 1
+    assert set(met) == {*Decision} - {Decision.REPLAYED, Decision.REUSED}, met
