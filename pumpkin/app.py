@@ -54,7 +54,8 @@ async def running(settings: Settings) -> AsyncIterator[House]:
         authority = place.authority(f"Pumpkin {key.origin}") if settings.local_authority else None
         line = await build_line(settings, system, db, bus, key, authority, stack)
         upkeep = await build_upkeep(settings, system, db, line)
-        modules = await build_modules(settings, system, db, bus, Prover(db, key, settings.quorum).proof, line.leading)
+        prover = Prover(db, key, settings.quorum)
+        modules = await build_modules(settings, system, db, bus, prover.proof, line.leading)
         lookout = await build_lookout(settings, system, db, bus, key, stack)
         fleet = await build_fleet(settings, system, db, bus, line, lookout, stack)
         correlation = await build_correlation(settings, system, db, bus, key.origin, line, fleet)
@@ -65,7 +66,7 @@ async def running(settings: Settings) -> AsyncIterator[House]:
         services = front.services(
             settings, db, bus, key, authority, line, fleet, system, sandbox, analysis, discovery, upkeep
         )
-        services = replace(services, correlation=correlation, modules=modules.services())
+        services = replace(services, correlation=correlation, modules=modules.services(), path=prover.path)
         services = entrance.opened(services, settings, lookout, stack)
         url = await front.serve(settings, services, listener, stack)
         announce_address(settings, fleet, url)

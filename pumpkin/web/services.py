@@ -89,7 +89,9 @@ class Services:
 
     `receive` answers after the durable commit (CheckConflict, Backpressure otherwise); `receive_many` answers for each
     observation in order a Receipt or the error. `board` is everybody's presence now. `proof(id)` gives the data of
-    `GET /api/v1/checks/<id>/proof` (NotSealed, NotFound), `bundle(ids)` a zip. `tsa_respond` takes a TimeStampReq in
+    `GET /api/v1/checks/<id>/proof` (NotSealed, NotFound), `path(seq, size)` the
+    hashes from a leaf to the root of the tree of that size alone, `bundle(ids)` a zip.
+    `tsa_respond` takes a TimeStampReq in
     DER and answers a TimeStampResp, None where no local authority runs. `verify_token(token, payload)` judges a token
     (or whole response) over a payload; it is called in a thread.
     `log_key_text` is the log's verifier key (vkey). `authorities()` gives the rows of `GET /api/v1/authorities`,
@@ -113,6 +115,7 @@ class Services:
     tsa_root_pem: str = ""
     verify_token: Callable[[bytes, bytes], Verdict] | None = None
     proof: Callable[[UUID], Awaitable[Mapping[str, Any]]] = _absent
+    path: Callable[[int, int], Awaitable[list[bytes]]] = _absent
     bundle: Callable[[Sequence[UUID]], Awaitable[bytes]] = _absent
     authorities: Callable[[], list[dict[str, Any]]] = list
     stamping: Callable[[], Mapping[str, Any]] = dict

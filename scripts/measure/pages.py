@@ -22,7 +22,7 @@ from playwright.async_api import async_playwright
 from pumpkin.adapters.embedded.postgres import EmbeddedPostgres
 from pumpkin.analysis import documents
 from pumpkin.model.wire import rfc3339
-from scripts.measure import crowd, load
+from scripts.measure import load, year
 from tests.acceptance.product import Product
 
 PASSWORD = "a walk in the measured park"
@@ -271,7 +271,8 @@ def _count(total: list[int], told: dict[str, Any]) -> None:
 
 
 async def main(folder: Path, shots: Path | None) -> int:
-    product = Product(folder / "data", environment={"PUMPKIN_PUBLIC__STATUS": "true", "PUMPKIN_PUBLIC__PROOFS": "true"})
+    open_ = {"PUMPKIN_PUBLIC__STATUS": "true", "PUMPKIN_PUBLIC__PROOFS": "true", "PUMPKIN_LOG__AUDIT_EVERY": "0"}
+    product = Product(folder / "data", environment=open_)
     await asyncio.to_thread(product.start)
     try:
         dsn = EmbeddedPostgres(product.data).running_dsn()
@@ -279,7 +280,7 @@ async def main(folder: Path, shots: Path | None) -> int:
         marker = folder / "filled"
         if not marker.exists():
             begun = time.monotonic()
-            await crowd.fill(dsn, document())
+            await year.fill(dsn, document())
             product.command("user", "add", "bench", "--role", "admin", "--password", PASSWORD)
             marker.touch()
             print(f"filled in {time.monotonic() - begun:.0f} s", flush=True)

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from pumpkin.errors import InvalidRequest, PumpkinError
+from pumpkin.errors import InvalidRequest, NotFound, PumpkinError
 from pumpkin.model.alerts import SEVERITIES, STATES
 from pumpkin.model.alerts.muting import Matcher, Span
 from pumpkin.model.rules.document import seconds
@@ -104,7 +104,7 @@ async def acted(request: web.Request) -> web.Response:
             matcher = like(await found(request))
             await mutes.add(services.db, "silence", matcher, span, who=who(asker), reason=text)
         else:
-            raise web.HTTPNotFound
+            raise NotFound("There is nothing at this address.")
     except InvalidRequest as error:
         return await _show(request, fault=error.message, at=wanted, status=error.status)
     services.correlation.wake()

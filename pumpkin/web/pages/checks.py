@@ -14,11 +14,11 @@ from uuid import UUID
 from aiohttp import web
 
 from pumpkin import eraser
-from pumpkin.errors import InvalidRequest, NotFound, NotSealed, PumpkinError
+from pumpkin.errors import InvalidRequest, NotFound, PumpkinError
 from pumpkin.evidence import merkle
 from pumpkin.model.checks import STATUSES, Check
 from pumpkin.model.comparison import compare
-from pumpkin.model.proofs import Stamp
+from pumpkin.model.proofs import Checkpoint, Stamp
 from pumpkin.prover import stamped_by
 from pumpkin.store import alerts, checks, erasure, overview, proofs, renewals, searches, series, signing
 from pumpkin.web.api.analysis.shapes import base
@@ -125,8 +125,8 @@ async def show(request: web.Request) -> web.Response:
     check = await _found(request)
     stamps = list(await proofs.stamps_for(db, check.seq))
     past = await series.before(db, check)
-    evidence = await evidence_of(request, check)
     checkpoint = await proofs.checkpoint_covering(db, check.seq)
+    evidence = await evidence_of(request, check, checkpoint)
     story = story_of(check, stamps, evidence, checkpoint.sealed if checkpoint is not None else None)
     quorum = services.stamping().get("quorum", 1)
     latest = stamped_by(stamps, quorum)
@@ -220,21 +220,23 @@ async def _found(request: web.Request) -> Check:
     return check
 
 
-async def evidence_of(request: web.Request, check: Check) -> Mapping[str, Any]:
-    """The proof's data; empty while there is none; {"broken": True} where the log does not yield one."""
-    try:
-        found: Mapping[str, Any] = await request.app[SERVICES].proof(check.id)
-    except NotSealed:
+async def evidence_of(request: web.Request, check: Check, head: Checkpoint | None) -> Mapping[str, Any]:
+    """Size, path and note of the checkpoint `head` over the check; empty while there is none; {"broken": True} where
+    the log does not yield a path from this leaf to the root that was signed."""
+    if head is None:
         return {}
+    try:
+        path = await request.app[SERVICES].path(check.seq, head.size)
     except (PumpkinError, ValueError, LookupError):
+        return {"broken": True}
+    if not merkle.verify_inclusion(check.leaf_hash, check.seq, head.size, path, head.root):
         return {"broken": True}  # the log on disk does not hold together: the page says so
-    return found
+    return {"size": head.size, "path": path, "checkpoint": head.note}
 
 
 def story_of(check: Check, stamps: list[Stamp], evidence: Mapping[str, Any], sealed: int | None) -> pictures.Story:
     size = evidence.get("size")
-    hashes = [bytes.fromhex(one) for one in evidence.get("path", ())]
-    path = merkle.directed(check.seq, int(size), hashes) if size is not None else []
+    path = merkle.directed(check.seq, size, evidence["path"]) if size is not None else []
     return pictures.Story(
         seq=check.seq,
         leaf=check.leaf_hash.hex(),

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+import nh3
 from aiohttp import web
+from markupsafe import Markup
 
 from pumpkin.errors import InvalidRequest, NotFound, PumpkinError
 from pumpkin.model.agents import Presence, bare
 from pumpkin.store import agents, audit
 from pumpkin.web.guard import identity
+from pumpkin.web.pages import pictures
 from pumpkin.web.pages.render import act, page, read
+from pumpkin.web.pages.text import bare as bare_text
 from pumpkin.web.services import SERVICES
 
 ANSWER_S = 12.0
 PREFIX = "field."
 ACTIONS = ("execute", "next", "prev", "complete", "cancel")
 _ABSENT = Presence("unavailable")
+VIEW = "urn:pumpkin:view:0"
+HTML_LIMIT = 64_000
+SHOWN_TAGS = frozenset(
+    ("b", "blockquote", "br", "caption", "code", "dd", "dl", "dt", "em", "hr", "i", "li", "ol", "p", "pre", "small")
+) | frozenset(("span", "strong", "sub", "sup", "table", "tbody", "td", "th", "thead", "tr", "ul"))
+_NUMBER = re.compile(r"-?\d{1,15}(\.\d{1,15})?(e[+-]?\d{1,2})?\Z")
 _SHOWN_AS = {
     "boolean": "checkbox",
     "fixed": "fixed",
@@ -102,6 +113,8 @@ def _given(posted: Any) -> dict[str, str | list[str]]:
 def _shown(answer: Mapping[str, Any]) -> dict[str, Any]:
     """An answer as the page draws it: a form to fill, or a result as pairs and a table."""
     form = answer.get("form") or {}
+    drawn = {one["var"]: one["values"] for one in form.get("fields", ()) if one["var"].startswith(f"{VIEW}#")}
+    form = {**form, "fields": [one for one in form.get("fields", ()) if one["var"] not in drawn]}
     fields = [
         {**one, "shown": _SHOWN_AS.get(one["type"], "text"), "label": one["label"] or one["var"]}
         for one in form.get("fields", ())
@@ -117,8 +130,29 @@ def _shown(answer: Mapping[str, Any]) -> dict[str, Any]:
         "pairs": [] if asks else [one for one in fields if one["var"] != "FORM_TYPE" and one["shown"] != "hidden"],
         "columns": columns,
         "rows": [[", ".join(row.get(name, ())) for name in columns] for row in rows],
+        "html": safe("\n".join(drawn.get(f"{VIEW}#html", ()))),
+        "series": _series(drawn),
         "actions": [one for one in answer.get("actions", ()) if one in ACTIONS] or (["complete"] if asks else []),
     }
+
+
+def safe(html: str) -> Markup:
+    """An agent's own HTML with nothing in it but text, lists and tables: no script, style, link, picture or form."""
+    return Markup(nh3.clean(html[:HTML_LIMIT], tags=SHOWN_TAGS, attributes={}, url_schemes=set(), link_rel=None))  # noqa: S704
+
+
+def _series(drawn: Mapping[str, Sequence[str]]) -> list[tuple[str, Markup]]:
+    """Each series of numbers as a picture; what are no numbers is left out."""
+    found = []
+    for var, values in list(drawn.items())[:20]:
+        numbers = [float(one) for one in values if _NUMBER.match(one)]
+        title = var.partition("#series:")[2]
+        if title and len(numbers) > 1:
+            high = max(map(abs, numbers)) or 1.0
+            heights = [round(max(0.0, one) / high * 1_000) for one in numbers]
+            said = f"{bare_text(title, 100)}: {numbers[0]:g} at first, {numbers[-1]:g} at last, {high:g} at most"
+            found.append((said, pictures.bars(heights, title=said, labels=[f"{one:g}" for one in numbers])))
+    return found
 
 
 async def _agent(request: web.Request) -> str:

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from pumpkin.model.agents import Board
 from pumpkin.store import alerts, faults, overview, reports, tasks
+from pumpkin.web import modules
 from pumpkin.web.pages.pictures import bars
 from pumpkin.web.pages.render import page, read
 from pumpkin.web.pages.text import moment
@@ -87,6 +88,7 @@ async def gathered(request: web.Request) -> dict[str, Any]:
         *await log_troubles(db),
         *await _alerts(db),
         *_backlog(heads, now),
+        *await _module_troubles(services),
         *_agent_troubles(marks),
         *(_failing(row) for row in failing),
     ]
@@ -165,6 +167,26 @@ async def _alerts(db: Database) -> list[Trouble]:
     ]
     if len(standing) > 10:
         found.append(Trouble("warning", f"{len(standing) - 10:,} more alerts", "", "/alerts"))
+    return found
+
+
+async def _module_troubles(services: Services) -> list[Trouble]:
+    """Modules that wait for their targets, are down, or hold what was refused."""
+    if not services.modules.statuses():
+        return []
+    found = []
+    for one in await modules.every(services.db, services.modules, lambda micros: micros or None):
+        address, since = f"/modules/{one['name']}", one["last_error_at"]
+        if one["state"] == "failed":
+            found.append(
+                Trouble("critical", f"The module {one['name']} is down", one["last_error"] or "", address, since)
+            )
+        elif one["state"] == "waiting":
+            words = f"The module {one['name']} waits for its target"
+            found.append(Trouble("warning", words, one["last_error"] or "", address, since))
+        if one["dead"] and one["state"] != "gone":
+            words = f"The module {one['name']} has {one['dead']:,} dead letter{'s' * (one['dead'] != 1)}"
+            found.append(Trouble("warning", words, "refused for good", address))
     return found
 
 

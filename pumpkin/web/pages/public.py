@@ -31,8 +31,8 @@ async def proof(request: web.Request) -> web.Response:
     check = await public.found(request)
     services = request.app[SERVICES]
     stamps = list(await proofs.stamps_for(services.db, check.seq))
-    evidence = await evidence_of(request, check)
     checkpoint = await proofs.checkpoint_covering(services.db, check.seq)
+    evidence = await evidence_of(request, check, checkpoint)
     story = story_of(check, stamps, evidence, checkpoint.sealed if checkpoint is not None else None)
     values = {
         "twin": f"/api/v1/public/proof/{check.id}",

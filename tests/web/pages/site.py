@@ -69,6 +69,7 @@ class Site:
             log_key_text=self.key.vkey,
             tsa_root_pem=self.authority.root_pem.decode(),
             proof=prover.proof,
+            path=prover.path,
             bundle=prover.bundle,
             authorities=lambda: self.authorities,
             send_message=self._noted("message"),
