@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import keyword
 from typing import Any
 
 import click
@@ -40,6 +41,7 @@ COMMANDS = {
     "backup": "backup",
     "restore": "backup",
     "upgrade": "upgrade",
+    "import": "importing",
     "openapi": "about",
     "version": "about",
 }
@@ -55,7 +57,7 @@ class _Late(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"pumpkin.commands.{COMMANDS[cmd_name]}")
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name)
         return _with_data(command)
 
 

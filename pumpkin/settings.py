@@ -324,6 +324,10 @@ class Settings(BaseSettings):
     upkeep: UpkeepSettings = Field(default_factory=UpkeepSettings, description="Room, and what is let go of.")
     openid: OpenIdSettings = Field(default_factory=OpenIdSettings, description="Signing in elsewhere.")
     public: PublicSettings = Field(default_factory=PublicSettings, description="What anyone is shown.")
+    journal: Literal["text", "json"] = Field(
+        "text", description="How events are written to standard error: lines for people, or one JSON object a line."
+    )
+    telemetry: str = Field("", description="An OpenTelemetry collector (OTLP over HTTP) that is sent a span a request.")
     demo: bool = Field(True, description="Whether the built-in demonstration probe runs.")
 
     @field_validator("modules")
@@ -397,7 +401,7 @@ def load(data: Path | None = None, config: Path | None = None, **flags: Any) -> 
     if file.is_file():
         try:
             values = tomllib.loads(file.read_text("utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
             raise StartError(f"The settings file {file} cannot be read: {error}.") from None
     elif config is not None:
         raise StartError(f"There is no settings file {file}.")

@@ -20,7 +20,9 @@ from pumpkin.adapters.folder import DataFolder
 from pumpkin.adapters.xmppd.certificates import Certificates
 from pumpkin.building.fleet import Fleet
 from pumpkin.building.line import Line
+from pumpkin.building.newcomers import newcomers
 from pumpkin.building.packages import Analysis
+from pumpkin.building.telemetry import traced
 from pumpkin.building.upkeep import Upkeep
 from pumpkin.bus import Bus
 from pumpkin.errors import PumpkinError, StartError
@@ -34,6 +36,7 @@ from pumpkin.settings import Settings, folder
 from pumpkin.store.database import Database
 from pumpkin.web import routes
 from pumpkin.web.discovery import Discovery
+from pumpkin.web.doorstep import DoorRunner
 from pumpkin.web.patience import Patience
 from pumpkin.web.services import Access, Services
 
@@ -101,6 +104,7 @@ def services(
         ready=missing,
         metrics=upkeep.metrics,
         xmpp=fleet.as_json(),
+        fleet=newcomers(settings, fleet),
         packages=analysis.services,
         discovery=discovery,
         access=_access(settings),
@@ -124,7 +128,9 @@ async def serve(settings: Settings, services: Services, listener: socket.socket,
     application = routes.application(services, templates=folder("templates"), static=folder("static"))
     patience = Patience()
     application.middlewares.insert(0, patience.watched())
-    runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=2.0)
+    if (trace := traced(settings, stack)) is not None:
+        application.middlewares.insert(0, trace)
+    runner = DoorRunner(application, access_log=None, handle_signals=False, shutdown_timeout=2.0)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     context = await _https(settings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 
+from actors.aggregator import Aggregator
 from actors.caretaker import Caretaker, Keep, Limits
 from actors.supervision import Child, System
 from pumpkin.building.line import Line
@@ -20,6 +21,8 @@ class Upkeep:
     """The caretaker as the front asks it."""
 
     caretaker: Child[Caretaker]
+    aggregator: Child[Aggregator]
+    system: System
 
     def missing(self) -> dict[str, str]:
         """`disk`, with the reason, while there is no room to write."""
@@ -27,8 +30,17 @@ class Upkeep:
         return {"disk": trouble} if trouble else {}
 
     def metrics(self) -> dict[str, float]:
-        """Its figures; none while it is being started."""
-        return self.caretaker.actor.figures() if self.caretaker.state == "running" else {}
+        """Figures of the whole, of the aggregator and of the caretaker, as far as they run."""
+        states = self.system.states()
+        found = {
+            "pumpkin_parts_down": float(sum(part.state != "running" for part in states)),
+            "pumpkin_parts_restarted": float(sum(part.restarts for part in states)),
+        }
+        if self.aggregator.state == "running":
+            status = self.aggregator.actor.status()
+            found["pumpkin_checks_waiting"] = float(status["held"])
+            found["pumpkin_checks_refused"] = float(status["refused"])
+        return found | (self.caretaker.actor.figures() if self.caretaker.state == "running" else {})
 
 
 async def build_upkeep(settings: Settings, system: System, db: Database, line: Line) -> Upkeep:
@@ -50,5 +62,7 @@ async def build_upkeep(settings: Settings, system: System, db: Database, line: L
                 limits=Limits(rules, int(given.quota * GIB), given.messages),
                 receive=receive,
             ),
-        )
+        ),
+        line.aggregator,
+        system,
     )

@@ -7,21 +7,30 @@ import sys
 from typing import TextIO
 
 import structlog
+from structlog.typing import Processor
 
 EXPECTED = ("aiohttp.http_exceptions", "aiohttp.web_protocol")
 """Where aiohttp defines what strangers do wrong before a request is one (a bad request line, a body cut off)."""
 
 
-def log_to_stderr() -> None:
-    """One line an event on standard error; a traceback never shows the values of variables: they may be secrets."""
+def log_to_stderr(*, as_json: bool = False) -> None:
+    """One line an event on standard error; a traceback never shows the values of variables: they may be secrets.
+
+    What belongs to a request carries its `request_id`, what belongs to a check its `id`.
+    """
+    last: list[Processor] = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        if as_json
+        else [
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        ]
+    )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.dev.ConsoleRenderer(
-                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-            ),
+            *last,
         ],
         logger_factory=structlog.WriteLoggerFactory(_Unfailing(sys.stderr)),  # type: ignore[arg-type]
         cache_logger_on_first_use=True,

@@ -52,7 +52,7 @@ def run(
         demo=False if no_demo else None,
         xmpp={"server": xmpp, "listen": xmpp_listen, "port": xmpp_port, "domain": domain},
     )
-    log_to_stderr()
+    log_to_stderr(as_json=settings.journal == "json")
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_serve(settings))

@@ -28,7 +28,7 @@ def worker(database: str | None, slots: int | None, data: Path | None, config: P
     killed loses nothing. Prints `ready NODE`; Ctrl-C or SIGTERM gives what runs back to the queue.
     """
     settings = load(data, config, database=database, packages=None if slots is None else {"slots": slots})
-    log_to_stderr()
+    log_to_stderr(as_json=settings.journal == "json")
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_work(settings))

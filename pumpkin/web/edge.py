@@ -57,6 +57,7 @@ def _edge(authenticator: Authenticator, strangers: Gcra) -> Middleware:
     @web.middleware
     async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
         request_id = request[REQUEST_ID] = new_request_id(request.headers.get("X-Request-ID"))
+        structlog.contextvars.bind_contextvars(request_id=request_id)
         kind = dialect(request.path)
         try:
             asker = authenticator.known(request)
@@ -77,7 +78,7 @@ def _edge(authenticator: Authenticator, strangers: Gcra) -> Middleware:
         except (asyncio.CancelledError, ConnectionError):
             raise
         except Exception as error:
-            _log.exception("request failed", request_id=request_id, method=request.method, route=_route(request))
+            _log.exception("request failed", method=request.method, route=_route(request))
             response = await _answer(request, _outside(error), kind)
         request.app[COUNTS][kind, response.status] += 1
         if not response.prepared:

@@ -12,7 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from pumpkin.errors import NotFound, PumpkinError, Unavailable
-from pumpkin.store import checks, proofs
+from pumpkin.store import checks, faults, proofs, tasks
 from pumpkin.web.edge import COUNTS
 from pumpkin.web.envelope import plain
 from pumpkin.web.guard import require
@@ -100,6 +100,8 @@ async def _gauges(services: Services) -> dict[str, Gauge]:
         head = await proofs.latest_checkpoint(services.db)
         found["pumpkin_checks_stored"] = ("Checks in the log.", "", {"": await checks.size(services.db)})
         found["pumpkin_checks_sealed"] = ("Checks under a checkpoint.", "", {"": head.size if head else 0})
+        found["pumpkin_tasks_waiting"] = ("Analyses that wait.", "", {"": await tasks.length(services.db)})
+        found["pumpkin_log_faults"] = ("Faults of the log not settled.", "", {"": await faults.count(services.db)})
         found["pumpkin_checks_stamped"] = ("Checks under a token.", "", {"": await proofs.stamped(services.db)})
     except Unavailable:
         found["pumpkin_database_up"] = ("Whether PostgreSQL answers.", "", {"": 0})

@@ -63,7 +63,7 @@ async def _image() -> None:
 async def _begin(here: Scene, phase: str) -> str:
     async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {here.key}"}) as client:
         name, content = PACKAGES[phase]
-        task = await _hand_in(client, here.product.url, name, content + bytes(time.time_ns() % 50))
+        task = await _hand_in(client, here.product.url, name, content)
         await _in_phase(client, here.product.url, task, phase)
         return task
 

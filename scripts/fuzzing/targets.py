@@ -13,7 +13,6 @@ import lzma
 import socket
 import tarfile
 import tempfile
-import tomllib
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -34,7 +33,7 @@ from pumpkin.evidence.authority import Authority
 from pumpkin.model import jobs, manifests, spade, wire
 from pumpkin.model.purl import Purl
 from pumpkin.model.reports import Artifact, Environment
-from pumpkin.model.rules.document import RuleFile
+from pumpkin.model.rules import reading as rules
 from pumpkin.probes import parsers
 from pumpkin.runner import capture, lines, names, sinkhole, stream
 from tests.evidence import house
@@ -139,7 +138,7 @@ def make() -> dict[str, Target]:
             ],
         ),
         "sinkhole mail": Target(lambda data: sinkhole._reply(25, data), [b"EHLO x\r\nDATA\r\nx\r\n.\r\n"]),
-        "rule file": Target(_rules, [rule], (ValueError,)),
+        "rule file": Target(_rules, [rule], (PumpkinError,)),
         "text rules": Target(_yara, [b'rule a { strings: $a = "x" condition: $a }'], (BadRule, StartError)),
         "probe configuration": Target(
             lambda data: jobs.loads(_text(data)),
@@ -272,7 +271,7 @@ def _http(data: bytes) -> None:
 
 
 def _rules(data: bytes) -> None:
-    RuleFile.model_validate(tomllib.loads(data.decode("utf-8")))
+    rules.read(data)
 
 
 def _yara(data: bytes) -> None:

@@ -1,0 +1,1 @@
+"""What comes from elsewhere: its licences, its known faults, its bill of materials."""

@@ -1,0 +1,121 @@
+"""Databases of SCANDALE's and of Pack-a-mal's shape, made here, are taken in whole, once, with their tokens."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+
+from pumpkin import auditor, importer
+from pumpkin.adapters.embedded.postgres import EmbeddedPostgres
+from pumpkin.errors import StartError
+from pumpkin.evidence import tsp
+from pumpkin.evidence.authority import Authority
+from pumpkin.store import checks, proofs
+from pumpkin.store.database import Database
+
+SCANDALE = """
+create table items (id serial primary key, scan_data jsonb);
+create table time_stamp_tokens (id serial primary key, scan_uuid uuid not null unique, tst bytea);
+"""
+PACKAMAL = """
+create table website_package (id bigserial primary key, package_name varchar(20) not null,
+    package_version varchar(20) not null, ecosystem varchar(20) not null);
+create table website_reporttyposquatting (id bigserial primary key, package_id bigint unique references website_package,
+    typosquatting_candidates jsonb not null);
+create table website_reportsource (id bigserial primary key, package_id bigint unique references website_package,
+    source_url jsonb not null);
+create table website_reportdynamicanalysis (id bigserial primary key,
+    package_id bigint unique references website_package, time double precision not null, report jsonb not null);
+create table website_apikey (id bigserial primary key, name varchar(100) not null, key varchar(64) not null unique,
+    is_active boolean not null, rate_limit_per_hour int not null);
+create table website_analysistask (id bigserial primary key, completed_at timestamptz,
+    report_id bigint unique references website_reportdynamicanalysis);
+insert into website_package values (1, 'six', '1.16.0', 'pypi'), (2, '@a/b', '2.0', 'npm'), (3, 'x', '1', 'cobol');
+insert into website_reportdynamicanalysis values (1, 1, 12.5, '{"install": {"files": []}}'),
+    (2, 2, 3, '{}'), (3, 3, 1, '{}');
+insert into website_reporttyposquatting values (1, 1, '["sixx"]');
+insert into website_apikey values (1, 'nightly', 'secret', true, 250), (2, 'old', 'gone', false, 100);
+insert into website_analysistask values (1, '2025-06-01T12:00:00Z', 1);
+"""
+
+
+@pytest.fixture
+async def foreign(postgres: EmbeddedPostgres) -> AsyncIterator[tuple[str, Any]]:
+    """The address of an empty database, and a connection to it."""
+    name = f"foreign_{uuid.uuid4().hex[:8]}"
+    admin = await asyncpg.connect(postgres.dsn())
+    await admin.execute(f"create database {name}")
+    connection = await asyncpg.connect(postgres.dsn(name))
+    yield postgres.dsn(name), connection
+    await connection.close()
+    await admin.execute(f"drop database {name} with (force)")
+    await admin.close()
+
+
+def item(raw: str, **meta: Any) -> tuple[str, dict[str, Any]]:
+    name = str(uuid.uuid4())
+    more = {"uuid": name, "ts": 1_700_000_000, "type": "df", **meta}
+    return name, {"version": "1", "format": "text", "meta": more, "payload": {"raw": raw}}
+
+
+async def test_items_and_the_tokens_that_prove_them_are_taken_once(
+    database: Database, foreign: tuple[str, Any]
+) -> None:
+    dsn, connection = foreign
+    await connection.execute(SCANDALE)
+    authority = Authority.create("old one")
+    raw = base64.b64encode(b"all is well").decode()
+    made = [item(raw), item(raw), item("plain text, as older ones hold"), item(raw, ts="never")]
+    for _, scan in made:
+        await connection.execute("insert into items (scan_data) values ($1)", json.dumps(scan))
+    for name, data in ((made[0][0], raw.encode()), (made[1][0], b"something else")):
+        token = authority.respond(tsp.make_query(hashlib.sha256(data).digest()))
+        await connection.execute(
+            "insert into time_stamp_tokens (scan_uuid, tst) values ($1, $2)", uuid.UUID(name), tsp.token_of(token)
+        )
+    done = await importer.scandale(database, dsn, [authority.root_pem])
+    assert (done.taken, done.tokens, done.refused) == (3, 1, 2), done.reasons
+    assert (await importer.scandale(database, dsn, [authority.root_pem])).known == 3
+    check = await checks.get(database, uuid.UUID(made[0][0]))
+    assert check is not None
+    assert (check.observed, check.type, check.payload) == (1_700_000_000_000_000, "df", raw.encode())
+    assert await proofs.token(database, check.id) is not None
+    plain = await checks.get(database, uuid.UUID(made[2][0]))
+    assert plain is not None
+    assert plain.payload == b"plain text, as older ones hold"
+    assert (await auditor.audit(database, None)).faults == ()
+
+
+async def test_reports_become_checks_and_keys_are_named(database: Database, foreign: tuple[str, Any]) -> None:
+    dsn, connection = foreign
+    await connection.execute(PACKAMAL)
+    done, found = await importer.packamal(database, dsn)
+    assert (done.taken, done.refused, found) == (2, 1, [("nightly", 250)])
+    assert "cobol" in done.reasons[0]
+    assert (await importer.packamal(database, dsn))[0].known == 2
+    (check, _), _ = await checks.page(database, limit=10, target="pkg:pypi/six@1.16.0"), None
+    assert len(check) == 1
+    whole = await checks.get(database, check[0].id)
+    assert whole is not None
+    assert whole.payload is not None
+    said = json.loads(whole.payload)
+    assert said["report"] == {"report": {"install": {"files": []}}}
+    assert said["typosquatting"] == {"typosquatting_candidates": ["sixx"]}
+    assert whole.observed == 1_748_779_200_000_000
+
+
+async def test_another_database_is_refused_in_a_sentence(database: Database, foreign: tuple[str, Any]) -> None:
+    dsn, _ = foreign
+    with pytest.raises(StartError, match="no database of Pack-a-mal"):
+        await importer.packamal(database, dsn)
+    with pytest.raises(StartError, match="not of that kind"):
+        await importer.scandale(database, dsn, [])
+    with pytest.raises(StartError, match="cannot be reached"):
+        await importer.scandale(database, "postgresql://nobody@127.0.0.1:1/x", [])
