@@ -28,6 +28,8 @@ ASKED_MOST = 16
 BY_HTTPS_S = 30.0
 """How often orders are asked for by HTTPS while there is no session."""
 AGAIN_S = 2.0
+CONFIRM_S = 60.0
+"""How long a second look is worth waiting for a way to ask for it."""
 
 
 class Errands:
@@ -116,12 +118,19 @@ class Errands:
             task.add_done_callback(self._confirming.discard)
 
     async def _confirm(self, job: Job, seen: Observation) -> None:
-        post = self._way.post if self._way.place is not None else None
         way, answers = "", list[dict[str, Any]]()
-        try:
-            way, answers = await peers.ask(peers.question(job, seen), self._to_aggregator, post)
-        except PumpkinError as error:
-            answers = peers.failed(error)
+        end = asyncio.get_running_loop().time() + CONFIRM_S
+        while not answers:
+            try:
+                post = self._way.post if self._way.place is not None else None
+                way, answers = await peers.ask(peers.question(job, seen), self._to_aggregator, post)
+                break
+            except Unavailable as error:  # neither way is open yet, as at a start
+                if asyncio.get_running_loop().time() > end:
+                    answers = peers.failed(error)
+            except PumpkinError as error:
+                answers = peers.failed(error)
+            await asyncio.sleep(AGAIN_S / 4)
         found = replace(peers.confirmation(self._jid, job, seen, way, answers), after=self._uplink.checkpoint or None)
         try:
             await self._work.spool.append(self._work.sign(found))

@@ -40,7 +40,7 @@ REGISTRY_S = 2.0
 UPTIME_S = 60.0
 TOPICS = (
     *("check.stored", "check.sealed", "proof.stamped", "presence.changed", "message.received", "alert.raised"),
-    *("alert.acknowledged", "alert.escalated", "alert.resolved", "alert.changed"),
+    *("alert.acknowledged", "alert.escalated", "alert.resolved", "alert.changed", "job.changed"),
 )
 """What approved agents may subscribe to by XEP-0060."""
 
@@ -385,7 +385,9 @@ class Gateway(LoopActor):
 
 
 def _for_agent(jid: str, event: Event) -> bool:
-    """Whether an agent may hear of an event: of messages only those it wrote or got."""
+    """Whether an agent may hear of an event: of messages only those it wrote or got, of orders only its own."""
+    if event.topic == "job.changed":
+        return bool(event.data.get("agent") == jid)
     if event.topic != "message.received":
         return True
     return jid in (event.data["from"].partition("/")[0], event.data["to"].partition("/")[0])

@@ -20,7 +20,9 @@ from pumpkin.errors import PumpkinError, Unavailable
 from pumpkin.model.jobs import ProbeConfig
 
 CONNECT_S = 15.0
-SEEN_S = 10.0
+LOOK_S = 0.05
+TRIES = 2
+SEEN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ async def _xmpp(config: ProbeConfig, account: Account, session: XmppSession, way
     session.on_ready = uplink.greet
     session.start()
     try:
-        await session.wait_connected(CONNECT_S)
+        await _connected(session)
     except Unavailable as error:
         yield Finding(False, f"XMPP: {error.message}")
         return
@@ -115,6 +117,16 @@ async def _xmpp(config: ProbeConfig, account: Account, session: XmppSession, way
     if place is not None and way.place is None:
         with contextlib.suppress(PumpkinError):
             way.use(place)
+
+
+async def _connected(session: XmppSession) -> None:
+    """Until there is a session; Unavailable as soon as it is clear that there will be none: refused, or tried twice."""
+    end = asyncio.get_running_loop().time() + CONNECT_S
+    while not session.connected:
+        late = asyncio.get_running_loop().time() > end
+        if late or session.refused or session.failures >= TRIES:
+            raise Unavailable(f"No XMPP session for {session.bare}: {session.trouble}.")
+        await asyncio.sleep(LOOK_S)
 
 
 async def _https(way: HttpsWay) -> Finding:

@@ -18,6 +18,7 @@ from pumpkin.model.spade import legal
 Form = Mapping[str, str | Sequence[str]]
 FIELDS_LIMIT = 200
 TEXT_LIMIT = 8_192
+VIEW = "urn:pumpkin:view:0"
 COMMAND = name("command", COMMANDS)
 
 
@@ -97,7 +98,7 @@ def _field(line: Element) -> dict[str, Any]:
         "type": line.get("type", "text-single")[:40],
         "label": line.get("label", "")[:500],
         "required": line.find(name("required", FORMS)) is not None,
-        "values": [(one.text or "")[:TEXT_LIMIT] for one in line.findall(name("value", FORMS))[:FIELDS_LIMIT]],
+        "values": [(one.text or "")[: TEXT_LIMIT * 8] for one in line.findall(name("value", FORMS))[:FIELDS_LIMIT]],
         "options": [
             {"label": one.get("label", "")[:500], "value": (one.findtext(name("value", FORMS)) or "")[:TEXT_LIMIT]}
             for one in line.findall(name("option", FORMS))[:FIELDS_LIMIT]
@@ -116,13 +117,24 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class View:
+    """What an agent shows of itself: a table, series of numbers by name, and HTML, which readers take for a stranger's.
+
+    On the wire the fields `urn:pumpkin:view:0#series:NAME` and `...#html` of the result's form."""
+
+    rows: list[dict[str, str]]
+    series: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    html: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
-    """A command of one step: it asks `fields` when the first call brings no form, then `act` does it and answers rows
-    or a sentence."""
+    """A command of one step: it asks `fields` when the first call brings no form, then `act` does it and answers rows,
+    a sentence, or a view."""
 
     node: str
     name: str
-    act: Callable[[Mapping[str, str]], Awaitable[str | list[dict[str, str]]]]
+    act: Callable[[Mapping[str, str]], Awaitable[str | list[dict[str, str]] | View]]
     fields: Callable[[], Sequence[Field]] = field(default=tuple)
 
 
@@ -187,12 +199,21 @@ def _question(command: Command, fields: Sequence[Field]) -> Element:
     return sheet
 
 
-def _outcome(said: str | list[dict[str, str]]) -> Element:
+def _outcome(said: str | list[dict[str, str]] | View) -> Element:
     if isinstance(said, str):
         note = Element(name("note", COMMANDS), {"type": "info"})
         note.text = legal(said)
         return note
     sheet = Element(name("x", FORMS), {"type": "result"})
+    if isinstance(said, View):
+        for key, values in said.series.items():
+            line = SubElement(sheet, name("field", FORMS), {"var": f"{VIEW}#series:{legal(key)}", "type": "text-multi"})
+            for number in values:
+                SubElement(line, name("value", FORMS)).text = f"{number:g}"
+        if said.html:
+            line = SubElement(sheet, name("field", FORMS), {"var": f"{VIEW}#html", "type": "text-single"})
+            SubElement(line, name("value", FORMS)).text = legal(said.html)
+        said = said.rows
     reported = SubElement(sheet, name("reported", FORMS))
     for key in said[0] if said else ():
         SubElement(reported, name("field", FORMS), {"var": key, "label": key.replace("_", " ")})

@@ -60,8 +60,8 @@ def services(bench: Bench) -> list[commands.Command]:
             for one in bench.behaviours()
         ]
 
-    async def view(values: Mapping[str, str]) -> list[dict[str, str]]:
-        return [
+    async def view(values: Mapping[str, str]) -> commands.View:
+        rows = [
             {
                 "job": str(one["name"]),
                 "target": str(one["detail"].get("target") or ""),
@@ -72,6 +72,7 @@ def services(bench: Bench) -> list[commands.Command]:
             }
             for one in bench.behaviours()
         ]
+        return commands.View(rows, bench.durations())
 
     return [
         commands.Command("view", "What it found last", view),

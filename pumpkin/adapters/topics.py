@@ -2,12 +2,14 @@
 
 An approved agent subscribes to a node (the topic), gets each event as a message with the event's JSON in a `json`
 element (XEP-0335), and unsubscribes. Subscriptions last while the agent is available. `since` in the options replays
-what the bus remembers. Nobody publishes; an agent that does not read is dropped by the server, not waited for here.
+what the bus remembers; who missed more is told so first (`events.lost`). Nobody publishes. An agent that does not read
+is not waited for: its subscription ends, and it is told that (section 8.7: `subscription="none"`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Awaitable, Callable, Collection
 from uuid import uuid4
@@ -125,12 +127,17 @@ class Topics:
         if len(self._readers) >= SUBSCRIBERS_LIMIT or sum(one[0] == full for one in self._readers) >= TOPICS_LIMIT:
             raise RateLimited("There are too many subscriptions.")
         self._drop(full, topic)
+        lost = since is not None and self._bus.missed(since)
         reader, ident = self._bus.subscribe([topic], limit=QUEUE, since=since), uuid4().hex
-        task = asyncio.get_running_loop().create_task(self._tell(jid, full, topic, reader), name=f"topic {topic}")
+        task = asyncio.get_running_loop().create_task(
+            self._tell(jid, full, topic, reader, lost=lost), name=f"topic {topic}"
+        )
         self._readers[full, topic] = reader, task, ident
         return ident
 
-    async def _tell(self, jid: str, full: str, topic: str, reader: Subscription) -> None:
+    async def _tell(self, jid: str, full: str, topic: str, reader: Subscription, *, lost: bool = False) -> None:
+        if lost:
+            self._say(_lost(full, topic))
         async for event in reader:
             if self._session is None or not self._mine(jid, event):
                 continue
@@ -142,7 +149,13 @@ class Topics:
             await asyncio.sleep(0)
         if reader.overrun:
             log.warning("subscriber too slow", jid=full, topic=topic)
+            self._say(_ended(full, topic))
         self._readers.pop((full, topic), None)
+
+    def _say(self, stanza: Element) -> None:
+        if self._session is not None:
+            with contextlib.suppress(PumpkinError):
+                self._session.send(stanza)
 
     def _drop(self, full: str, topic: str) -> None:
         found = self._readers.pop((full, topic), None)
@@ -159,6 +172,23 @@ def _event(to: str, event: Event) -> Element:
     if len(text) > ITEM_LIMIT:
         text = json.dumps({**event.as_json(), "data": {"reference": True, "size": len(text)}})
     SubElement(item, name("json", JSON)).text = legal(text)
+    return message
+
+
+def _lost(to: str, topic: str) -> Element:
+    """Events after the one named are no longer remembered: read the lists again."""
+    message = Element(name("message"), {"to": to, "type": "headline", "id": uuid4().hex})
+    items = SubElement(SubElement(message, name("event", EVENT)), name("items", EVENT), {"node": topic})
+    said = {"topic": "events.lost", "id": None, "time": None, "data": {"reason": "older than what is remembered"}}
+    SubElement(SubElement(items, name("item", EVENT)), name("json", JSON)).text = json.dumps(said)
+    return message
+
+
+def _ended(to: str, topic: str) -> Element:
+    """A subscription is no more (XEP-0060 section 8.7)."""
+    message = Element(name("message"), {"to": to, "type": "headline", "id": uuid4().hex})
+    said = {"node": topic, "jid": to, "subscription": "none"}
+    SubElement(SubElement(message, name("event", EVENT)), name("subscription", EVENT), said)
     return message
 
 

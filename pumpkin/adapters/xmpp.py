@@ -97,6 +97,9 @@ class XmppSession(Session):
         self._keeper: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
         self.trouble: str | None = "not connected yet"
+        self.failures = 0
+        """Attempts in a row that gave no session; `refused` when the server does not take this account or password."""
+        self.refused = False
         self.peer = ""
         """Where the last attempt went: an address, or the domain."""
 
@@ -154,6 +157,7 @@ class XmppSession(Session):
                 self.trouble = "the connection was lost"
             except PumpkinError as error:
                 self.trouble = error.message.rstrip(".")
+                self.failures, self.refused = self.failures + 1, isinstance(error, Refused)
                 pause_s = max(pause_s, 5.0) if isinstance(error, Refused) else pause_s
             finally:
                 self._let_go()
@@ -171,7 +175,7 @@ class XmppSession(Session):
     async def _stay(self, client: Client) -> None:
         """From the bound session to its end; a server that answers no ping is as good as gone."""
         self._client, self.jid = client, client.boundjid.full
-        self.trouble = None
+        self.trouble, self.failures, self.refused = None, 0, False
         self._ready.set()
         log.info("xmpp session", jid=self.jid)
         self._tell(self.on_ready)

@@ -28,11 +28,11 @@ from pumpkin.building.line import Line
 from pumpkin.building.lookout import watched
 from pumpkin.building.xmpp import Served, serve_xmpp
 from pumpkin.bus import Bus
-from pumpkin.errors import Unavailable
+from pumpkin.errors import StartError, Unavailable
 from pumpkin.model.agents import Board
 from pumpkin.model.checks import Observation, Receipt
 from pumpkin.settings import Settings
-from pumpkin.store import enrolments, signing
+from pumpkin.store import enrolments, facts, signing
 from pumpkin.store.database import Database
 
 log = structlog.get_logger("pumpkin")
@@ -92,6 +92,8 @@ async def build_fleet(
     residents: Residents = {}
     address = ["", ""]
     key = DataFolder(settings.data).fleet_key()
+    if await facts.once(db, "fleet_key", key.public) != key.public:
+        raise StartError("Probes obey another fleet key than this folder's; copy fleet-key.secret.pem from its server.")
     liaisons: list[Liaison] = []
     desk = Desk(db, residents, liaisons)
     gateway = await system.start(

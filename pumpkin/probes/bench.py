@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -20,6 +21,8 @@ from pumpkin.probes.measure import Source, measure
 log = structlog.get_logger("pumpkin.probe")
 
 MACHINE_GAP_S = 0.1
+DRAWN = 60
+"""How many of a job's last runs its view draws."""
 RESTART_S = (1.0, 300.0)
 """How long a behaviour of ours that failed rests before it begins anew: at first, and at most."""
 
@@ -41,6 +44,7 @@ class Task:
         self.due: float | None = None
         self.paused = False
         self.wake = asyncio.Event()
+        self.durations_s: deque[float] = deque(maxlen=DRAWN)
         self.at_work: asyncio.Task[None] | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -200,6 +204,11 @@ class Bench:
         """How every job stands; of a long list the first hundred."""
         return [one.as_json() for one in self.engines] + [one.as_json() for one in list(self.tasks.values())[:100]]
 
+    def durations(self) -> dict[str, list[float]]:
+        """By job, how long its last runs took (seconds); of those that ran at least twice, the first ten."""
+        drawn = [task for task in self.tasks.values() if len(task.durations_s) > 1][:10]
+        return {f"{task.job.name}: seconds a run": list(task.durations_s) for task in drawn}
+
     def task(self, name: str) -> Task:
         """The job of that name, the first for an empty one; NotFound for any other."""
         name = name or next(iter(self.tasks), "")
@@ -313,6 +322,7 @@ class Bench:
             finally:
                 task.state = "idle"
         task.runs += 1
+        task.durations_s.append(float(seen.detail.get("run", {}).get("duration_s") or 0.0))
         before, task.last_status = task.last_status, seen.detail.get("status")
         failed = task.last_status in ("unknown", "critical")
         task.failures = task.failures + 1 if failed else 0

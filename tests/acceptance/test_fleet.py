@@ -182,15 +182,19 @@ def test_check_says_what_is_wrong_and_what_is_right(house: Product, tmp_path: Pa
     assert "certificate verified" in said
     assert "takes checks of checked@localhost" in said
     assert "HTTPS: http://127.0.0.1" in said
-    for change, text in (
+    wrongs = (
         ({"passwd": "wrong"}, "refuses this account or password"),
         ({"command": "no-such-program-here"}, "No program 'no-such-program-here'"),
         ({"server": "127.0.0.1:9"}, "XMPP:"),
         ({"result_parser": "nonsense"}, "There is no result_parser"),
         ({"up_agent": "nobody@localhost"}, "does not show itself"),
-    ):
-        config.write_text(json.dumps({**document, **change}))
-        wrong = probe(house, config, "--check")
+    )
+    started = []
+    for number, (change, text) in enumerate(wrongs):
+        file = tmp_path / f"wrong{number}.json"
+        file.write_text(json.dumps({**document, **change}))
+        started.append((probe(house, file, "--check"), change, text))
+    for wrong, change, text in started:
         said, _ = wrong.communicate(timeout=60)
         assert wrong.returncode == 1, (change, said)
         assert text in said, (change, said)
@@ -217,6 +221,33 @@ def test_a_removed_agent_is_put_out_at_once(house: Product, tmp_path: Path) -> N
         running.terminate()
         _, err = running.communicate(timeout=30)
     assert "refuses this account" in err, "\n".join(house.lines[-30:])
+
+
+def test_a_probe_signs_with_another_key_from_a_command_on_and_both_stay_known(house: Product, tmp_path: Path) -> None:
+    made = json.loads(house.command("agent", "add", "signer", "--json"))
+    key, config = house.key("checks:read"), tmp_path / "signer.json"
+    document = {"jid": made["jid"], "passwd": made["password"], "type": "signer", "command": "echo x"}
+    config.write_text(json.dumps(document))
+    for more in ((), ("--rotate-key",)):
+        _, err = probe(house, config, *more).communicate(timeout=60)
+        until(house, key, "signer", 1 + bool(more))
+        assert "Traceback" not in err
+    deadline = time.monotonic() + 20
+    while "rotated" not in (listed := house.command("agent", "key", "list", made["jid"])):
+        assert time.monotonic() < deadline, listed
+        time.sleep(0.2)
+    assert "enrolled" in listed
+    signed = [house.json(f"/api/v1/checks/{one['id']}", key=key)["data"] for one in found(house, key, "signer")]
+    assert all(one["signed"] for one in signed)
+    ids = {json.loads(one["record"])["source"]["key_id"] for one in signed}
+    assert len(ids) == 2
+
+
+def test_a_configuration_without_an_end_is_refused_at_once(house: Product) -> None:
+    endless = probe(house, Path("/dev/urandom"))
+    _, err = endless.communicate(timeout=30)
+    assert endless.returncode == 1
+    assert "is larger than" in err
 
 
 def test_many_probes_live_in_one_process_and_the_unit_is_printed(house: Product, tmp_path: Path) -> None:

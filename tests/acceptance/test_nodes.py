@@ -96,7 +96,7 @@ def node(folder: Path, dsn: str, index: Index, first: Product | None = None) -> 
     folder.mkdir()
     (folder / "pumpkin.toml").write_text(SETTINGS.format(dsn=json.dumps(dsn)))
     for one in first.data.glob("*.*") if first else ():
-        if one.name.startswith(("log-", "tsa-")):
+        if one.name.startswith(("log-", "tsa-", "fleet-")):
             shutil.copy(one, folder)
     return Product(folder, environment={"PIP_INDEX_URL": index.url}).start()
 

@@ -14,7 +14,7 @@ import pytest
 from tests.acceptance.product import Product
 from tests.acceptance.test_fleet import found, probe, until
 
-OFFLINE_S = float(os.environ.get("PUMPKIN_OFFLINE", "12"))
+OFFLINE_S = float(os.environ.get("PUMPKIN_OFFLINE", "6"))
 
 
 def waiting(spool: Path) -> tuple[list[int], int, int]:
@@ -33,7 +33,7 @@ def waiting(spool: Path) -> tuple[list[int], int, int]:
 @pytest.mark.timeout(1_500)
 def test_an_offline_probe_killed_twice_with_a_full_disk_delivers_the_rest_once(tmp_path: Path) -> None:
     """Seconds offline: PUMPKIN_OFFLINE (scripts/accept takes ten minutes). The tool counts its own runs, so that every
-    result can be told from every other; each is 2 kB, and the disk holds about eighty of them."""
+    result can be told from every other; each is 2 kB, and the disk holds about forty of them."""
     product = Product(tmp_path / "data").start()
     made = json.loads(product.command("agent", "add", "hermit", "--json"))
     key = product.key("checks:read")
@@ -46,7 +46,7 @@ def test_an_offline_probe_killed_twice_with_a_full_disk_delivers_the_rest_once(t
                 **{"jid": made["jid"], "passwd": made["password"], "type": "hermit", "behaviour": "cyclic"},
                 **{"server": f"127.0.0.1:{xmpp['port']}", "ca": xmpp["ca"]},
                 "command": ["sh", "-c", script, str(counter)],
-                **{"period": max(0.05, OFFLINE_S / 400), "behaviour": "periodic", "spool_limit": 200_000},
+                **{"period": max(0.05, OFFLINE_S / 400), "behaviour": "periodic", "spool_limit": 100_000},
             }
         )
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ from pumpkin.adapters.stanzas import StanzaError, check_iq, message, presence
 from pumpkin.adapters.xmpp import XmppSession, tls_context
 from pumpkin.adapters.xmppd import XmppServer
 from pumpkin.bus import Bus
-from pumpkin.model import jobs
+from pumpkin.model import jobs, wire
 from pumpkin.store import agents, checks, fleet
 from pumpkin.store.database import Database
 from tests.adapters.xmppd.memory import MemoryStore
@@ -189,6 +190,20 @@ async def test_a_malformed_check_is_refused_with_its_code(house: House, login: A
     answer = await ear.until(lambda one: "performative" in said(one))
     assert (said(answer)["performative"], said(answer)["code"]) == ("refuse", code)
     assert house.gateway.counts[f"refused_{code}"] == 1
+
+
+@pytest.mark.parametrize("observed", ["1971-01-01T00:00:00Z", "2999-12-31T23:59:59Z"])
+async def test_a_probe_whose_clock_is_years_off_is_stored_by_when_it_came(
+    house: House, login: Any, observed: str
+) -> None:
+    await house.gateway.approve("alice@localhost")
+    session = await login("alice")
+    body = {"id": str(uuid4()), "type": "clock", "observed": observed, "payload": {"text": "x"}}
+    answer = await session.request(check_iq(body, "aggregator@localhost/pumpkin"))
+    assert answer.get("type") == "result"
+    [kept], _ = await checks.page(house.db, type="clock", limit=10)
+    assert (str(kept.id), wire.rfc3339(kept.observed)[:4]) == (body["id"], observed[:4])
+    assert abs(kept.received - time.time_ns() // 1_000) < 60_000_000
 
 
 async def test_presence_of_an_approved_agent_is_on_the_board(house: House, login: Any) -> None:

@@ -91,6 +91,30 @@ async def test_what_was_missed_is_replayed_from_an_event_on(house: House, agents
     assert [(await asyncio.wait_for(heard.get(), 10))["data"]["uuid"] for _ in range(3)] == uuids
 
 
+async def test_who_missed_too_much_and_who_is_too_slow_are_told(house: House, agents: Any) -> None:
+    await house.gateway.approve("alice@localhost")
+    alice, heard = agents["alice"], listen(agents["alice"])
+    for _ in range(1_050):
+        house.bus.publish("check.sealed", {"n": 1})
+    iq = alice.make_iq_set(ito=AGGREGATOR)
+    iq.xml.append(
+        ET.fromstring(
+            "<pubsub xmlns='http://jabber.org/protocol/pubsub'><subscribe node='check.stored' jid='alice@localhost/s'/>"
+            "<options><x xmlns='jabber:x:data' type='submit'><field var='since'><value>1</value></field></x></options>"
+            "</pubsub>"
+        )
+    )
+    await iq.send(timeout=10)
+    assert (await asyncio.wait_for(heard.get(), 10))["topic"] == "events.lost"
+    ended: asyncio.Queue[Any] = asyncio.Queue()
+    alice.add_event_handler("pubsub_subscription", lambda said: ended.put_nowait(said["pubsub_event"]["subscription"]))
+    for _ in range(1_100):
+        house.bus.publish("check.stored", {"uuid": "x"})
+    said = await asyncio.wait_for(ended.get(), 10)
+    assert (said["node"], said["subscription"]) == ("check.stored", "none")
+    assert house.gateway.board is not None
+
+
 async def test_strangers_other_names_unknown_topics_and_publishers_are_refused(house: House, agents: Any) -> None:
     await house.gateway.approve("alice@localhost")
     pubsub = {user: client.plugin["xep_0060"] for user, client in agents.items()}

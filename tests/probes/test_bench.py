@@ -159,3 +159,43 @@ def test_a_machine_whose_parts_do_not_meet_is_refused() -> None:
     for states in ({"a": {"job": "nothing"}}, {"a": {"job": "x", "on": {"ok": "b"}}}):
         with pytest.raises(StartError, match="there is no"):
             jobs.parse({"jobs": [{"name": "x", "command": "true"}], "fsm": {"start": "a", "states": states}})
+
+
+async def test_what_is_critical_is_looked_at_sooner() -> None:
+    seen: list[Observation] = []
+    third = asyncio.Event()
+
+    async def keep(one: Observation) -> None:
+        seen.append(one)
+        if len(seen) == 3:
+            third.set()
+
+    config = jobs.parse({"command": "false", "period": 3_600, "sooner": {"critical": 0.1}})
+    task = asyncio.create_task(Bench(config, Source("p@localhost"), keep).run())
+    async with asyncio.timeout(20):
+        await third.wait()
+    task.cancel()
+    await asyncio.wait([task])
+    assert {one.detail["status"] for one in seen} == {"critical"}
+
+
+async def test_a_behaviour_that_fails_by_our_own_fault_begins_anew_and_says_so() -> None:
+    calls = 0
+    kept = asyncio.Event()
+
+    async def keep(one: Observation) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise RuntimeError("a fault of ours")
+        kept.set()
+
+    bench = Bench(jobs.parse({"command": "true", "period": 0.1}), Source("p@localhost"), keep)
+    task = asyncio.create_task(bench.run())
+    async with asyncio.timeout(20):
+        await kept.wait()
+    [shown] = bench.behaviours()
+    task.cancel()
+    await asyncio.wait([task])
+    assert shown["restarts"] == 1
+    assert shown["last_run"] is not None

@@ -142,3 +142,25 @@ def test_a_parser_that_raises_anything_makes_a_check_that_says_so(monkeypatch: p
         found = parsers.normalise("odd", b"x", {})
         assert found == {"parser": "odd", "version": 1, "error": "out of cheese"}
         parsers.find.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("schema", "reason"),
+    [
+        ({"type": "object", "required": ["b"]}, "does not fit the schema"),
+        ({"properties": {"a": {"maximum": 0}}}, "does not fit the schema"),
+        ({"type": "nonsense"}, "the schema is none"),
+        ({"$ref": "http://127.0.0.1:1/schema"}, "refers to http://127.0.0.1:1"),
+        ({"$ref": "file:///etc/passwd"}, "refers to file:"),
+    ],
+)
+def test_a_jobs_own_schema_is_held_and_fetches_nothing(schema: dict[str, object], reason: str) -> None:
+    found = parsers.normalise("json", b'{"a": 1}', {"schema": schema})
+    assert reason in found["error"]
+    assert "data" not in found
+
+
+def test_what_fits_its_schema_passes_and_every_parser_is_described() -> None:
+    found = parsers.normalise("json", b'{"a": 1}', {"schema": {"required": ["a"]}})
+    assert found["data"] == {"a": 1}
+    assert {"json", "nmap", "tls"} <= {one["name"] for one in parsers.described()}
