@@ -166,7 +166,7 @@ async def build_analysis(
     wanted = settings.packages
     curators: list[Child[Curator]] = []
     heralds: list[Child[Herald]] = []
-    private = _private(settings)
+    private = frozenset(one for one in registries.ecosystems if registries.private(one))
 
     def curating(call: str, *values: Any) -> None:
         if curators and curators[0].state == "running":
@@ -252,11 +252,3 @@ class Elsewhere:
             with contextlib.suppress(Unavailable):
                 self.tools = await tasks.tools_of(self._db, self._node)
             await asyncio.sleep(FOLLOW_S)
-
-
-def _private(settings: Settings) -> frozenset[str]:
-    """The ecosystems whose registry asks for a password of ours: what it holds is nobody else's business."""
-    wanted = settings.registries
-    bases = {one: str(getattr(wanted, one)) for one in ("pypi", "npm", "gem", "maven", "composer", "cargo", "apk")}
-    known = {base.rstrip("/") for base in wanted.tokens}
-    return frozenset(one for one, base in bases.items() if base.rstrip("/") in known or "@" in base.partition("://")[2])

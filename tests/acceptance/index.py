@@ -35,10 +35,13 @@ def wheel(name: str, version: str, source: bytes = CLEAN) -> bytes:
 
 
 class Index:
-    """Names that begin with `known` or `evil` have versions 1.0 and 2.0; `slow_s` is how long a file takes."""
+    """Names that begin with `known` or `evil` have versions 1.0 and 2.0; `slow_s` is how long a file takes.
+
+    `instead` are other answers by path: status, media type (of a redirection its target) and body."""
 
     def __init__(self) -> None:
         self.slow_s = 0.0
+        self.instead: dict[str, tuple[int, str, bytes]] = {}
         self.asked: list[str] = []
         index = self
 
@@ -49,7 +52,7 @@ class Index:
                 index.asked.append(self.path)
                 status, media, body = index.answer(self.path)
                 self.send_response(status)
-                self.send_header("Content-Type", media)
+                self.send_header("Location" if 300 <= status < 400 else "Content-Type", media)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -72,6 +75,8 @@ class Index:
 
     def answer(self, path: str) -> tuple[int, str, bytes]:
         """Status, media type and body."""
+        if path in self.instead:
+            return self.instead[path]
         page = re.fullmatch(r"/simple/((?:known|evil)[a-z0-9-]*)/", path)
         if page:
             return 200, "application/vnd.pypi.simple.v1+json", self._page(page[1])

@@ -23,7 +23,7 @@ from tests.acceptance.dialects import LaterClient, OldClient, call
 from tests.acceptance.index import EVIL, Index, wheel
 from tests.acceptance.product import Product
 
-KILLS = int(os.environ.get("PUMPKIN_PACKAGE_KILLS", "2"))
+KILLS = int(os.environ.get("PUMPKIN_PACKAGE_KILLS", "1"))
 PROCESSES = int(os.environ.get("PUMPKIN_PACKAGE_PROCESSES", "2"))
 SCOPES = ("packages:read", "packages:write")
 ANY_PORTS = ("--listen", "127.0.0.1:0", "--xmpp-port", "0")  # another program may take a port while none runs here
@@ -124,6 +124,52 @@ def test_a_client_of_the_later_dialect_has_its_conversation(packages: Product) -
         assert refused["request_id"]
 
 
+MEDIA = "application/vnd.pypi.simple.v1+json"
+
+
+def _page(name: str, url: str, **more: Any) -> tuple[int, str, bytes]:
+    """A project's page with one file of version 1.0."""
+    file = {"filename": f"{name.replace('-', '_')}-1.0-py3-none-any.whl", "url": url, **more}
+    body = {"meta": {"api-version": "1.1"}, "name": name, "versions": ["1.0"], "files": [file]}
+    return 200, MEDIA, json.dumps(body).encode()
+
+
+def test_whatever_a_registry_does_a_task_ends_and_says_why(packages: Product, index: Index) -> None:
+    base = index.url.removesuffix("/simple")
+    digest = {"hashes": {"sha256": "00" * 32}}
+    index.instead |= {
+        "/simple/known-down/": (503, "text/plain", b"no"),
+        "/simple/known-noise/": (200, MEDIA, b"\x00" * 1_000),
+        "/simple/known-other/": _page("known", f"{base}/files/known-1.0-py3-none-any.whl", **digest),
+        "/simple/known-lies/": _page("known-lies", f"{base}/files/known_lies-1.0-py3-none-any.whl", **digest),
+        "/simple/known-size/": _page("known-size", f"{base}/files/known_size-1.0-py3-none-any.whl", size=5),
+        "/simple/known-private/": _page("known-private", "https://169.254.169.254/known-1.0-py3-none-any.whl"),
+        "/simple/known-local/": _page("known-local", "http://127.0.0.1:22/known-1.0-py3-none-any.whl"),
+        "/simple/known-file/": _page("known-file", "file:///etc/passwd"),
+        "/simple/known-led/": (302, "http://[::1]:1/simple/known/", b""),
+        "/simple/known-round/": (302, "/simple/known-round/", b""),
+    }
+    names = [path.split("/")[2] for path in index.instead]
+    client = LaterClient(packages.url, packages.key(*SCOPES))
+    try:
+        submitted = {name: client.submit(f"pkg:pypi/{name}@1.0")[1]["data"] for name in names}
+        told = {}
+        for name, data in submitted.items():
+            task = OldClient(packages.url, "").wait(data, 60)
+            assert (task["status"], task["error_category"]) == ("failed", "analysis_error"), (name, task)
+            assert task["outcome"] in ("incomplete", "not_found"), (name, task)
+            assert task["error_message"]
+            assert not any(secret in task["error_message"] for secret in ("Traceback", "Error(", str(packages.data)))
+            told[name] = task["error_message"]
+        assert "/etc/passwd" not in str(told)
+        status, refused = client.submit("pkg:pypi/known-down")
+        assert (status, refused["code"]) == (502, "registry_unavailable")
+        assert client.get("/api/v1/queue/status/")[1]["data"]["queue_length"] == 0
+        assert client.submit("pkg:pypi/known-afterwards@1.0")[0] == 202
+    finally:
+        index.instead.clear()
+
+
 def test_a_report_is_proven_offline(packages: Product, tmp_path: Path) -> None:
     key = packages.key(*SCOPES, "checks:read")
     client = OldClient(packages.url, key)
@@ -157,6 +203,10 @@ def test_the_command_line_is_a_gate(packages: Product, tmp_path: Path) -> None:
     )
     assert log["version"] == "2.1.0"
     assert log["runs"][0]["results"]
+    (tmp_path / "broken-1.0-py3-none-any.whl").write_bytes(wheel("broken", "1.0")[:200])
+    broken = json.loads(packages.command("analyze", str(tmp_path / "broken-1.0-py3-none-any.whl"), "--json", status=3))
+    assert broken["outcome"] == "incomplete"
+    packages.command("analyze", str(tmp_path / "broken-1.0-py3-none-any.whl"), "pkg:pypi/evil-cli", status=1)
     packages.command("analyze", "pkg:pypi/nobody@1.0", status=4)
     packages.command("analyze", str(tmp_path / "nothing.whl"), status=4)
     packages.command("analyze", "pkg:pypi/..%2Fx@1", status=4)
@@ -260,7 +310,7 @@ def test_tasks_end_by_themselves_however_often_the_server_is_killed(
 
             thread = threading.Thread(target=load)
             thread.start()
-            time.sleep(chance.uniform(0.02, 2.5))
+            time.sleep(chance.uniform(0.02, 2.5 if KILLS > 5 else 0.8))
             product.kill()
             stop.set()
             thread.join()
@@ -295,23 +345,41 @@ def test_tasks_end_by_themselves_however_often_the_server_is_killed(
         ear.close()
 
 
-def test_a_server_that_is_stopped_gives_its_tasks_back_at_once(
+def test_a_stopped_server_gives_its_tasks_back_and_a_private_registrys_are_their_owners(
     tmp_path_factory: pytest.TempPathFactory, index: Index
 ) -> None:
-    product = Product(tmp_path_factory.mktemp("stopped"), options=ANY_PORTS, environment=environment(index)).start()
+    with_password = index.url.replace("http://", "http://somebody:secret-of-pip@")
+    product = Product(
+        tmp_path_factory.mktemp("stopped"),
+        options=ANY_PORTS,
+        environment=environment(index, PIP_INDEX_URL=with_password),
+    ).start()
     try:
         index.slow_s = 3.0
-        client = LaterClient(product.url, product.key(*SCOPES))
+        client, other = (LaterClient(product.url, product.key(*SCOPES)) for _ in range(2))
         _, body = client.submit("pkg:pypi/known-stopped@1.0")
+        mine = body["data"]
+        assert f"/task/{mine['uuid']}/" in mine["status_url"]
+        number = f"/api/v1/task/{mine['task_id']}/"
+        assert [client.get(number, key=key)[0] for key in (True, False)] == [200, 404]
+        assert other.get(number)[0] == 404
+        _, body = other.submit("pkg:pypi/known-stopped@1.0")  # nobody is told that somebody else has it
+        assert (body["data"]["message"], body["data"]["task_id"]) != ("Analysis already queued", mine["task_id"])
+        assert str(mine["task_id"]) not in json.dumps(client.get("/api/v1/queue/status/", key=False)[1]["data"])
         time.sleep(0.3)
         assert product.process is not None
         product.process.send_signal(signal.SIGTERM)
         assert product.process.wait(20) == 0
         index.slow_s = 0.0
         product.start()
-        later = OldClient(product.url, client.headers["Authorization"].removeprefix("Bearer "))
-        task = later.wait({"status_url": f"{product.url}/api/v1/task/{body['data']['task_id']}/"})
+        keys = [one.headers["Authorization"].removeprefix("Bearer ") for one in (client, other)]
+        task = OldClient(product.url, keys[0]).wait({"status_url": f"{product.url}/api/v1/task/{mine['uuid']}/"})
         assert (task["status"], task["attempt"]) == ("completed", 2)
+        report = "/media/reports/pypi/known-stopped/1.0.json"
+        later = LaterClient(product.url, keys[0])
+        assert [later.get(report, key=key)[0] for key in (True, False)] == [200, 404]
+        assert "secret-of-pip" not in json.dumps(later.get(report)[1])
+        assert "secret-of-pip" not in "\n".join(product.lines)
     finally:
         index.slow_s = 0.0
         product.kill()

@@ -121,7 +121,7 @@ async def test_a_dead_processs_task_is_taken_over_when_its_lease_lapses(pair: tu
     await one.start(1)
     decided = await one.queue.actor.submit(wish())
     await one.until("running")
-    one.worker.actor.kill()
+    await one.system.stop()  # gives it back in good order; what a dead process leaves is this:
     async with one.db.writer() as connection:
         await connection.execute("update tasks set state = 'running', node = 'one', lease = 1, attempt = 1")
     two.hold.set()
