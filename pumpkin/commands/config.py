@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from pumpkin import settings as configuration
-from pumpkin.building import disclosed
+from pumpkin.building import disclosed, modules
 from pumpkin.commands.place import answer, config_option, data_option, json_option
 from pumpkin.errors import StartError
 
@@ -25,7 +25,7 @@ def config() -> None:
 def check(data: Path | None, config: Path | None, as_json: bool) -> None:
     """Say whether the settings hold, and which one does not; nothing is started. Exit status 1 for wrong ones."""
     try:
-        configuration.load(data, config)
+        modules.check(configuration.load(data, config))
     except StartError as error:
         answer({"ok": False, "message": error.message}, as_json, error.message)
         raise SystemExit(1) from None

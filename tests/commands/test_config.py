@@ -39,3 +39,22 @@ def test_a_wrong_setting_is_named_in_one_sentence(tmp_path: Path) -> None:
         assert len(text.splitlines()) == 1
         status, text = run("check", "--data", str(tmp_path), "--json")
         assert (status, json.loads(text)["ok"]) == (1, False)
+
+
+def test_a_module_that_cannot_work_is_named_in_one_sentence_without_its_secret(tmp_path: Path) -> None:
+    module = '[[modules]]\nname = "soc"\nkind = "{}"\ntarget = "{}"\n{}\n[modules.options]\nsecret = "whsec_s3cret"\n'
+    for kind, target, more, words in (
+        ("pigeon", "https://a.example/s3cret", "", "of the kind pigeon"),
+        ("webhook", "https://a.example/s3cret", "", "option secret of the module soc"),
+        ("slack", "gopher://a.example/s3cret", "", "option secret"),
+        ("webhook", "https://a.example/s3cret", 'topics = ["check.burnt"]', "topic check.burnt"),
+        ("webhook", "https://a.example/s3cret", 'severity = "awful"', "modules.0.severity"),
+    ):
+        (tmp_path / "pumpkin.toml").write_text(module.format(kind, target, more))
+        status, text = run("check", "--data", str(tmp_path))
+        assert (status, len(text.splitlines())) == (1, 1), text
+        assert words in text
+        assert "s3cret" not in text
+    (tmp_path / "pumpkin.toml").write_text(module.format("pigeon", "", "") * 2)
+    assert "two modules are named soc" in run("check", "--data", str(tmp_path))[1]
+    assert "s3cret" not in run("show", "--data", str(tmp_path), "--json")[1]
