@@ -30,6 +30,7 @@ from pumpkin.model.alerts.muting import Surroundings
 from pumpkin.model.checks import Observation, Receipt
 from pumpkin.model.rules import Engine, Known, RuleFile, Sighting, Signal
 from pumpkin.model.rules.document import described
+from pumpkin.model.rules.signals import merged
 from pumpkin.store import agents, alerts, correlation, mutes
 from pumpkin.store.correlation import Lost, Place
 from pumpkin.store.database import Database
@@ -84,7 +85,7 @@ class Correlator(LoopActor):
         self._offset = 0
         self.state = "starting"
         self.last_error: str | None = None
-        self.judged = 0
+        self.judged = self.rounds = 0
 
     # -- what others call
 
@@ -215,7 +216,7 @@ class Correlator(LoopActor):
         for name, machine in learner.machines.items():
             for state in machine.states.values():
                 state["on"] = False
-            self._engine.machines[name] = machine
+            self._engine.adopt(name, machine)
         self._engine.know(self._engine.roster)
 
     async def _silently(self, engine: Engine, start: int, stop: int) -> None:
@@ -252,6 +253,7 @@ class Correlator(LoopActor):
         await self._tell()
         if clock - self._kept > self._pace.keep_s:
             await self._keep()
+        self.rounds += 1
 
     async def _batch(self, stop: int) -> None:
         said: list[Signal] = []
@@ -269,7 +271,7 @@ class Correlator(LoopActor):
     async def _take(self, said: Sequence[Signal]) -> None:
         around = self._surroundings()
         changes: list[Change] = []
-        for one in said:
+        for one in merged(said):
             rule = self._source.file.find(one.rule)
             if rule is not None:
                 changes += self._book.take(one, rule, around)

@@ -101,5 +101,7 @@ def _look(path: Path) -> Look | None:
 
 
 def _content(path: Path) -> bytes:
+    if not path.is_file():  # a pipe would never end
+        raise OSError(0, "is not a file")
     with path.open("rb") as file:
         return file.read(SIZE_LIMIT + 1)

@@ -13,6 +13,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import structlog
 
 from pumpkin.bus import Bus
+from pumpkin.errors import Conflict, Forbidden, InvalidRequest, PayloadTooLarge
 from pumpkin.model.checks import Observation, Receipt
 from pumpkin.store import alerts
 from pumpkin.store.alerts import Untold
@@ -37,15 +38,24 @@ class Teller:
         waiting = await alerts.untold(self._db)
         if not waiting:
             return []
-        receipts = await asyncio.gather(*(self._receive(observation(one, self._origin)) for one in waiting))
-        places: list[tuple[int, UUID, int]] = []
+        receipts = await asyncio.gather(*(self._stored(one) for one in waiting))
+        places: list[tuple[int, UUID | None, int]] = []
         for one, receipt in zip(waiting, receipts, strict=True):
-            places.append((one.n, receipt.id, receipt.seq))
-            said = {**one.told, "event_id": one.n, "record": {"uuid": str(receipt.id), "seq": receipt.seq}}
+            record = None if receipt is None else {"uuid": str(receipt.id), "seq": receipt.seq}
+            places.append((one.n, None, -1) if receipt is None else (one.n, receipt.id, receipt.seq))
+            said = {**one.told, "event_id": one.n, "record": record}
             self._bus.publish(one.topic, said)
             log.info("alert", happened=one.event, rule=said.get("rule"), alert=str(one.alert), said=said.get("message"))
         await alerts.told_all(self._db, places)
         return waiting
+
+    async def _stored(self, one: Untold) -> Receipt | None:
+        """The receipt; None for what the log cannot hold, which must not keep the others waiting."""
+        try:
+            return await self._receive(observation(one, self._origin))
+        except (Conflict, Forbidden, InvalidRequest, PayloadTooLarge) as error:
+            log.error("alert not in the log", alert=str(one.alert), happened=one.event, reason=error.message)
+            return None
 
 
 def observation(one: Untold, origin: str) -> Observation:

@@ -106,7 +106,7 @@ async def untold(db: Database) -> list[Untold]:
         return [Untold(**row) async for row in db.queries.alerts_untold(connection)]
 
 
-async def told_all(db: Database, places: Sequence[tuple[int, UUID, int]]) -> None:
+async def told_all(db: Database, places: Sequence[tuple[int, UUID | None, int]]) -> None:
     """These events (number, check, its place) stand in the log and were told."""
     async with db.writer() as connection:
         await db.queries.alerts_told(

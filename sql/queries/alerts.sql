@@ -4,7 +4,7 @@ insert into alerts (id, rule, kind, key, severity, state, message, agent, type, 
     check_ids, check_seqs, muted, announced, recipients, opened, updated)
 values (:id, :rule, :kind, :key, :severity, 'open', :message, :agent, :type, :target, :site, :labels, :value, :count,
     :check_ids::uuid[], :check_seqs::bigint[], :muted, :announced, :recipients::text[], :opened, :updated)
-on conflict (rule, key) where state <> 'resolved' do nothing
+on conflict (rule, md5(key)) where state <> 'resolved' do nothing
 returning *;
 
 -- name: alerts_count^

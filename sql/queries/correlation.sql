@@ -57,12 +57,12 @@ select rule, digest, key, state from correlation_states order by rule;
 insert into correlation_states (rule, digest, key, state)
 select u.rule, u.digest, u.key, u.state
 from unnest(:rules::text[], :digests::text[], :keys::text[], :states::jsonb[]) as u (rule, digest, key, state)
-on conflict (rule, key) do update set digest = excluded.digest, state = excluded.state;
+on conflict (rule, md5(key)) do update set digest = excluded.digest, state = excluded.state;
 
 -- name: correlation_forget!
 -- Forget the states of some groups.
 delete from correlation_states using unnest(:rules::text[], :keys::text[]) as u (rule, key)
-where correlation_states.rule = u.rule and correlation_states.key = u.key;
+where correlation_states.rule = u.rule and md5(correlation_states.key) = md5(u.key);
 
 -- name: correlation_retain!
 -- Forget the states of rules that are gone or mean something else now.

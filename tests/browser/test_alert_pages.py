@@ -16,7 +16,8 @@ from pumpkin.model.alerts.book import Change
 from pumpkin.store import alerts, audit
 from pumpkin.web.alerts import Correlation
 from tests.browser.conftest import Visit
-from tests.browser.test_pages import EVIL, faults
+from tests.browser.furniture import EVIL
+from tests.browser.test_pages import faults
 from tests.web.pages.site import PROBE, Site, observation
 
 Open = Callable[..., Awaitable[Visit]]
@@ -131,6 +132,7 @@ async def test_a_window_is_planned_and_a_fault_of_the_form_is_told(site: Site, v
     await page.fill("#cron", "0 3 * * 0")
     await page.get_by_role("button", name="Plan maintenance").click()
     await expect(page.locator("#mutes")).to_contain_text("site=hall-7|hall-8")
+    window.complaints[:] = [one for one in window.complaints if "400" not in one]
 
 
 async def test_who_reads_only_sees_no_buttons_and_an_alert_appears_by_itself(site: Site, visit: Open):

@@ -483,6 +483,7 @@ def test_a_rule_that_only_speaks_otherwise_keeps_its_state() -> None:
         (rule("threshold", window="5 parsecs", limit=1), "rules_bad_value", 4, "window"),
         (rule("expected") + "\n[rule.select]\ntyp = 1", "rules_unknown_field", 5, "select.typ"),
         (rule("expected", message="{nonsense}"), "rules_bad_value", 4, "message"),
+        (rule("threshold", window="1m") + "\nlimit = inf", "rules_bad_value", 5, "limit"),
         (rule("expected", value="passwd"), "rules_bad_value", 4, "value"),
         (rule("expected") + "\n" + rule("change"), "rules_duplicate", 5, "name"),
         (rule("expected") + '\n[[rule.act]]\ndo = "ask"', "rules_bad_value", 4, "act.0"),

@@ -2,6 +2,8 @@
 
 from pumpkin.model.alerts.alert import (
     EVENTS,
+    FIRST_LINKS,
+    LINKS,
     SEVERITIES,
     STANDING,
     STATES,
@@ -17,6 +19,8 @@ from pumpkin.model.alerts.alert import (
 
 __all__ = [
     "EVENTS",
+    "FIRST_LINKS",
+    "LINKS",
     "SEVERITIES",
     "STANDING",
     "STATES",

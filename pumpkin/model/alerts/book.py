@@ -92,6 +92,7 @@ class Book:
             opened=signal.at,
             updated=signal.at,
             value=signal.value,
+            count=signal.times,
             checks=joined((), signal.links),
             to=recipients(rule),
         )
@@ -160,7 +161,7 @@ class Book:
     def _again(self, known: Alert, signal: Fired) -> Change:
         after = replace(
             known,
-            count=known.count + 1,
+            count=known.count + signal.times,
             value=signal.value,
             updated=max(known.updated, signal.at),
             checks=joined(known.checks, signal.links),

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-Scalar = bool | int | float | Annotated[str, Field(max_length=1_000)]
+Scalar = bool | int | Annotated[float, Field(allow_inf_nan=False)] | Annotated[str, Field(max_length=1_000)]
 Operator = Literal["==", "!=", "<", "<=", ">", ">=", "in", "not in", "like", "contains", "exists", "missing"]
 TEXT_LOOKED_AT = 1_000
 

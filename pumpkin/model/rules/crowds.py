@@ -17,6 +17,7 @@ from pumpkin.model.rules.sighting import Sighting
 from pumpkin.model.rules.signals import Key, Signal
 
 VOICES = 1_000
+ANSWERS = 20  # different ones an alert shows
 GAPS = 8
 RHYTHM = 3  # gaps seen before an agent's rhythm counts
 
@@ -52,7 +53,8 @@ class AgreementMachine(Machine[Agreement]):
         told = self._found(voices)
         if len(voices) >= rule.n and len(told) >= rule.k:
             rests = voices if rule.want == "differ" else {name: voices[name] for name in told}
-            value = {str(said)[:100]: n for said, n in Counter(str(one[1]) for one in voices.values()).items()}
+            said = Counter(str(one[1])[:100] for one in voices.values())
+            value = dict(said.most_common(ANSWERS))
             return self.fired(
                 key,
                 state,

@@ -197,7 +197,7 @@ class Threshold(BaseRule):
     value: ValuePath | None = None
     holds: Condition | None = None
     op: Literal["<", "<=", ">", ">=", "==", "!="] = ">="
-    limit: float
+    limit: Annotated[float, Field(allow_inf_nan=False)]
     least: Annotated[int, Field(ge=1, le=100_000)] = 1
 
     @model_validator(mode="after")

@@ -11,10 +11,10 @@ from typing import Any
 from pumpkin.model.rules.crowds import AgreementMachine, SequenceMachine, SilenceMachine
 from pumpkin.model.rules.document import RuleFile
 from pumpkin.model.rules.levels import ChangeMachine, ExpectedMachine, FlappingMachine, ThresholdMachine
-from pumpkin.model.rules.machine import Machine, State, key_of
+from pumpkin.model.rules.machine import NEVER, Machine, State, key_for, key_of
 from pumpkin.model.rules.selection import STRANGER, Known
 from pumpkin.model.rules.sighting import Sighting
-from pumpkin.model.rules.signals import Cleared, Signal
+from pumpkin.model.rules.signals import Cleared, Key, Signal
 
 SKEW = 86_400 * 1_000_000
 """A rule that goes by when something was seen believes a clock that is this far behind ours at most, and none ahead."""
@@ -45,15 +45,26 @@ class Engine:
         self.roster: Mapping[str, Known] = {}
         self.broken: dict[str, str] = {}  # rules that failed by a fault of ours: set aside, others go on
         self._sources: dict[tuple[str, str], tuple[AnyMachine, ...]] = {}
+        self._paths: dict[tuple[str, str], frozenset[str]] = {}
         self.now = since
+        self._soonest = [NEVER]
+        for name in tuple(self.machines):
+            self.adopt(name, self.machines[name])
         self.deaf_until(since)
+
+    def adopt(self, name: str, machine: AnyMachine) -> None:
+        """Let a machine that learned elsewhere be this rule's."""
+        self.machines[name] = machine
+        self._forget_sources()
+        machine.soonest = self._soonest
+        self._soonest[0] = min(self._soonest[0], machine.next_look)
 
     # -- what it must be told of
 
     def know(self, roster: Mapping[str, Known]) -> list[Signal]:
         """The agents there are, anew; what that alone changes."""
         if roster != self.roster:
-            self._sources.clear()
+            self._forget_sources()
         self.roster = roster
         said: list[Signal] = []
         for machine in self.machines.values():
@@ -82,7 +93,12 @@ class Engine:
     def paths(self, kind: str, type: str, agent: str) -> frozenset[str]:
         """Which values of such a check are asked for; empty also where no rule looks at it."""
         machines = self._interested(kind, type, agent)
-        return frozenset().union(*(one.paths for one in machines)) if machines else frozenset()
+        if not machines:
+            return frozenset()
+        found = self._paths.get((type, agent))
+        if found is None:
+            found = self._paths[type, agent] = frozenset().union(*(one.paths for one in machines))
+        return found
 
     def wants(self, kind: str, type: str, agent: str) -> bool:
         """Whether any rule may look at such a check."""
@@ -95,9 +111,16 @@ class Engine:
         if not machines:
             return said
         known = self.roster.get(seen.agent, STRANGER)
+        keys: dict[tuple[str, ...], Key] = {}
         for machine in machines:
             try:
-                signal = machine.observe(seen, self._at(machine, seen)) if machine.fits(seen, known) else None
+                if not machine.fits(seen, known):
+                    continue
+                by = machine.rule.by
+                key = keys.get(by)
+                if key is None:
+                    key = keys[by] = key_for(by, seen)
+                signal = machine.observe(key, seen, self._at(machine, seen))
             except FAULTS as error:
                 self._set_aside(machine, error)
                 continue
@@ -109,12 +132,15 @@ class Engine:
         """What time alone does, up to `now` (microseconds), in the order of time."""
         self.now = max(self.now, now)
         said: list[Signal] = []
+        if now < self._soonest[0]:
+            return said
         for machine in tuple(self.machines.values()):
-            if machine.ripe(now):
+            if machine.next_look <= now:
                 try:
                     said += machine.advance(now)
                 except FAULTS as error:
                     self._set_aside(machine, error)
+        self._soonest[0] = min((one.next_look for one in self.machines.values()), default=NEVER)
         said.sort(key=lambda one: one.at)
         return said
 
@@ -156,11 +182,11 @@ class Engine:
     def inherit(self, before: Engine) -> list[str]:
         """Take over the states of rules that mean the same as in the engine before; the names of those that do not."""
         fresh = []
-        for name, machine in self.machines.items():
+        for name, machine in tuple(self.machines.items()):
             old = before.machines.get(name)
             if old is not None and old.digest == machine.digest:
                 old.rule, old.selection = machine.rule, machine.selection
-                self.machines[name] = old
+                self.adopt(name, old)
             else:
                 fresh.append(name)
         self.now = max(self.now, before.now)
@@ -180,7 +206,11 @@ class Engine:
         name = machine.rule.name
         self.broken[name] = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         self.machines.pop(name, None)
+        self._forget_sources()
+
+    def _forget_sources(self) -> None:
         self._sources.clear()
+        self._paths.clear()
 
     def _interested(self, kind: str, type: str, agent: str) -> tuple[AnyMachine, ...]:
         if kind in SKIPPED:
@@ -190,7 +220,7 @@ class Engine:
             known = self.roster.get(agent, STRANGER)
             found = tuple(one for one in self.machines.values() if one.source(type, agent, known))
             if len(self._sources) >= SOURCES:
-                self._sources.clear()
+                self._forget_sources()
             self._sources[type, agent] = found
         return found
 

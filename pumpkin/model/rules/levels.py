@@ -106,7 +106,15 @@ class ThresholdMachine(Machine[Threshold]):
             state["links"] = []
             value = round(figure, 6)
             return self.fired(
-                key, state, seen, at, value=value, count=window.count, limit=rule.limit, window=rule.window, links=told
+                key,
+                state,
+                seen,
+                at,
+                value=value,
+                count=int(window.count),
+                limit=rule.limit,
+                window=rule.window,
+                links=told,
             )
         shown = "nothing" if figure is None else f"{figure:g}"
         return self.cleared(key, state, at, f"{rule.aggregate} over {span(rule.window)} is {shown}", *_last(seen))
@@ -154,7 +162,7 @@ class FlappingMachine(Machine[Flapping]):
         if len(turns) >= rule.changes:
             if not changed:
                 return None
-            told = links({"turns": [one[1:] for one in turns]}, "turns")
+            told = links({"turns": [one[1:] for one in (turns[-1:] if state["on"] else turns)]}, "turns")
             more = {"changes": len(turns), "window": rule.window}
             return self.fired(key, state, seen, at, value=state["value"], links=told, **more)
         if len(turns) <= rule.calm_at:

@@ -22,6 +22,7 @@ State = dict[str, Any]
 GROUPS = 10_000
 """Groups a rule keeps a state of; past that those heard of first are forgotten, unless the rule is broken in them."""
 LINKS = 10
+NEVER = 2**63
 
 
 def key_text(key: Key) -> str:
@@ -52,6 +53,7 @@ class Machine(ABC, Generic[R]):
         self.forgotten = 0
         self.since = 0  # nothing could be heard before
         self.now = 0
+        self.soonest = [NEVER]  # when any machine of the engine wants to be looked at; shared by them
         self._heap: list[tuple[int, Key]] = []
         self._armed: dict[Key, int] = {}
 
@@ -92,10 +94,10 @@ class Machine(ABC, Generic[R]):
     def fits(self, seen: Sighting, known: Known) -> bool:
         return self.selection.check(seen, known)
 
-    def observe(self, seen: Sighting, at: int) -> Signal | None:
-        """One check that fits."""
-        self.now = max(self.now, at)
-        key = tuple(_group(one, seen) for one in self.rule.by)
+    def observe(self, key: Key, seen: Sighting, at: int) -> Signal | None:
+        """One check that fits, of the group `key`."""
+        if at > self.now:
+            self.now = at
         state = self.states.get(key)
         if state is None:
             state = self._new(key)
@@ -119,9 +121,10 @@ class Machine(ABC, Generic[R]):
                 yield settled
         self.now = max(self.now, now)
 
-    def ripe(self, now: int) -> bool:
-        """Whether `advance` has something to do."""
-        return bool(self._heap) and self._heap[0][0] <= now
+    @property
+    def next_look(self) -> int:
+        """When `advance` has something to do."""
+        return self._heap[0][0] if self._heap else NEVER
 
     def seed(self, key: Key, at: int) -> None:
         """An alert of this group stands: the rule is broken in it until it is seen not to be."""
@@ -130,6 +133,8 @@ class Machine(ABC, Generic[R]):
             state = self._new(key)
         if not state["on"]:
             state["on"], state["seeded"] = True, True
+            if self.lasting:
+                state["fired"] = at
             self.dirty.add(key)
             self.due(key, state, at)
 
@@ -239,7 +244,14 @@ class Machine(ABC, Generic[R]):
 
     def _arm(self, key: Key, at: int) -> None:
         self._armed[key] = at
+        if at < self.soonest[0]:
+            self.soonest[0] = at
         heapq.heappush(self._heap, (at, key))
+
+
+def key_for(by: tuple[str, ...], seen: Sighting) -> Key:
+    """The group a check belongs to."""
+    return tuple([_group(one, seen) for one in by])
 
 
 def _group(name: str, seen: Sighting) -> str:

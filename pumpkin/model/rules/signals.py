@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pumpkin.model.alerts import Link, Subject
+from pumpkin.model.alerts import FIRST_LINKS, LINKS, Link, Subject
 
 Key = tuple[str, ...]
 """The group of checks a state belongs to: the values of the rule's `by`."""
@@ -14,7 +14,8 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Fired:
-    """The rule is broken in this group. `fresh` is false when it was already; `facts` fill the message."""
+    """The rule is broken in this group, by `times` checks. `fresh` is false when it was already; `facts` fill the
+    message."""
 
     rule: str
     key: Key
@@ -24,6 +25,7 @@ class Fired:
     facts: Mapping[str, Any] = field(default_factory=dict)
     links: tuple[Link, ...] = ()
     fresh: bool = True
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +40,26 @@ class Cleared:
 
 
 Signal = Fired | Cleared
+
+
+def merged(said: Iterable[Signal]) -> list[Signal]:
+    """The same with what one group says again and again said once, of a flood that takes one step instead of many."""
+    kept: list[Signal] = []
+    last: dict[tuple[str, Key], int] = {}
+    more: dict[int, list[Fired]] = {}
+    for one in said:
+        group = (one.rule, one.key)
+        place = last.get(group)
+        if isinstance(one, Fired) and place is not None and isinstance(kept[place], Fired):
+            more.setdefault(place, []).append(one)
+        else:
+            last[group] = len(kept)
+            kept.append(one)
+    for place, others in more.items():
+        first = kept[place]
+        if isinstance(first, Fired):
+            links = [*first.links, *(link for other in others for link in other.links)]
+            newest = links if len(links) <= LINKS else [*links[:FIRST_LINKS], *links[FIRST_LINKS - LINKS :]]
+            times = first.times + sum(other.times for other in others)
+            kept[place] = replace(first, value=others[-1].value, links=tuple(newest), times=times)
+    return kept
