@@ -14,6 +14,11 @@ HINT_LIMIT = 4096
 UNKNOWN = "\ufffc"
 """Stands in a hint for a part of the text that is not known."""
 
+ALTERNATIVE = "\ufff9"
+"""Stands in a hint between texts of which any may be the one."""
+
+ALTERNATIVES = 4
+
 
 class Tag(StrEnum):
     """Where a value came from."""
@@ -34,6 +39,7 @@ class Tag(StrEnum):
     SCREEN = "screen"
     KEYS = "keyboard"
     CREDENTIAL = "a password or key that was handed over"
+    TOKEN = "a token that was handed over"  # noqa: S105 - a sentence
     DATA = "a data file"
     VISITOR = "what a visitor of a web server sends"
     WALLET = "keys of a wallet"
@@ -45,6 +51,9 @@ class Tag(StrEnum):
     FILE = "a file"
     DROPPED = "a file just written"
     PICKLE = "a pickle"
+    LISTED = "files found by a search"
+    SEALED = "encryption"
+    HANDED = "what others hand over"
 
 
 HOST = frozenset({Tag.HOST_NAME, Tag.HOST_USER, Tag.HOST_ID})
@@ -142,12 +151,26 @@ def union(*values: Value) -> frozenset[Tag]:
 
 
 def merged(one: Value, other: Value) -> Value:
-    """A value that may be either: the tags of both, the rest where they agree, else the later one's."""
+    """A value that may be either: the tags of both, their texts as alternatives, the rest where they agree."""
     if one == other:
         return one
     const = one.const if one.const == other.const else None
-    hint = (other.text or one.text)[:HINT_LIMIT]
-    return Value(one.tags | other.tags, const, hint, other.name or one.name, other.items or one.items)
+    items = _either(one.items, other.items)
+    hint = "" if items is not None and not (one.hint or other.hint) else alternatives(one.text, other.text)
+    return Value(one.tags | other.tags, const, hint, other.name or one.name, items)
+
+
+def _either(one: tuple[Value, ...] | None, other: tuple[Value, ...] | None) -> tuple[Value, ...] | None:
+    if one and other and len(one) == len(other) and len(one) <= 16:
+        return tuple(merged(a, b) for a, b in zip(one, other, strict=True))
+    return other or one
+
+
+def alternatives(*texts: str) -> str:
+    """Several texts as one of which any may be meant: each once, a few, and none where all would be too long."""
+    kept = dict.fromkeys(part for text in texts for part in text.split(ALTERNATIVE) if part)
+    together = ALTERNATIVE.join(list(kept)[:ALTERNATIVES])
+    return together if len(together) <= HINT_LIMIT // 4 else next(reversed(kept), "")[:HINT_LIMIT]
 
 
 LITERAL_FROM = 24
@@ -160,8 +183,15 @@ def literal(const: str | bytes | int | None) -> Value:
 
 
 def approximate(parts: Iterable[Value], glue: str = "") -> str:
-    """A text of which some parts are known, the others UNKNOWN."""
-    return glue.join(part.text or UNKNOWN for part in parts)[:HINT_LIMIT]
+    """A text of which some parts are known, the others UNKNOWN; of alternatives a few are put together."""
+    texts = [part.text or UNKNOWN for part in parts]
+    if not any(ALTERNATIVE in text for text in texts):
+        return glue.join(texts)[:HINT_LIMIT]
+    made = [""]
+    for place, text in enumerate(texts):
+        between = glue if place else ""
+        made = [f"{start}{between}{end}" for end in text.split(ALTERNATIVE) for start in made][:ALTERNATIVES]
+    return alternatives(*made)
 
 
 def element_of(value: Value) -> Value:
@@ -172,5 +202,5 @@ def element_of(value: Value) -> Value:
             return result.with_tags(*value.tags)
         for item in value.items[1:32]:
             result = merged(result, item)
-        return Value(result.tags | value.tags, None if len(value.items) > 1 else result.const, result.text, result.name)
+        return Value(result.tags | value.tags, result.const, result.hint, result.name, result.items)
     return Value(value.tags)

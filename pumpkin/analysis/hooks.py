@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from pumpkin.analysis import shell
+from pumpkin.analysis import others, shell
 from pumpkin.analysis.flow import Reach
 from pumpkin.analysis.places import CLOUD_SECRETS, LOCAL_ADDRESS, RAW_ADDRESS, SECRETS, attack
 from pumpkin.model.findings import Finding, Group, Level, quoted
@@ -78,7 +78,8 @@ LANGUAGES: dict[str, Language] = {
         network=re.compile(
             r"\bfile_get_contents\s*\(\s*[\"']https?:|\bcurl_(?:exec|init)|\bfsockopen|\bstream_socket_client"
             r"|\bfopen\s*\(\s*[\"']https?:|\bgethostbyname|\bdns_get_record|\bstream_context_create"
-            r"|\bsocket_connect|\bmail\s*\(",
+            r"|\bsocket_connect|\bmail\s*\(|\bHttp::(?:post|get|put|with)|GuzzleHttp|\bwp_remote_(?:get|post|request)"
+            r"|->(?:post|get|request)\s*\([^)\n]{0,20}[\"']https?:|\bfile_get_contents\s*\(\s*\$\w+(?=[\s\S]*)",
             re.I,
         ),
         environment=re.compile(r"\bgetenv\s*\(\s*\)|\$_ENV\b(?!\s*\[)|\$_SERVER\b(?!\s*\[)|\bphpinfo\s*\(", re.I),
@@ -98,31 +99,31 @@ LANGUAGES: dict[str, Language] = {
         comment=re.compile(r"^\s*(?://|#|\*).*$", re.MULTILINE),
     ),
 }  # fmt: skip
-_OTHERS = re.compile(r"\.(?:java|kt|go|cs|c|cc|cpp|m|swift|lua|pl|pm|pyx|scala|groovy|dart|ex|r)$", re.I)
-_OTHER_SPAWN = re.compile(
-    rf"(?:exec|system|popen|Popen|ProcessBuilder|Command|spawn|execl\w*|Process\.Start|os\.execute|runtime\(\)\.exec|qx)"
-    rf"\s*[({{]?[^\n;]{{0,60}}?(?:{_STRING})[^\n;]{{0,300}}"
-)
-_OTHER_NETWORK = re.compile(
-    r"HttpURLConnection|openStream\(|HttpClient|new\s+Socket\(|http\.(?:Get|Post|PostForm|NewRequest)|net\.Dial|WebClient"
-    r"|URLSession|curl_easy|socket\.http|LWP::UserAgent|IO::Socket|new\s+URL\(|\bconnect\s*\("
-)
-_OTHER_ENVIRONMENT = re.compile(r"System\.getenv\(\s*\)|os\.Environ\(\)|GetEnvironmentVariables|%ENV\b|\benviron\b")
-_OTHER_CODE = re.compile(
-    r"defineClass|URLClassLoader|ScriptEngine|\.eval\(|Assembly\.Load|plugin\.Open|loadstring|mprotect|VirtualAlloc|\beval\b\s*[($]"
-)
-_OTHER_DECODE = re.compile(
-    r"Base64|DecodeString|FromBase64|hex\.Decode|parseHexBinary|decode_base64|unpack\s*\(?\s*[\"']H"
-)
 _VISITOR = re.compile(
-    r"(?:eval|assert|system|shell_exec|exec|passthru|popen)\s*\([^;]{0,80}\$_(?:GET|POST|REQUEST|COOKIE|SERVER)"
+    r"(?:eval|assert|system|shell_exec|exec|passthru|popen|array_map|call_user_func\w*|array_filter|usort)\s*\([^;]{0,80}\$_(?:GET|POST|REQUEST|COOKIE|SERVER)"
     r"|\$_(?:GET|POST|REQUEST|COOKIE)\s*\[[^\]]{1,40}\]\s*\(|\$\w+\s*\(\s*\$_(?:POST|GET|REQUEST|COOKIE)",
     re.I,
 )
 _DOTENV = re.compile(r"['\"/]\.env['\"]")
 _COMMANDED = re.compile(
-    r"`#\{|(?:system|exec|spawn|popen\w*)\s*\(?\s*(?:[a-z_]\w*\b(?!\s*=)|[\"'](?:/bin/)?(?:ba)?sh)|%x\W#\{"
+    r"`#\{|(?:system|exec|spawn|popen\w*|proc_open|shell_exec|pcntl_exec)\s*\(?\s*(?:[a-z_]\w*\b(?!\s*=)|[\"'](?:/bin/)?(?:ba)?sh)|%x\W#\{"
 )
+_STARTED_FILE = re.compile(
+    r"(?:Command::new|exec|system|shell_exec|passthru|popen|spawn|proc_open)\s*\(?\s*[\"'](?:/tmp/|/var/tmp/|/dev/shm/|\./|nohup)"
+)
+_PLACED = re.compile(
+    r"/tmp/|/dev/shm|temp_dir\(\)|tmpdir|sys_get_temp_dir|tempnam|\bTEMP\b|\.cache",  # noqa: S108 - read, not used
+    re.IGNORECASE,
+)
+_SHELLED = re.compile(
+    r"Command::new\s*\(\s*\"(?:nohup|(?:/bin/)?(?:ba|z)?sh|cmd|powershell)|(?:system|exec|spawn)\W{1,4}(?:ba)?sh\b"
+)
+_PROGRAM = re.compile(r"\.(?:exe|bat|vbs|ps1|scr)[\"']", re.IGNORECASE)
+_ASKED = re.compile(
+    r"\b(?:env|params|cookies|headers)\s*\[\s*[\"':](?:HTTP_|[\w-])|request\.(?:params|cookies|headers|body)"
+)
+_TOLD = re.compile(r"`\s*#\{|\b(?:system|exec|eval|instance_eval|spawn|popen)\b\s*\(?\s*(?!['\"])[\w@]|%x\W#\{")
+_ACCOUNT = re.compile(r"\bwp_(?:create|insert)_user\s*\(")
 _SOCKETS = re.compile(r"TCPSocket|TcpStream|fsockopen|socket_connect|stream_socket_client")
 _FACTS = re.compile(r"Socket\.gethostname|Etc\.getlogin|gethostname\(|php_uname|get_current_user|whoami")
 _SENT = re.compile(r"\.post\b|\.post_form|POST|send_string|write_all|CURLOPT_POST|\.put\b")
@@ -137,7 +138,7 @@ _HOSTS = re.compile(
 _APK_SCRIPTS = frozenset(
     f".{when}-{what}" for when in ("pre", "post") for what in ("install", "upgrade", "deinstall")
 ) | {".trigger"}
-_LOADED = re.compile(rb"composer-plugin|\"(?:files|scripts)\"\s*:")
+_LOADED = re.compile(rb"composer-plugin|\"(?:files|scripts|providers)\"\s*:")
 _KEYS = re.compile(
     r"\[0-9a-fA-F\]\{64\}|\[1-9A-HJ-NP-Za-km-z\]\{\d\d|\.solana|private.?key|mnemonic|seed.?phrase", re.I
 )
@@ -152,7 +153,7 @@ _STARTS = re.compile(
     r"Command::new\s*\(\s*(?![\"'])|\b(?:system|spawn|exec|popen|shell_exec|proc_open)\s*\(?\s*(?![\"'`(])[\w$]"
 )
 _HOME_PARTS = re.compile(
-    r"[\"']\.(?:ssh|aws|gnupg|kube|gem|cargo|composer)[\"']|config/database|wp-config\.php|parameters\.ya?ml"
+    r"[\"']\.(?:ssh|aws|gnupg|kube|gem|cargo|composer)[\"']|credentials\.toml|config/database|wp-config\.php|parameters\.ya?ml"
 )
 _TOKENS = re.compile(
     r"(?:GITHUB|GITLAB|NPM|CARGO_REGISTRY|NODE_AUTH|PYPI|RUBYGEMS_API|GEM_HOST_API)_(?:TOKEN|KEY)|AWS_SECRET\w+|COMPOSER_AUTH"
@@ -206,8 +207,8 @@ def examine(files: Mapping[str, bytes]) -> list[Finding]:
             if (macro and suffix == ".rs") or (loaded and suffix == ".php"):
                 reach = max(reach, Reach.IMPORT)
             found += _file(path, data, LANGUAGES[suffix], reach)
-        elif _OTHERS.search(path) and len(data) <= SIZE_LIMIT:
-            found += _other(path, data)
+        elif others.KNOWN.search(path) and len(data) <= SIZE_LIMIT:
+            found += others.examine(path, data, aside=reach_of(path) is Reach.ASIDE)
         elif path.rsplit("/", 1)[-1] == "composer.json" and path.count("/") <= 1:
             found += _composer(path, data)
     return found
@@ -228,9 +229,10 @@ def reach_of(path: str) -> Reach:
 
 
 def _file(path: str, data: bytes, language: Language, reach: Reach) -> Iterator[Finding]:
-    text = language.comment.sub("", data.decode("utf-8", "replace"))
+    text = _joined(language.comment.sub("", data.decode("utf-8", "replace")))
     eager = reach is Reach.INSTALL
-    network, decode = language.network.search(text), language.decode.search(text)
+    network = next((hit for hit in language.network.finditer(text) if "$" not in hit[0] or "://" in text), None)
+    decode = language.decode.search(text)
     execute, spawns = language.execute.search(text), list(language.spawn.finditer(text))[:200]
     secret = SECRETS.search(text) or CLOUD_SECRETS.search(text) or _DOTENV.search(text) or _HOME_PARTS.search(text)
     if reach is Reach.CALLED and _STARTUP.search(text):
@@ -291,6 +293,18 @@ def _file(path: str, data: bytes, language: Language, reach: Reach) -> Iterator[
         yield told("hook-remote-command", Level.CRITICAL, "T1059", "opens a connection and hands text to a shell", hit)
     if _WRITES.search(text) and reach >= Reach.IMPORT and (decode or network) and (hit := _STARTS.search(text)):
         yield told("hook-dropper", Level.CRITICAL, "T1105", "writes a program and runs it", hit)
+    started_file = _STARTS.search(text) or _STARTED_FILE.search(text)
+    if _WRITES.search(text) and (hit := started_file) and reach is not Reach.ASIDE:
+        placed = _PLACED.search(text) is not None
+        if (network or decode) and placed:
+            level = Level.CRITICAL if reach >= Reach.IMPORT or decode or _SHELLED.search(text) else Level.HIGH
+            yield told("hook-dropper", level, "T1105", "fetches or unpacks a program and runs it", hit)
+        elif eager and _PROGRAM.search(text):
+            yield told("hook-dropper", Level.CRITICAL, "T1105", "puts a program somewhere and runs it", hit)
+    if (hit := _ASKED.search(text)) and (run := _TOLD.search(text)) and _close(hit, run):
+        yield told("hook-web-shell", Level.CRITICAL, "T1505.003", "runs what a visitor of a web server sends", run)
+    if (hit := _ACCOUNT.search(text)) and "administrator" in text:
+        yield told("hook-account", Level.CRITICAL, "T1136", "makes itself an administrator", hit)
     if network and everything:
         yield told(
             "hook-environment-leak", grave, "T1082", "takes the whole environment and opens a connection", everything
@@ -330,33 +344,20 @@ def _file(path: str, data: bytes, language: Language, reach: Reach) -> Iterator[
         yield told("hook-raw-address", Level.MEDIUM, "T1071.001", "talks to a bare address", network)
 
 
-def _other(path: str, data: bytes) -> Iterator[Finding]:
-    """Languages known less well: commands of attack, and what only harm does together."""
-    text = data.decode("utf-8", "replace")
-    network, aside = _OTHER_NETWORK.search(text), reach_of(path) is Reach.ASIDE
-    started = re.search(
-        r"static\s*\{|func\s+init\s*\(\s*\)|__attribute__\s*\(\s*\(\s*constructor|JNI_OnLoad|\bBEGIN\s*\{", text
+_WORDS = re.compile(r"%w\[([^\]\n]{1,300})\]\.join(?:\(?['\"]{2}\)?)?")
+_GLUED = re.compile(r"([\"'])\s*(?:\.|\+|<<)\s*\1")
+_IMPLODED = re.compile(
+    r"implode\s*\(\s*(?:''|\"\")\s*,\s*(?:\[|array\()([^\])]{1,400})[\])]\s*\)|\[([^\]]{1,400})\]\.(?:concat|join)\(\s*(?:''|\"\")?\s*\)"
+)
+
+
+def _joined(text: str) -> str:
+    """The text with literals put together that are written in pieces, so that patterns see what they say."""
+    text = _WORDS.sub(lambda hit: "'" + "".join(hit[1].split()) + "'", text)
+    text = _IMPLODED.sub(
+        lambda hit: "'" + "".join(one[1:-1] for one in re.findall(_STRING, hit[1] or hit[2])) + "'", text
     )
-    found: list[tuple[str, Level, str, str, re.Match[str]]] = []
-    for spawn in list(_OTHER_SPAWN.finditer(text))[:100]:
-        known = attack(" ".join(re.findall(_STRING, spawn[0])).replace('"', " ").replace("'", " "))
-        if known is not None and known.level.rank >= Level.HIGH.rank:
-            found.append((f"hook-{known.rule}", known.level, known.tactic, f"a command {known.reason}", spawn))
-    if network and (hit := _OTHER_ENVIRONMENT.search(text)):
-        found.append(
-            ("hook-environment-leak", Level.CRITICAL, "T1082", "takes the environment and opens a connection", hit)
-        )
-    if network and (hit := SECRETS.search(text) or CLOUD_SECRETS.search(text)):
-        found.append(("hook-secret-leak", Level.HIGH, "T1552.001", "names secrets and opens a connection", hit))
-    if network and (hit := _OTHER_CODE.search(text)):
-        found.append(("hook-remote-code", Level.HIGH, "T1105", "loads code and opens a connection", hit))
-    if (hit := _OTHER_CODE.search(text)) and _OTHER_DECODE.search(text):
-        found.append(("hook-hidden-code", Level.HIGH, "T1027.010", "loads code it decodes", hit))
-    for rule, level, tactic, reason, hit in found:
-        if started and level is Level.HIGH:
-            level = Level.CRITICAL
-        line = text.count("\n", 0, hit.start()) + 1
-        yield Finding(TOOL, rule, Level.LOW if aside else level, Group.FLOW, reason, tactic, path, line, quoted(hit[0]))
+    return _GLUED.sub("", text)
 
 
 def _close(one: re.Match[str], other: re.Match[str]) -> bool:

@@ -16,6 +16,7 @@ from email.parser import BytesHeaderParser
 from email.policy import compat32
 
 from pumpkin.analysis.paths import BIDI, INVISIBLE
+from pumpkin.analysis.places import attack
 from pumpkin.model.findings import Finding, Group, Level, quoted
 
 TOOL = "static"
@@ -34,6 +35,11 @@ _DANGEROUS_PICKLE = re.compile(
 _BIDI_BYTES = re.compile("|".join(map(re.escape, sorted(BIDI))).encode())
 _HIDDEN_RUN = re.compile("(?:" + "|".join(map(re.escape, sorted(INVISIBLE - {"\ufeff", "\u00ad"}))) + "){8}")
 _TAGS = re.compile("[\U000e0000-\U000e007f\U000e0100-\U000e01ef]{8}")
+_PICKLED = re.compile(rb"^c(?:os|posix|nt|subprocess|builtins|__builtin__|runpy)\n\w+\n", re.MULTILINE)
+_CODING = re.compile(
+    rb"(?:[^\n]*\n)?[^\n]*#[^\n]*coding[:=][ \t]*(?:utf-?7|(?:raw_)?unicode[_-]escape|rot_?13"
+    rb"|hex|base64|uu|zlib|punycode)\b"
+)
 _SPACES = re.compile(rb"\S[ \t]{180,}\S")
 _GIT_HOSTS = re.compile(
     r"://(?:[\w.-]+\.)?(?:github\.com|githubusercontent\.com|gitlab\.com|bitbucket\.org|codeberg\.org)/"
@@ -51,11 +57,19 @@ def examine(files: Mapping[str, bytes]) -> list[Finding]:
     for path, data in files.items():
         found += _binary(path, data)
         found += _characters(path, data)
-        if path.endswith((".pkl", ".pickle", ".joblib", ".dill")):
+        if path.endswith((".pkl", ".pickle", ".joblib", ".dill")) or _PICKLED.search(data[:100_000]):
             found += _pickle(path, data)
+        if path.endswith((".py", ".pyw")) and (hit := _CODING.match(data)):
+            reason = "its encoding has source read otherwise than it looks"
+            found.append(_found("meta-coding", Level.HIGH, path, reason, "T1027", hit[0]))
+        if path.endswith((".yml", ".yaml")) and (
+            hit := re.search(rb"!!python/(?:object|name|module)[^\n]{0,80}", data)
+        ):
+            reason = "a YAML file that makes objects when loaded"
+            found.append(_found("meta-yaml-object", Level.MEDIUM, path, reason, "T1059", hit[0]))
         if path.endswith((".dist-info/METADATA", "PKG-INFO")):
             found += _papers(path, data)
-        if path.endswith(".dist-info/RECORD"):
+        if path.endswith(".dist-info/RECORD") and "_vendor" not in path:
             found += _record(path, data, files)
         if path.rsplit("/", 1)[-1] == "package.json" and path.count("/") <= 1:
             found += npm(path, package_json(data))
@@ -63,7 +77,13 @@ def examine(files: Mapping[str, bytes]) -> list[Finding]:
         if script is not None and script[1] in _COMMANDS:
             reason = "offers a program under the name of a well-known one"
             found.append(_found("meta-shadowing", Level.HIGH, path, reason, "T1574.008", script[1]))
-        if path.count("/") <= 1 or "/.vscode/" in f"/{path}" or "/.cargo/" in f"/{path}" or "/.claude/" in f"/{path}":
+        if (
+            path.count("/") <= 1
+            or re.search(r"(?:^|/)\.(?:cursor|github|devcontainer|windsurf)/", path)
+            or "/.vscode/" in f"/{path}"
+            or "/.cargo/" in f"/{path}"
+            or "/.claude/" in f"/{path}"
+        ):
             found += _project(path, data)
         if path.endswith(".pth"):
             found += _startup(path, data)
@@ -101,11 +121,14 @@ def _characters(path: str, data: bytes) -> Iterator[Finding]:
         if hit is not None and not _aside(path):
             quote = data[max(0, hit.start() - 40) : hit.end() + 40]
             reason = "bidirectional controls make source read otherwise than it runs"
-            yield _found("meta-bidi", Level.MEDIUM, path, reason, "T1027.014", quote)
+            packed = path.endswith("js") and len(data) > 200 * (data.count(b"\n") + 1)
+            yield _found("meta-bidi", Level.LOW if packed else Level.MEDIUM, path, reason, "T1027.014", quote)
     if not data.isascii() and not _aside(path):
         text = data.decode("utf-8", "replace")
         if _HIDDEN_RUN.search(text) or _TAGS.search(text):
-            yield _found("meta-invisible", Level.HIGH, path, "invisible characters carry something", "T1027.018")
+            packed = path.endswith("js") and len(data) > 200 * (data.count(b"\n") + 1)
+            level = Level.LOW if packed or len(data) > 1_000_000 else Level.HIGH
+            yield _found("meta-invisible", level, path, "invisible characters carry something", "T1027.018")
     hit = _SPACES.search(data) if path.endswith((".py", ".js")) and not path.endswith(".min.js") else None
     if hit is not None and re.search(
         rb"(?:exec|eval|import|require|subprocess|;)", data[hit.end() - 1 : hit.end() + 200]
@@ -119,7 +142,12 @@ def _aside(path: str) -> bool:
 
 
 def _pickle(path: str, data: bytes) -> Iterator[Finding]:
-    """Names a pickle would import, read by its opcodes; nothing is loaded."""
+    for name in pickled(data):
+        yield _found("meta-pickle", Level.CRITICAL, path, "a pickle that runs a command when loaded", "T1059", name)
+
+
+def pickled(data: bytes) -> Iterator[str]:
+    """The dangerous name a pickle would import, read by its opcodes; nothing is loaded."""
     strings: list[str] = []
     try:
         for place, (opcode, argument, _at) in enumerate(pickletools.genops(data[:8_000_000])):
@@ -133,9 +161,7 @@ def _pickle(path: str, data: bytes) -> Iterator[Finding]:
             elif isinstance(argument, str):
                 strings = [*strings[-8:], argument]
             if name and _DANGEROUS_PICKLE.match(name):
-                yield _found(
-                    "meta-pickle", Level.CRITICAL, path, "a pickle that runs a command when loaded", "T1059", name
-                )
+                yield name
                 return
     except (ValueError, IndexError, KeyError, AttributeError, EOFError, UnicodeDecodeError):
         return
@@ -212,6 +238,15 @@ def _project(path: str, data: bytes) -> Iterator[Finding]:
             if command in _COMMANDS:
                 reason = "offers a program under the name of a well-known one"
                 yield _found("meta-shadowing", Level.HIGH, path, reason, "T1574.008", command)
+    if name in (
+        "npm-shrinkwrap.json",
+        "package-lock.json",
+        "requirements.txt",
+        "setup.cfg",
+        "pyproject.toml",
+        ".npmrc",
+    ):
+        yield from _elsewhere(path, name, text)
     if name in (".npmrc", ".yarnrc", ".yarnrc.yml", "pip.conf", "config.toml", "config", "nuget.config"):
         hit = re.search(
             r"(?im)^\s*(?:@[\w-]+:)?(?:registry|npmRegistryServer|index-url|extra-index-url|proxy)\W+(https?://\S+)",
@@ -225,7 +260,9 @@ def _project(path: str, data: bytes) -> Iterator[Finding]:
         yield _found(
             "meta-editor-task", Level.HIGH, path, "has an editor run a command when the folder is opened", "T1204"
         )
-    if name.lower() in _ASSISTANTS:
+    if name == "devcontainer.json" and (known := attack(text)) is not None and known.level.rank >= Level.HIGH.rank:
+        yield _found("meta-editor-task", Level.HIGH, path, f"has an editor run a command that {known.reason}", "T1204")
+    if name.lower() in _ASSISTANTS or name.endswith((".mdc", "rules")):
         hit = _INJECTION.search(text)
         if hit is not None:
             reason = "tells coding assistants to act against their user"
@@ -234,13 +271,47 @@ def _project(path: str, data: bytes) -> Iterator[Finding]:
 
 
 _ASSISTANTS = frozenset(
-    ["agents.md", "claude.md", ".cursorrules", "gemini.md", "settings.json", "copilot-instructions.md"]
+    [
+        "skill.md",
+        "llms.txt",
+        ".windsurfrules",
+        ".clinerules",
+        "agents.md",
+        "claude.md",
+        ".cursorrules",
+        "gemini.md",
+        "settings.json",
+        "copilot-instructions.md",
+    ]
 )
 _INJECTION = re.compile(
     r"ignore (?:all |any )?(?:previous|prior|earlier) instructions|do not (?:tell|mention|inform)[^\n.]{0,40}user"
     r"|(?:curl|wget)\s[^\n]{0,200}\|\s*(?:ba)?sh|base64\s+-d\s*\|\s*(?:ba)?sh",
     re.IGNORECASE,
 )
+
+
+_USUAL = re.compile(
+    r"://(?:[\w.-]+\.)?(?:npmjs\.(?:org|com)|yarnpkg\.com|npmmirror\.com|pypi\.org|pythonhosted\.org|pytorch\.org|nvidia\.com"
+    r"|github\.com|githubusercontent\.com|gitlab\.com|bitbucket\.org|codeberg\.org|localhost|127\.0\.0\.1)[:/]"
+)
+_FROM = re.compile(
+    r"\"resolved\"\s*:\s*\"((?:git\+)?https?://[^\"\s]+)|(?:--(?:extra-)?index-url|--find-links|\b(?:index|find)[_-](?:url|links))"
+    r"\s*[=\s]\s*[\"']?(https?://[^\s\"',]+)"
+)
+_STARTED = re.compile(r"(?im)^\s*(?:script-shell|node-options|onload-script|init-module)\s*=\s*\S+")
+
+
+def _elsewhere(path: str, name: str, text: str) -> Iterator[Finding]:
+    """Lock files and requirements that take packages from a host nobody knows; settings that start code."""
+    places = [one or other for one, other in _FROM.findall(text)[:5000]]
+    strange = next((place for place in places if not _USUAL.search(f"{place}/")), "")
+    if strange:
+        reason = "takes packages from a host of its own"
+        yield _found("meta-elsewhere", Level.HIGH, path, reason, "T1195.001", strange)
+    started = _STARTED.search(text)
+    if name == ".npmrc" and started is not None:
+        yield _found("meta-npmrc-code", Level.HIGH, path, "has npm load or start something", "T1574", started[0])
 
 
 def _digest(content: bytes) -> str:
@@ -252,7 +323,7 @@ def _startup(path: str, data: bytes) -> Iterator[Finding]:
     for line in data.splitlines():
         if line.startswith((b"import ", b"import\t")) and not _ORDINARY_PTH.match(line):
             level = (
-                Level.HIGH if re.search(rb"exec|eval|urlopen|subprocess|os\.system|b64|socket", line) else Level.MEDIUM
+                Level.HIGH if re.search(rb"urlopen|subprocess|os\.system|b64|socket|requests", line) else Level.MEDIUM
             )
             yield _found("meta-pth-code", level, path, "runs code at each start of Python", "T1546.018", line)
             return
@@ -272,7 +343,7 @@ def npm(path: str, package: Mapping[str, object]) -> Iterator[Finding]:
     for key in ("dependencies", "optionalDependencies"):
         wanted = package.get(key)
         for name, source in wanted.items() if isinstance(wanted, dict) else ():
-            if re.match(r"https?://", str(source)) and not _GIT_HOSTS.search(str(source)):
+            if re.match(r"(?:git\+)?(?:https?|ssh|git)://", str(source)) and not _GIT_HOSTS.search(str(source)):
                 reason, quote = "depends on a file at an address, not in the index", f"{name}: {source}"
                 yield _found("meta-direct-dependency", Level.HIGH, path, reason, "T1195.001", quote)
     offered = package.get("bin")

@@ -11,7 +11,7 @@ import importlib.metadata
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from email.parser import BytesHeaderParser
 from email.policy import compat32
 from functools import cached_property
@@ -19,9 +19,10 @@ from typing import Any
 
 from pumpkin.analysis import archive, hooks, javascript, metadata, python, text, verdict
 from pumpkin.analysis.archive import Gap, Limits, Member
-from pumpkin.model.findings import Finding, Verdict, quoted
+from pumpkin.analysis.grading import lowered
+from pumpkin.model.findings import Finding, Group, Verdict, quoted
 
-VERSION = 2
+VERSION = 3
 """Counted up whenever code of the analysis changes what it finds; part of the rule set's hash."""
 
 _log = logging.getLogger(__name__)
@@ -177,7 +178,7 @@ def _scanned(looked: _Looked, artifact: dict[str, Any], ecosystem: str, packs: S
     package, version = named(looked.files)
     artifact |= {"ecosystem": ecosystem, "package": quoted(package, 214), "version": quoted(version, 100)}
     artifact |= {"files": len(looked.files)}
-    findings = verdict.weigh(_once(looked.findings))
+    findings = verdict.weigh(_once(_at_home(looked.findings, ecosystem)))
     facts = {path: FileFact.of(data) for path, data in looked.files.items()}
     gaps, skipped = tuple(dict.fromkeys(looked.gaps)), tuple(dict.fromkeys(looked.skipped))
     from pumpkin.analysis import source
@@ -232,6 +233,18 @@ def named(files: Mapping[str, bytes]) -> tuple[str, str]:
             found = [re.search(rf'^{key}\s*=\s*"([^"]+)"', text_, re.MULTILINE) for key in ("name", "version")]
             return (found[0][1] if found[0] else "", found[1][1] if found[1] else "")
     return "", ""
+
+
+def _at_home(findings: list[Finding], ecosystem: str) -> list[Finding]:
+    """Text rules over JavaScript in a Python package weigh a level less: nothing of Python runs it."""
+    if ecosystem != "pypi":
+        return findings
+    return [
+        replace(one, level=lowered(one.level, 1))
+        if one.group is Group.TEXT and one.file.endswith(javascript.SUFFIXES)
+        else one
+        for one in findings
+    ]
 
 
 def _once(findings: list[Finding]) -> list[Finding]:

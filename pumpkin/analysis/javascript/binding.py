@@ -9,7 +9,7 @@ from tree_sitter import Node
 
 from pumpkin.analysis.flow import EMPTY, Sink, Tag, Value, merged, union
 from pumpkin.analysis.javascript.folding import first_of, text_of, unescaped
-from pumpkin.analysis.javascript.knowledge import ALIASES, HOOKED, REQUEST_NAMES, REQUESTED
+from pumpkin.analysis.javascript.knowledge import ACTIVE, ALIASES, HOOKED, REQUEST_NAMES, REQUESTED, SOURCES
 from pumpkin.analysis.javascript.state import Frame
 from pumpkin.analysis.places import environment
 
@@ -56,8 +56,12 @@ def attribute(frame: Frame, base: Value, name: str) -> Value:
         return base.items[int(name[:9])]
     if isinstance(base.const, str) and name.isdecimal() and int(name[:9]) < len(base.const):
         return Value(base.tags, base.const[int(name[:9])])
+    if name in ("value", "elements") and base.name.startswith(("document.querySelector", "document.getElement")):
+        return Value(base.tags | {Tag.FORM}, name=f"{base.name}.{name}"[:_NAME_LIMIT])
     if Tag.VISITOR in base.tags and re.search(r"passw|card|cvv|secret|token", name, re.IGNORECASE):
         return Value(base.tags | {Tag.FORM})
+    if name == "constructor" and base.name == "method":
+        return Value(base.tags, name="Function")
     if name == "constructor" and (base.const is not None or base.items is not None or base.name == "method"):
         return Value(base.tags, name="constructor")
     if name == "constructor" and (base.name in frame.machine.functions or base.name == "constructor"):
@@ -132,6 +136,16 @@ def key_of(frame: Frame, node: Node | None, evaluate: Evaluate) -> str:
     return text_of(node)
 
 
+def element(frame: Frame, node: Node, base: Value, name: str, value: Value) -> None:
+    """An attribute of a page's element set: scripts and forms lead elsewhere, pictures carry what stands in their
+    address away."""
+    made = base.hint if base.name == "document.createElement()" else ""
+    if (name == "src" and made in ("script", "iframe")) or (name == "action" and made == "form"):
+        frame.emit(Sink.PAGE, f"{made}.{name}", frame.machine.deep(value), value.text, node)
+    if name == "src" and (base.name in ("Image()", "HTMLImageElement()") or made == "img"):
+        frame.emit(Sink.SEND, "Image.src", frame.machine.deep(value), value.text, node)
+
+
 def _property(frame: Frame, target: Node, value: Value, evaluate: Evaluate) -> None:
     holder = target.child_by_field_name("object")
     base = evaluate(frame, holder)
@@ -140,14 +154,20 @@ def _property(frame: Frame, target: Node, value: Value, evaluate: Evaluate) -> N
     else:
         key = evaluate(frame, target.child_by_field_name("index"))
         name = str(key.const) if isinstance(key.const, str | int) else "*"
-    if base.name and base.name not in frame.machine.objects and HOOKED.search(f"{base.name}.{name}"):
-        frame.emit(Sink.HOOK, f"{base.name}.{name}", frame.machine.deep(value), "", target)
+    hooked = canonical(f"{base.name}.{name}")
+    if base.name and base.name not in frame.machine.objects and HOOKED.search(hooked):
+        own = frame.machine.functions.get(value.name)
+        said = text_of(own.node)[:4000] if own is not None else ""
+        frame.emit(Sink.HOOK, hooked, frame.machine.deep(value), said, target)
+    if base.name == "process.env" and name in ("NODE_TLS_REJECT_UNAUTHORIZED", "NODE_OPTIONS"):
+        frame.emit(Sink.HOOK, f"environment.{name}", value.tags, value.text, target)
+    if name in ("onmessage", "ondata", "onload", "onreadystatechange") and SOURCES.get(base.name) is Tag.NET:
+        frame.machine.hear(frame, value)
+    if name in ("innerHTML", "outerHTML", "srcdoc") and ACTIVE.search(value.text):
+        frame.emit(Sink.PAGE, f"page.{name}", frame.machine.deep(value), value.text, target)
     if name in ("href", "location") and re.search(r"(?:^|\.)location$|^document$|^globalThis$", base.name):
         frame.emit(Sink.PAGE, f"{base.name}.{name}", frame.machine.deep(value), value.text, target)
-    if name == "src" and base.name == "document.createElement()" and "script" in base.hint:
-        frame.emit(Sink.PAGE, "script.src", frame.machine.deep(value), value.text, target)
-    if base.name in ("Image()", "HTMLImageElement()") and name == "src":
-        frame.emit(Sink.SEND, "Image.src", frame.machine.deep(value), value.text, target)
+    element(frame, target, base, name, value)
     if base.name == "module" and name == "exports":
         frame.module.exports = value if frame.module.state == "running" else merged(frame.module.exports, value)
     elif base.name in frame.machine.objects:

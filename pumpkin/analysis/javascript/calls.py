@@ -2,42 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable
-from itertools import pairwise
 
 from tree_sitter import Node
 
-from pumpkin.analysis.flow import (
-    EMPTY,
-    HOST,
-    SPYING,
-    UNKNOWN,
-    Reach,
-    Sink,
-    Tag,
-    Value,
-    approximate,
-    element_of,
-    literal,
-    merged,
-    union,
-)
+from pumpkin.analysis.flow import EMPTY, Reach, Sink, Tag, Value, approximate, element_of, literal, merged, union
 from pumpkin.analysis.javascript import folding
+from pumpkin.analysis.javascript.acts import act
 from pumpkin.analysis.javascript.binding import Evaluate, attribute, canonical
 from pumpkin.analysis.javascript.folding import first_of, text_of, unescaped
 from pumpkin.analysis.javascript.functions import invoke
-from pumpkin.analysis.javascript.knowledge import PATHS, READERS, SAME, SINKS, SOURCES
+from pumpkin.analysis.javascript.knowledge import CHATS, PATHS, READERS, SAME, SINKS, SOURCES
+from pumpkin.analysis.javascript.modules import compiled, required
 from pumpkin.analysis.javascript.state import Frame
-from pumpkin.analysis.places import CLOUD_SECRETS, DATA_FILE, SECRET_COMMANDS, SECRETS
+from pumpkin.analysis.javascript.strings import buffer, characters, decoded, method, path
+from pumpkin.analysis.places import CLOUD_SECRETS, DATA_FILE, FETCHERS, SECRET_COMMANDS, SECRETS, facts
 
-_PRIVATE = HOST | SPYING | {Tag.SECRET, Tag.ENV_SECRET, Tag.ENV_ALL}
 _TYPING = frozenset({"keydown", "keypress", "keyup", "input", "change", "paste", "blur"})
 _LATER = frozenset({"setTimeout", "setInterval", "setImmediate", "process.nextTick", "queueMicrotask"})
 _EACH = frozenset({"map", "forEach", "filter", "find", "some", "every", "flatMap", "findIndex", "reduce", "sort"})
-_SENDERS = frozenset({"post", "sendMail", "sendBeacon", "putObject", "upload"})
 _PASSING = frozenset({"then", "map", "flatMap", "catch", "finally", "reduce", "replace", "replaceAll"})
+_AGAIN = frozenset({"replace", "replaceAll", "on"})
 _HANDLED = frozenset({"then", "catch", "finally", "on", "once", "addListener", "addEventListener", "pipe"})
 
 
@@ -69,7 +54,7 @@ def called(frame: Frame, node: Node, evaluate: Evaluate) -> Value:
     arguments = _arguments(frame, given, evaluate)
     result = call(frame, node, callee, receiver, attr, arguments)
     if attr in ("push", "unshift", "append", "set", "add") and arguments:
-        _fill(frame, target, arguments)
+        _fill(frame, target, arguments, evaluate)
     return result
 
 
@@ -83,9 +68,21 @@ def _swallows(target: Node, given: Node) -> bool:
     return body is not None and body.type == "statement_block" and not body.named_child_count
 
 
-def _fill(frame: Frame, target: Node, arguments: list[Value]) -> None:
+def _fill_property(frame: Frame, holder: Node, arguments: list[Value], evaluate: Evaluate) -> None:
+    """After `this.list.push(x)` the object's list holds x."""
+    base = evaluate(frame, holder.child_by_field_name("object"))
+    held = frame.machine.objects.get(base.name)
+    name = text_of(holder.child_by_field_name("property") or holder)
+    known = held.get(name) if held is not None else None
+    if held is not None and known is not None and known.items is not None and len(known.items) < 4096:
+        held[name] = Value(known.tags | union(*arguments), items=(*known.items, *arguments))
+
+
+def _fill(frame: Frame, target: Node, arguments: list[Value], evaluate: Evaluate) -> None:
     """After `list.push(x)` the list holds x."""
     holder = target.child_by_field_name("object")
+    if holder is not None and holder.type == "member_expression":
+        _fill_property(frame, holder, arguments, evaluate)
     if holder is None or holder.type != "identifier":
         return
     name = text_of(holder)
@@ -132,25 +129,48 @@ def constructed(frame: Frame, node: Node, evaluate: Evaluate) -> Value:
         if maker.name in machine.functions:
             invoke(frame, machine.functions[maker.name], arguments, Value(name=callee.name))
         return Value(machine.deep(Value(items=tuple(arguments))), name=callee.name)
+    if callee.name == "Proxy" and arguments:
+        return _proxied(frame, arguments)
     if callee.name in machine.functions:
         identity = f"{frame.module.file}:made@{node.start_byte}"
         machine.objects.setdefault(identity, {})
         invoke(frame, machine.functions[callee.name], arguments, Value(name=identity))
         return Value(name=identity)
     if callee.name in ("Function", "Function.constructor"):
-        return _compiled(frame, node, arguments)
+        return compiled(frame, node, arguments)
     if (
         callee.name in ("worker_threads.Worker", "Worker")
         and arguments
         and "eval" in machine.objects.get(arguments[-1].name, {})
     ):
-        return _compiled(frame, node, arguments[:1])
+        return compiled(frame, node, arguments[:1])
     if callee.name in ("Uint8Array", "Array", "Buffer", "String") and arguments:
         if callee.name == "Buffer":
-            return _buffer(arguments)
+            return buffer(arguments)
         return arguments[0] if len(arguments) == 1 else Value(union(*arguments), items=tuple(arguments))
     name = f"{callee.name}()" if callee.name else ""
     return call(frame, node, Value(callee.tags, name=name), EMPTY, "", arguments, made=True)
+
+
+def _heard(frame: Frame, attr: str, arguments: list[Value]) -> None:
+    """`x.on(name, f)` and `x.emit(name, value)`: the package's own listeners are called with what it tells them."""
+    machine, event = frame.machine, arguments[0].text
+    if attr == "emit":
+        for identity in machine.listeners.get(event, ()):
+            invoke(frame, machine.functions[identity], arguments[1:], EMPTY)
+    elif len(arguments) > 1 and arguments[1].name in machine.functions and len(machine.listeners) < 500:
+        machine.listeners.setdefault(event, []).append(arguments[1].name)
+
+
+def _proxied(frame: Frame, arguments: list[Value]) -> Value:
+    """`new Proxy(target, traps)`: the traps are called with what is asked of the target."""
+    target = arguments[0]
+    seen = Value(frozenset({Tag.ENV_ALL})) if target.name == "process.env" else target
+    for held in frame.machine.objects.get(arguments[-1].name, {}).values():
+        own = frame.machine.functions.get(held.name)
+        if own is not None:
+            invoke(frame, own, [seen, EMPTY, Value(seen.tags), EMPTY], EMPTY)
+    return target
 
 
 def call(
@@ -165,6 +185,8 @@ def call(
         given = arguments[0] if arguments else EMPTY
         machine.promises[callee.name] = merged(before, given) if before else given
         return EMPTY
+    if attr in ("on", "once", "addListener", "emit") and arguments:
+        _heard(frame, attr, arguments)
     special = _special(frame, node, callee, receiver, attr, arguments)
     if special is not None:
         return special
@@ -175,7 +197,7 @@ def call(
     for argument in arguments:
         if argument.name not in machine.functions:
             tags |= machine.deep(argument)
-    told = _act(frame, node, callee.name, attr, receiver, arguments, tags)
+    told = act(frame, node, callee.name, attr, receiver, arguments, tags)
     result = _result(frame, node, callee, receiver, attr, arguments, tags, told, made=made)
     back = _call_back(frame, callee.name, receiver, attr, arguments, result)
     if attr in _PASSING and back is not None:
@@ -209,19 +231,27 @@ def _call_back(
                 back = _for_each(frame, own.id, attr, receiver)
                 continue
             given = Value(receiver.tags, receiver.const, receiver.hint, receiver.name) if attr in _HANDLED else EMPTY
-            if attr in _EACH or attr in ("on", "once", "addListener"):
-                given = Value(frame.machine.deep(receiver))
-            typed = attr == "addEventListener" and arguments[0].text in _TYPING
+            if attr in _EACH or attr in ("on", "once", "addListener", "replace", "replaceAll"):
+                given = Value(frame.machine.deep(receiver), name=receiver.name if "document." in receiver.name else "")
+            listened = attr == "addEventListener" or name == "addEventListener"
+            typed = listened and arguments[0].text in _TYPING
+            if listened and arguments[0].text in ("copy", "cut"):
+                given = Value(name="clipboardEvent")
+            if attr in ("on", "once") and CHATS.match(receiver.name):
+                given = Value(frozenset({Tag.NET}))
             if typed or (attr == "addListener" and receiver.name.startswith("node-global-key-listener")):
                 given = Value(frozenset({Tag.KEYS}))
-            elif attr == "addEventListener" and arguments[0].text == "submit":
+            elif listened and arguments[0].text == "submit":
                 given = Value(frozenset({Tag.FORM}))
             if name in SOURCES:
                 tags = result.tags - {Tag.LITERAL}
                 given = Value(tags, hint=result.hint)
                 found = invoke(frame, own, [given, given, given], receiver)
             else:
-                found = invoke(frame, own, [given] if given != EMPTY else [], receiver)
+                count = 4 if attr in ("replace", "replaceAll") else 1
+                found = invoke(frame, own, [given] * count if given != EMPTY else [], receiver)
+            if attr in _AGAIN and given != EMPTY:  # what it keeps outside is there when it is called again
+                found = merged(found, invoke(frame, own, [given] * 5, receiver))
             back = merged(back, found) if back is not None else found
     return back
 
@@ -244,10 +274,10 @@ def _special(
     frame: Frame, node: Node, callee: Value, receiver: Value, attr: str, arguments: list[Value]
 ) -> Value | None:
     """The calls that are more than a function: modules, eval, timers, buffers, strings and arrays."""
-    name, machine = callee.name, frame.machine
+    name, machine = canonical(callee.name), frame.machine
     first = arguments[0] if arguments else EMPTY
     if name == "require":
-        return _required(frame, node, first)
+        return required(frame, node, first)
     if attr in ("call", "apply", "bind") and receiver.name:
         if attr == "bind":
             return receiver
@@ -255,20 +285,22 @@ def _special(
         return call(frame, node, receiver, first, "", rest)
     if name in ("Reflect.apply",) and len(arguments) > 2:
         return call(frame, node, first, arguments[1], "", list(arguments[2].items or (arguments[2],)))
-    if name in ("eval", "Function", "Function.constructor", "method.constructor"):
-        return _compiled(frame, node, arguments)
+    if name.endswith("Function.constructor") or name in ("eval", "Function", "method.constructor"):
+        return compiled(frame, node, arguments)
     if name in _LATER:
         if first.name in machine.functions:
             invoke(frame, machine.functions[first.name], arguments[2:], EMPTY)
         elif isinstance(first.const, str):
-            _compiled(frame, node, arguments[:1])
+            compiled(frame, node, arguments[:1])
         return EMPTY
     if name in ("Buffer.from", "Buffer", "Buffer.alloc"):
-        return _buffer(arguments)
+        return buffer(arguments)
+    if name == "String.raw" and first.items:
+        return Value(union(*arguments), hint=approximate(first.items))
     if name in ("String.fromCharCode", "String.fromCodePoint"):
-        return _characters(arguments)
+        return characters(arguments)
     if name == "TextDecoder().decode" and first.items:
-        return _buffer([first])
+        return buffer([first])
     if (
         attr == "toString"
         and isinstance(receiver.const, int)
@@ -282,6 +314,12 @@ def _special(
             return Value(first.tags, int(first.const, radix if isinstance(radix, int) and 2 <= radix <= 36 else 10))
         except ValueError:
             return Value(first.tags)
+    if name in ("Object.values", "Object.keys", "Object.entries") and first.name in machine.objects:
+        held = machine.objects[first.name]
+        keys, values = [literal(key) for key in held if key != "*"], list(held.values())
+        pairs = [Value(union(*pair), items=pair) for pair in zip(keys, values, strict=False)]
+        listed = {"Object.values": values, "Object.keys": keys, "Object.entries": pairs}[name]
+        return Value(machine.deep(first), items=tuple(listed))
     if name in SAME:
         if name == "Object.assign" and len(arguments) > 1 and first.name in machine.objects:
             for other in arguments[1:]:
@@ -297,224 +335,10 @@ def _special(
     if name == "os.tmpdir":
         return Value(hint="/tmp")  # noqa: S108
     if name in PATHS:
-        return _path(arguments)
+        return path(arguments)
     if receiver.const is not None or receiver.items is not None:
-        return _method(receiver, attr, arguments)
+        return method(receiver, attr, arguments)
     return None
-
-
-def _required(frame: Frame, node: Node, target: Value) -> Value:
-    """A module of the package is run and gives its exports; one of the library its name."""
-    text = target.const if isinstance(target.const, str) else target.hint
-    if text.startswith("data:"):
-        return _compiled(frame, node, [target])
-    if text in ("module", "node:module"):
-        return Value(name="Module")
-    if text.startswith(".") or text.startswith("/"):
-        module = frame.machine.load(frame, text)
-        if module is not None:
-            return module.exports
-        if (data := frame.machine.data(frame, text)) is not None:
-            return _json(frame, text, data)
-    if target.tags & {Tag.DECODE, Tag.CHARS} and not text.startswith(("./", "../")):
-        frame.emit(Sink.IMPORT, "require", target.tags, text, node)
-    if not isinstance(target.const, str):
-        return Value(target.tags)
-    return Value(name=canonical(target.const))
-
-
-def _json(frame: Frame, name: str, data: bytes) -> Value:
-    """A JSON file of the package as a value: what is hidden in it is as known as in the source."""
-    try:
-        return _plain(frame, f"{frame.module.file}:{name}", json.loads(data), 3)
-    except (ValueError, RecursionError):
-        return EMPTY
-
-
-def _plain(frame: Frame, name: str, value: object, depth: int) -> Value:
-    if isinstance(value, str):
-        return literal(value).with_tags(Tag.DATA)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return Value(const=value)
-    if isinstance(value, list) and depth:
-        items = tuple(_plain(frame, f"{name}.{place}", one, depth - 1) for place, one in enumerate(value[:4096]))
-        return Value(union(*items) if items else frozenset(), items=items)
-    if isinstance(value, dict) and depth:
-        held = {str(key): _plain(frame, f"{name}.{key}", one, depth - 1) for key, one in list(value.items())[:500]}
-        frame.machine.objects[name] = held
-        return Value(name=name)
-    return EMPTY
-
-
-def _compiled(frame: Frame, node: Node, arguments: list[Value]) -> Value:
-    """eval and Function: code that is known is read like any other, one layer deeper."""
-    code = arguments[-1] if arguments else EMPTY
-    tags = frame.machine.deep(code)
-    frame.emit(Sink.EXEC, "eval", tags, code.text, node)
-    if isinstance(code.const, str | bytes):
-        frame.machine.nested(frame, code.text.removeprefix("data:text/javascript,"), node)
-    if isinstance(code.const, str) and code.const.isidentifier():
-        return frame.scope.find(code.const) or Value(name=canonical(code.const))
-    plain = re.fullmatch(r"\s*return\s+(this|process|globalThis|global|window|require)\W*", code.text)
-    return Value(tags, name=f"returns:{plain[1]}" if plain else "")
-
-
-def _buffer(arguments: list[Value]) -> Value:
-    if not arguments:
-        return EMPTY
-    first = arguments[0]
-    encoding = str(arguments[1].const) if len(arguments) > 1 and isinstance(arguments[1].const, str) else "utf8"
-    tags = first.tags
-    if encoding in ("base64", "hex", "base64url"):
-        tags |= {Tag.DECODE}
-    if first.items:
-        numbers = [item.const for item in first.items]
-        if all(isinstance(n, int) and 0 <= n < 256 for n in numbers):
-            data = bytes(n for n in numbers if isinstance(n, int))
-            return Value(tags | {Tag.CHARS} | literal(data).tags, data)
-    if first.const is not None and not isinstance(first.const, int):
-        data_or_none = folding.decoded(first.const, encoding)
-        if data_or_none is not None:
-            return Value(tags | literal(first.const).tags, data_or_none, name="")
-    return Value(tags, hint=first.text)
-
-
-def _characters(arguments: list[Value]) -> Value:
-    codes = [argument.const for argument in arguments]
-    tags = (union(*arguments) if arguments else frozenset()) | {Tag.CHARS}
-    if codes and all(isinstance(code, int) and 0 <= code < 0x110000 for code in codes):
-        text = "".join(chr(code) for code in codes if isinstance(code, int))
-        return Value(tags | literal(text).tags, text)
-    return Value(tags)
-
-
-def _path(arguments: list[Value]) -> Value:
-    tags = union(*arguments) if arguments else frozenset[Tag]()
-    hint = approximate(arguments, "/")
-    if len(hint) < 300 and SECRETS.search(hint):
-        tags |= {Tag.SECRET}
-    return Value(tags - {Tag.LITERAL}, hint=hint)
-
-
-def _method(receiver: Value, attr: str, arguments: list[Value]) -> Value | None:
-    """Methods of constant strings, bytes and arrays."""
-    const, items = receiver.const, receiver.items
-    first = arguments[0] if arguments else EMPTY
-    tags = receiver.tags | (union(*arguments) if arguments else frozenset())
-    if isinstance(const, bytes) and attr in ("toString", "slice", "subarray"):
-        encoding = first.const if isinstance(first.const, str) else "utf8"
-        return Value(tags, folding.encoded(const, encoding)) if attr == "toString" else Value(tags, const)
-    if isinstance(const, str) and attr == "split":
-        if isinstance(first.const, str) and len(const) < 65_536:
-            parts = list(const) if first.const == "" else const.split(first.const)
-            return Value(tags, items=tuple(Value(receiver.tags, part) for part in parts))
-        return Value(tags)
-    if isinstance(const, str):
-        made = folding.method(const, attr, [argument.const for argument in arguments])
-        tags |= {Tag.CHARS} if attr in ("charCodeAt", "codePointAt") else frozenset()
-        return Value(tags | literal(made).tags, made) if made is not None else None
-    if items is None:
-        return None
-    if attr == "join":
-        glue = first.const if isinstance(first.const, str) else "" if arguments else ","
-        if all(isinstance(item.const, str | int) for item in items):
-            text = glue.join(str(item.const) for item in items)
-            return Value(tags | union(*items) | literal(text).tags if items else tags, text)
-        return Value(tags | union(*items), hint=approximate(items, glue))
-    if attr == "reverse":
-        return Value(tags | {Tag.CHARS}, items=items[::-1])
-    if attr == "slice" and all(isinstance(argument.const, int) for argument in arguments):
-        bounds = [argument.const for argument in arguments if isinstance(argument.const, int)]
-        return Value(tags, items=items[slice(*bounds[:2])] if len(bounds) > 1 else items[bounds[0] if bounds else 0 :])
-    if attr == "concat":
-        extra = [part for argument in arguments for part in (argument.items or (argument,))]
-        return Value(tags, items=(*items, *extra)[:65_536])
-    if attr in ("pop", "shift") and items:
-        return items[-1 if attr == "pop" else 0]
-    return None
-
-
-def _act(
-    frame: Frame, node: Node, name: str, attr: str, receiver: Value, arguments: list[Value], tags: frozenset[Tag]
-) -> str:
-    """Tell the event when the call is a sink; what is known of its arguments as text."""
-    machine = frame.machine
-    text = " ".join(filter(None, (machine.words(a) for a in arguments if a.name not in machine.functions)))[:4096]
-    sink = SINKS.get(name)
-    if sink is None and name.endswith("._compile"):
-        sink = Sink.EXEC
-    if sink is None and attr in _SENDERS and tags & _PRIVATE:
-        sink = Sink.SEND
-    if name.endswith(".interceptors.request.use"):
-        frame.emit(Sink.HOOK, name, tags, "", node)
-    if name.startswith("crypto.createHash"):
-        machine.checked.add(frame.module.file)
-    if name.endswith("pipeline") and len(arguments) > 1:
-        _piped(frame, node, arguments[0], arguments[-1])
-    local = "process" in receiver.name or Tag.COMMAND in receiver.tags
-    if sink is None and attr in ("end", "write") and Tag.ENV_ALL in tags and frame.reach >= Reach.IMPORT and not local:
-        sink = Sink.SEND
-    if name.endswith("ethereum.request") and "eth_sendTransaction" in text and frame.reach >= Reach.IMPORT:
-        frame.emit(Sink.HOOK, name, tags, text, node)
-    if attr == "pipe" and arguments:
-        _piped(frame, node, receiver, arguments[0])
-    if attr == "write" and receiver.name == "fs.createWriteStream()" and arguments:
-        _written(frame, node, name, receiver, arguments[0])
-    if sink is Sink.WRITE and arguments:
-        source = arguments[1] if len(arguments) > 1 else EMPTY
-        _written(frame, node, name, arguments[0], source)
-        return text
-    if sink is None:
-        return text
-    if sink is Sink.SEND and CLOUD_SECRETS.search(text):
-        frame.emit(Sink.READ_SECRET, name, tags, text, node)
-    if sink is Sink.DELETE and len(text.strip("/~" + UNKNOWN)) > 3:
-        return text
-    if sink is Sink.SPAWN:
-        tags = _started(frame, node, text, arguments, tags - {Tag.ENV_ALL})
-    if sink is Sink.SEND and receiver.text:
-        text = f"{receiver.text} {text}"
-    frame.emit(sink, name or attr, tags, text, node)
-    return text
-
-
-def _started(frame: Frame, node: Node, text: str, arguments: list[Value], tags: frozenset[Tag]) -> frozenset[Tag]:
-    """A program started: of what was dropped, or a script of the package, which then runs as early."""
-    if any(path and path in text for path in frame.machine.dropped):
-        tags |= {Tag.DROPPED}
-    argv = [argument for argument in arguments if argument.name not in frame.machine.objects]
-    for argument in argv:
-        tags |= frame.machine.deep(argument) & {Tag.ENV_ALL}
-    words = [word for argument in argv for word in (argument, *(argument.items or ())[:20])]
-    for flag, code in pairwise(words):
-        if flag.text in ("-e", "--eval", "-p") and isinstance(code.const, str) and "node" in text[:60]:
-            frame.machine.nested(frame, code.const, node)
-    for code in re.findall(r"\bnode(?:\.exe)?\s+(?:-e|--eval|-p)\s+(?:\"(.+)\"|'(.+)')", text[:20_000], re.DOTALL):
-        frame.machine.nested(frame, "".join(code), node)
-    for word in words:
-        path = word.text.removeprefix(UNKNOWN)
-        if path.endswith((".js", ".mjs", ".cjs")) and len(path) < 200 and " " not in path:
-            frame.machine.load(frame, path if path.startswith((".", "/")) else f"./{path}")
-    return tags - {Tag.FOLDER}
-
-
-def _written(frame: Frame, node: Node, name: str, path: Value, content: Value) -> None:
-    tags = frame.machine.deep(content)
-    place = path.text
-    detail = [content.text[:2000], *(["checked"] if frame.module.file in frame.machine.checked else [])]
-    frame.emit(Sink.WRITE, name or "write", tags, place, node, *detail)
-    if tags & {Tag.NET, Tag.DECODE} and len(place.strip(UNKNOWN + "/.")) > 3:
-        frame.machine.dropped.add(place)
-
-
-def _piped(frame: Frame, node: Node, source: Value, target: Value) -> None:
-    """`a.pipe(b)`: into a file, into a shell, or the output of one into the network."""
-    if target.name == "fs.createWriteStream()":
-        _written(frame, node, "pipe", target, source)
-    elif target.name.endswith(".stdin") and Tag.NET in source.tags:
-        frame.emit(Sink.SPAWN, "pipe", source.tags | {Tag.NET}, "", node)
-    elif Tag.COMMAND in source.tags and Tag.NET in target.tags:
-        frame.emit(Sink.SEND, "pipe.send", source.tags | target.tags, target.text, node)
 
 
 def _result(
@@ -527,6 +351,7 @@ def _result(
     first = arguments[0] if arguments else EMPTY
     if name in SOURCES:
         tags |= {SOURCES[name]}
+        frame.machine.heard += SOURCES[name] is Tag.NET
         if SOURCES[name] is Tag.NET and CLOUD_SECRETS.search(told):
             tags |= {Tag.SECRET}
     if attr in ("charCodeAt", "codePointAt"):
@@ -535,6 +360,8 @@ def _result(
         return Value(tags, hint=first.text, name=f"{name}()")
     if name == "require.resolve":
         return Value(tags, hint=first.text if first.text.startswith(".") else f"node_modules/{first.text}")
+    if SINKS.get(name) is Sink.SPAWN:
+        tags |= facts(told) | ({Tag.NET} if FETCHERS.search(told) else frozenset())
     if SINKS.get(name) is Sink.SPAWN and SECRET_COMMANDS.search(told):
         tags |= {Tag.SECRET}
     if attr in ("extractAllTo", "extract") and arguments and tags & {Tag.NET, Tag.DECODE}:
@@ -544,7 +371,7 @@ def _result(
     if name in READERS:
         known = SECRETS.search(first.text[:300])
         hidden = re.search(r"(?:^|[/\\])\.env$|^~/.*\ufffc", first.text[:300])
-        tags = (tags - {Tag.LITERAL}) | ({Tag.SECRET} if known or hidden else frozenset())
+        tags = (tags - {Tag.LITERAL, Tag.FOLDER}) | ({Tag.SECRET} if known or hidden else frozenset())
         if first.text.startswith((".", "/")) and (data := frame.machine.data(frame, first.text)) is not None:
             found = literal(data.decode("utf-8", "replace"))
             data_file = {Tag.DATA} if DATA_FILE.search(first.text[-12:]) else set()
@@ -552,7 +379,7 @@ def _result(
         if known:
             frame.emit(Sink.READ_SECRET, name, tags, first.text, node)
         return Value(tags, hint="", name=f"{name}()" if attr.startswith("create") else "")
-    if Tag.DECODE in tags and (const := _decode(name, first)) is not None:
+    if Tag.DECODE in tags and (const := decoded(name, first)) is not None:
         return Value(tags | literal(const).tags, const)
     if attr == "toString" and arguments and first.const in ("utf8", "utf-8", "ascii", "latin1", "binary"):
         return Value(tags, hint=receiver.hint)
@@ -568,19 +395,3 @@ def _result(
         return receiver
     keep = attr in ("trim", "replace", "toString", "toLowerCase", "slice", "substring", "concat", "normalize")
     return Value(tags, hint=receiver.text if keep else "", name=f"{name}()"[:160] if name else "")
-
-
-_DECODERS: dict[str, Callable[[Value], str | bytes | None]] = {
-    "atob": lambda v: None if (d := folding.decoded(v.const, "base64")) is None else d.decode("latin-1"),
-    "unescape": lambda v: folding.unquoted(v.const),
-    "decodeURIComponent": lambda v: folding.unquoted(v.const),
-    "zlib.inflateSync": lambda v: folding.inflated(v.const, 15) if isinstance(v.const, bytes) else None,
-    "zlib.gunzipSync": lambda v: folding.inflated(v.const, 31) if isinstance(v.const, bytes) else None,
-    "zlib.unzipSync": lambda v: folding.inflated(v.const, 47) if isinstance(v.const, bytes) else None,
-    "zlib.inflateRawSync": lambda v: folding.inflated(v.const, -15) if isinstance(v.const, bytes) else None,
-}
-
-
-def _decode(name: str, first: Value) -> str | bytes | None:
-    decoder = _DECODERS.get(name)
-    return decoder(first) if decoder is not None and first.const is not None else None

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 
 from tree_sitter import Node
 
-from pumpkin.analysis.flow import EMPTY, Tag, Value, element_of, merged
+from pumpkin.analysis.flow import EMPTY, NOTHING, Reach, Sink, Tag, Value, element_of, merged
 from pumpkin.analysis.javascript.binding import assign, attribute, canonical
 from pumpkin.analysis.javascript.folding import first_of, text_of, unescaped
 from pumpkin.analysis.javascript.knowledge import REQUEST_NAMES
 from pumpkin.analysis.javascript.state import DEPTH_LIMIT, VISIT_LIMIT, Frame, Function, Machine, Scope
-from pumpkin.analysis.places import CREDENTIAL_NAMES, WALLET_NAMES
+from pumpkin.analysis.places import handed
+
+_LEAVES = re.compile(r"\b(?:break|return|throw|await|yield|continue\s+\w|process\s*\.\s*exit)\b")
 
 
 def evaluate(frame: Frame, node: Node | None) -> Value:
@@ -78,10 +81,8 @@ def _bind(frame: Frame, node: Node, arguments: list[Value]) -> None:
         given = arguments[place] if place < len(arguments) else EMPTY
         if given == EMPTY and parameter.type == "identifier" and REQUEST_NAMES.match(text_of(parameter)):
             given = Value(name=text_of(parameter))
-        elif given == EMPTY and parameter.type == "identifier" and WALLET_NAMES.match(text_of(parameter)):
-            given = Value(frozenset({Tag.WALLET}))
-        elif given == EMPTY and parameter.type == "identifier" and CREDENTIAL_NAMES.match(text_of(parameter)):
-            given = Value(frozenset({Tag.CREDENTIAL}))
+        elif given == EMPTY and parameter.type == "identifier":
+            given = Value(handed(text_of(parameter)))
         assign(frame, parameter, given, evaluate, declare=True)
         place += 1
 
@@ -124,6 +125,7 @@ def _if(frame: Frame, node: Node) -> None:
 
 
 def _for(frame: Frame, node: Node) -> None:
+    _endless(frame, node, node.child_by_field_name("condition"), node.child_by_field_name("body"))
     _block(frame, node.child_by_field_name("initializer"))
     evaluate(frame, node.child_by_field_name("condition"))
     _loosely(frame, node.child_by_field_name("body"))
@@ -141,6 +143,8 @@ def _for_in(frame: Frame, node: Node) -> None:
 def _while(frame: Frame, node: Node) -> None:
     evaluate(frame, node.child_by_field_name("condition"))
     body = node.child_by_field_name("body")
+    if node.type == "while_statement":
+        _endless(frame, node, node.child_by_field_name("condition"), body)
     _loosely(frame, body, body if frame.scope.loose < 2 else None)
 
 
@@ -149,13 +153,31 @@ def _try(frame: Frame, node: Node) -> None:
     last = node.child_by_field_name("finalizer")
     caught = handler.child_by_field_name("body") if handler is not None else None
     quiet = caught is not None and not any(part.type != "comment" for part in caught.named_children)
+    before, frame.machine.thrown, heard = frame.machine.thrown, EMPTY, frame.machine.heard
     frame.silent += quiet
     _loosely(frame, node.child_by_field_name("body"))
     frame.silent -= quiet
+    thrown, frame.machine.thrown = frame.machine.thrown, before
     if handler is not None:
+        fault = thrown.with_tags(Tag.NET) if frame.machine.heard > heard else thrown
+        assign(frame, handler.child_by_field_name("parameter"), fault, evaluate, declare=True)
         _loosely(frame, handler.child_by_field_name("body"))
     if last is not None:
         _block(frame, last.child_by_field_name("body"))
+
+
+def _throw(frame: Frame, node: Node) -> None:
+    value = evaluate(frame, first_of(node))
+    frame.machine.thrown = merged(frame.machine.thrown, value) if frame.machine.thrown != EMPTY else value
+
+
+def _endless(frame: Frame, node: Node, condition: Node | None, body: Node | None) -> None:
+    """A loop that has no end, run unasked: nothing else is done any more."""
+    if frame.reach < Reach.IMPORT or body is None or body.end_byte - body.start_byte > 2000:
+        return
+    for_ever = condition is None or text_of(condition).strip("() ;") in ("", "true", "1", "!0", "!![]")
+    if for_ever and not _LEAVES.search(text_of(body)):
+        frame.emit(Sink.SCHEDULE, "loop", NOTHING, "", node)
 
 
 def _switch(frame: Frame, node: Node) -> None:
@@ -248,6 +270,7 @@ _RULES: dict[str, Callable[[Frame, Node], None]] = {
     "try_statement": _try,
     "switch_statement": _switch,
     "return_statement": _return,
+    "throw_statement": _throw,
     "statement_block": _block,
     "labeled_statement": lambda frame, node: _block(frame, node.child_by_field_name("body")),
     "function_declaration": _nothing,

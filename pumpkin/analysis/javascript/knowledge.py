@@ -9,7 +9,9 @@ from pumpkin.analysis.flow import Sink, Tag
 _CLIENTS = (
     "axios", "got", "request", "needle", "superagent", "phin", "bent", "ky", "node-fetch", "cross-fetch", "undici",
     "request-promise", "isomorphic-fetch", "make-fetch-happen", "minipass-fetch", "follow-redirects.https",
-    "follow-redirects.http", "http", "https", "http2",
+    "follow-redirects.http", "http", "https", "http2", "gaxios", "wretch", "popsicle", "simple-get", "centra",
+    "unfetch", "whatwg-fetch", "sync-fetch", "sync-request", "then-request", "fetch-retry", "httpie", "miniget",
+    "tiny-json-http", "hyperquest", "urllib",
 )  # fmt: skip
 _VERBS = ("get", "post", "put", "patch", "request", "fetch", "head", "delete", "default", "stream", "connect")
 
@@ -24,6 +26,9 @@ SOURCES: dict[str, Tag] = {
     "net.Socket()": Tag.NET,
     "tls.connect": Tag.NET,
     "WebSocket()": Tag.NET,
+    "EventSource()": Tag.NET,
+    "passport-local.Strategy()": Tag.CREDENTIAL,
+    "passport-local()": Tag.CREDENTIAL,
     "ws()": Tag.NET,
     "socket.io-client": Tag.NET,
     "socket.io-client.io": Tag.NET,
@@ -70,6 +75,27 @@ SOURCES: dict[str, Tag] = {
     "child_process.execFileSync": Tag.COMMAND,
     "execa": Tag.COMMAND,
     "shelljs.exec": Tag.COMMAND,
+    **{f"fs.{verb}": Tag.LISTED for verb in ("readdir", "readdirSync", "opendir", "opendirSync")},
+    **dict.fromkeys(
+        (
+            "glob.sync",
+            "glob.globSync",
+            "globby",
+            "fast-glob",
+            "fast-glob.sync",
+            "readdirp",
+            "klaw",
+            "klaw-sync",
+            "walkdir.sync",
+            "tiny-glob",
+        ),
+        Tag.LISTED,
+    ),
+    "crypto.createCipheriv().update": Tag.SEALED,
+    "crypto.publicEncrypt": Tag.SEALED,
+    "crypto-js.AES.encrypt": Tag.SEALED,
+    "keytar.getPassword": Tag.SECRET,
+    "keytar.findCredentials": Tag.SECRET,
     "fs.readFileSync": Tag.FILE,
     "fs.readFile": Tag.FILE,
     "fs.createReadStream": Tag.FILE,
@@ -115,10 +141,17 @@ SINKS: dict[str, Sink] = {
     "serialize-to-js.deserialize": Sink.UNPICKLE,
     "ejs.render": Sink.UNPICKLE,
     "net.createServer": Sink.LISTEN,
+    "ngrok.connect": Sink.LISTEN,
+    "localtunnel": Sink.LISTEN,
     "location.replace": Sink.PAGE,
     "location.assign": Sink.PAGE,
     "document.location.replace": Sink.PAGE,
     "window.open": Sink.PAGE,
+    "document.write": Sink.PAGE,
+    "document.writeln": Sink.PAGE,
+    "importScripts": Sink.PAGE,
+    "process.binding().spawn": Sink.SPAWN,
+    "clipboardEvent.clipboardData.setData": Sink.CLIPBOARD,
     "fetch": Sink.SEND,
     **{client: Sink.SEND for client in _CLIENTS if client not in ("http", "https", "http2")},
     **{f"{client}.{verb}": Sink.SEND for client in _CLIENTS for verb in _VERBS if verb != "stream"},
@@ -138,6 +171,8 @@ SINKS: dict[str, Sink] = {
     "XMLHttpRequest().send": Sink.SEND,
     "WebSocket().send": Sink.SEND,
     "ws().send": Sink.SEND,
+    "socket.io-client().emit": Sink.SEND,
+    "socket.io-client.io().emit": Sink.SEND,
     "dns.lookup": Sink.SEND,
     "dns.resolve": Sink.SEND,
     "dns.resolve4": Sink.SEND,
@@ -165,6 +200,11 @@ SINKS: dict[str, Sink] = {
     "fs.copyFileSync": Sink.WRITE,
     "fs.copyFile": Sink.WRITE,
     "fs.outputFileSync": Sink.WRITE,
+    **{
+        f"fs.{verb}": Sink.WRITE
+        for verb in ("copy", "copySync", "rename", "renameSync", "cp", "cpSync", "move", "symlink", "symlinkSync")
+    },
+    **{f"fs.{verb}": Sink.DELETE for verb in ("unlink", "unlinkSync", "rmdir", "remove", "removeSync", "emptyDirSync")},
     "fs.rm": Sink.DELETE,
     "fs.rmSync": Sink.DELETE,
     "fs.rmdirSync": Sink.DELETE,
@@ -177,6 +217,25 @@ SINKS: dict[str, Sink] = {
     "clipboardy.write": Sink.CLIPBOARD,
     "navigator.clipboard.writeText": Sink.CLIPBOARD,
 }
+
+_SERVICES = re.compile(
+    r"^(?:basic-ftp|ftp|ssh2|node-ssh|ssh2-sftp-client|@octokit/|octokit|@aws-sdk/|aws-sdk|@google-cloud/|@azure/|mongodb|mongoose"
+    r"|mysql2?|pg|redis|ioredis|kafkajs|amqplib|mqtt|nats|node-telegram-bot-api|telegraf|grammy|discord\.js|eris|@slack/|twilio"
+    r"|dropbox|megajs|webdav|nodemailer|imap|emailjs|@sendgrid/|mailgun|firebase|@supabase/|pusher|ably|socket\.io-client|ws)\b"
+)
+CHATS = re.compile(
+    r"^(?:discord\.js|eris|node-telegram-bot-api|telegraf|grammy|@slack/|whatsapp-web|matrix-js-sdk|irc|mqtt|ws|socket\.io-client)"
+)
+"""Clients whose listeners are handed what people or servers write."""
+
+ACTIVE = re.compile(r"<script|<iframe|\bon(?:error|load|click|mouseover)\s*=", re.IGNORECASE)
+"""Mark-up that runs."""
+
+
+def serves(name: str) -> bool:
+    """Is it an object that talks to a service over the network?"""
+    return _SERVICES.match(name) is not None
+
 
 ALIASES: dict[str, str] = {
     "fs/promises": "fs",
@@ -192,6 +251,7 @@ ALIASES: dict[str, str] = {
     "module.constructor._load": "require",
     "module.constructor.createRequire()": "require",
     "module.createRequire()": "require",
+    "Module.createRequire()": "require",
     "global": "globalThis",
     "window": "globalThis",
     "self": "globalThis",
@@ -216,7 +276,7 @@ SAME = frozenset(
 HOOKED = re.compile(
     r"""(?:^|\.)(?:ethereum|solana|tronWeb|phantom)\.(?:request|send\w*|sign\w*|enable)$|^(?:fetch|XMLHttpRequest\.prototype\.\w+)$
     |^(?:https?|http2)\.(?:request|get)$|^(?:child_process|fs|crypto)\.\w+$|(?:^|\.)Module\._(?:load|extensions)|module\.constructor\._load
-    |\.(?:fromSecretKey|fromMnemonic|privateKeyToAccount|signTransaction)$|^(?:String|Array|Promise|JSON|Function)\.prototype\.\w+$
+    |\.(?:fromSecretKey|fromMnemonic|privateKeyToAccount|signTransaction)$|^(?:String|Array|Promise|JSON|Function|Object|Map|Storage|Request|Response|EventTarget|HTML\w*)\.prototype\.\w+$
     |^navigator\.clipboard\.\w+$|^console\.log$|^require\.extensions""",
     re.VERBOSE,
 )

@@ -13,7 +13,7 @@ import tree_sitter
 import tree_sitter_javascript
 from tree_sitter import Node
 
-from pumpkin.analysis.flow import EMPTY, NOTHING, Event, Reach, Sink, Value
+from pumpkin.analysis.flow import EMPTY, NOTHING, Event, Reach, Sink, Tag, Value
 from pumpkin.analysis.javascript.functions import execute, invoke
 from pumpkin.analysis.javascript.knowledge import WORTH_READING
 from pumpkin.analysis.javascript.state import Frame, Machine, Module, Scope
@@ -32,6 +32,20 @@ _ASIDE = re.compile(
 )
 _LANGUAGE = tree_sitter.Language(tree_sitter_javascript.language())
 _SCRIPT_FILE = re.compile(r"[\w@./\\-]+\.(?:c?js|mjs)\b|(?<=node )\s*[\w@./-]+")
+_NO_CODE = (
+    ".json",
+    ".node",
+    ".wasm",
+    ".css",
+    ".d.ts",
+    ".vue",
+    ".svelte",
+    ".less",
+    ".scss",
+    ".html",
+    ".svg",
+    ".graphql",
+)
 _RECURSION = 6000
 
 
@@ -53,7 +67,7 @@ class _Program:
         self.sources = sources
         self.reading = Reading()
         self.parser = tree_sitter.Parser(_LANGUAGE)
-        self.machine = Machine(load=self.load, nested=self.nested, data=self.data)
+        self.machine = Machine(load=self.load, nested=self.nested, data=self.data, hear=_hear)
         self.papers = {p: package_json(d) for p, d in sources.items() if is_paper(p)}
         self.offered = set(self._offered())
         self.installed = set(self._installed())
@@ -81,6 +95,8 @@ class _Program:
                     if found is not None:
                         yield found
         for path, data in self.sources.items():
+            if path.rsplit("/", 1)[-1] == ".pnpmfile.cjs" and path.count("/") <= 1:
+                yield path
             if path.rsplit("/", 1)[-1] == "binding.gyp" and path.count("/") <= 1:
                 lists = re.findall(rb"[\"']action[\"']\s*:\s*\[([^\]]{3,800})\]", data[:200_000])
                 actions = [b" ".join(re.findall(rb"[\"']([^\"']*)[\"']", one)) for one in lists]
@@ -98,6 +114,16 @@ class _Program:
         for suffix in ("", *SUFFIXES, ".json", "/index.js", "/index.cjs", "/index.mjs"):
             if joined + suffix in self.sources:
                 return joined + suffix
+        return None
+
+    def bundled(self, name: str) -> str | None:
+        """The entry of a module that the package carries in its node_modules."""
+        for base in ("node_modules", "package/node_modules"):
+            home = f"{base}/{name}"
+            paper = package_json(self.sources.get(f"{home}/package.json", b"{}"))
+            found = self.resolve(f"{home}/package.json", f"./{str(paper.get('main') or 'index.js').removeprefix('./')}")
+            if found is not None:
+                return found
         return None
 
     def reach_of(self, path: str) -> Reach:
@@ -133,9 +159,13 @@ class _Program:
 
     def load(self, frame: Frame, target: str) -> Module | None:
         """The module `target` of the package, run if it has not been; None for anything else."""
-        path = self.resolve(frame.module.file, target)
-        if path is None or not path.endswith(SUFFIXES) or not self.machine.spend():
+        path = self.resolve(frame.module.file, target) if target[:1] in "./" else self.bundled(target)
+        if path is None or path.endswith(_NO_CODE) or not self.machine.spend():
             return None
+        if not path.endswith(SUFFIXES) and "." in path.rsplit("/", 1)[-1] and frame.reach >= Reach.IMPORT:
+            where = frame.line or 0
+            event = Event(Sink.EXEC, "require", frozenset({Tag.DATA}), path, frame.module.file, where, frame.reach)
+            self.machine.events[event] = None
         module = self.add(path)
         if module is not None and module.state == "new":
             self.run(module, max(module.reach, frame.reach) if frame.reach > Reach.CALLED else module.reach)
@@ -182,6 +212,13 @@ class _Program:
                 reach = min(function.module.reach, asked)
                 frame = Frame(self.machine, function.module, function.outer, reach, identity)
                 self.guarded(partial(invoke, frame, function, [], EMPTY))
+
+
+def _hear(frame: Frame, listener: Value) -> None:
+    """A function set as a listener is called with what the network says."""
+    own = frame.machine.functions.get(listener.name)
+    if own is not None:
+        invoke(frame, own, [Value(frozenset({Tag.NET}))], EMPTY)
 
 
 def _is_program(path: str, data: bytes) -> bool:

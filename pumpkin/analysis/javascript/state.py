@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from tree_sitter import Node
 
-from pumpkin.analysis.flow import EMPTY, Event, Reach, Sink, Tag, Value, merged
+from pumpkin.analysis.flow import ALTERNATIVE, EMPTY, Event, Reach, Sink, Tag, Value, merged
 
 STEP_LIMIT = 500_000
 DEPTH_LIMIT = 8
@@ -97,11 +97,12 @@ class Frame:
         if len(machine.events) >= EVENT_LIMIT:
             machine.cut = True
             return
+        text = text[:4096].replace(ALTERNATIVE, "\n")
         line = self.line or node.start_point.row + 1
         quiet = ("silent",) if self.silent else ()
         bundle = ("bundle",) if self.module.root.end_byte > BUNDLE_FROM else ()
         machine.events[
-            Event(sink, name, tags, text[:4096], self.module.file, line, self.reach, self.label, self.hidden,
+            Event(sink, name, tags, text, self.module.file, line, self.reach, self.label, self.hidden,
                   frozenset((*detail, *bundle, *quiet)))
         ] = None  # fmt: skip
 
@@ -113,6 +114,9 @@ class Machine:
     modules: dict[str, Module] = field(default_factory=dict)
     functions: dict[str, Function] = field(default_factory=dict)
     objects: dict[str, dict[str, Value]] = field(default_factory=dict)
+    thrown: Value = EMPTY
+    heard: int = 0
+    listeners: dict[str, list[str]] = field(default_factory=dict)
     promises: dict[str, Value] = field(default_factory=dict)
     events: dict[Event, None] = field(default_factory=dict)
     dropped: set[str] = field(default_factory=set)
@@ -124,6 +128,7 @@ class Machine:
     cut: bool = False
     data: Callable[[Frame, str], bytes | None] = lambda *_: None
     load: Callable[[Frame, str], Module | None] = lambda *_: None
+    hear: Callable[[Frame, Value], None] = lambda *_: None
     nested: Callable[[Frame, str, Node], None] = lambda *_: None
 
     def spend(self) -> bool:

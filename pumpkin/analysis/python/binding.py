@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
-from pumpkin.analysis.flow import EMPTY, Sink, Value, merged, union
+from pumpkin.analysis.flow import ALTERNATIVE, EMPTY, UNKNOWN, Sink, Value, merged, union
 from pumpkin.analysis.python.knowledge import HOOKED
 from pumpkin.analysis.python.state import Frame
 
@@ -41,17 +41,35 @@ def assign(
 
 def _hooks(frame: Frame, target: ast.Attribute, value: Value, evaluate: Callable[[Frame, ast.AST], Value]) -> bool:
     """`getpass.getpass = mine`: told, since what was there before is now in somebody's hands."""
-    name = f"{evaluate(frame, target.value).name}.{target.attr}"
-    if not HOOKED.match(name):
-        return False
-    frame.emit(Sink.HOOK, name, value, "", target)
-    from pumpkin.analysis.python.calls import run_object
+    return assign_attribute(frame, target, evaluate(frame, target.value), target.attr, value)
 
+
+def assign_attribute(frame: Frame, node: ast.AST, holder: Value, attr: str, value: Value) -> bool:
+    """An attribute of somebody else's module, class or function replaced (also by setattr): True when it is one that
+    code hooks."""
+    from pumpkin.analysis.python.objects import run_object
+
+    if attr == "__class__" and holder.name in frame.machine.modules:
+        run_object(frame, [value])
+        return True
+    name = f"{holder.name}.{attr.partition(ALTERNATIVE)[0].replace(UNKNOWN, 'attribute')}"
     own = frame.machine.functions.get(value.name)
+    foreign = own is not None and "." in name and not _ours(frame, holder.name)
+    if not HOOKED.match(name) and not foreign:
+        return False
+    said = (one.value for one in ast.walk(own.node) if isinstance(one, ast.Constant)) if own is not None else ()
+    frame.emit(Sink.HOOK, name, value, " ".join(one for one in said if isinstance(one, str))[:1000], node)
     if own is not None:
         frame.machine.invoke(frame, own, [], {})
     run_object(frame, [value])
     return True
+
+
+def _ours(frame: Frame, name: str) -> bool:
+    """Does the name lie in the package itself, or is nothing known of it?"""
+    root = name.partition(".")[0]
+    inside = any(one.partition(".")[0] == root for one in frame.machine.modules)
+    return not root or inside or ":" in name or name.startswith("table") or "()" in name
 
 
 def _preloads(frame: Frame, target: ast.Subscript, value: Value, evaluate: Callable[[Frame, ast.AST], Value]) -> bool:
@@ -62,11 +80,14 @@ def _preloads(frame: Frame, target: ast.Subscript, value: Value, evaluate: Calla
     if holder == "sys.modules":
         key = evaluate(frame, target.slice).const
         if isinstance(key, str) and key and value.name and key.partition(".")[0] not in frame.module.name.split("."):
-            frame.emit(Sink.HOOK, f"sys.modules[{key}]", value, "", target)
+            own = ("own",) if value.name in frame.machine.modules else ()
+            frame.emit(Sink.HOOK, f"sys.modules[{key}]", value, "", target, *own)
         return True
     if holder != "os.environ":
         return False
     name = evaluate(frame, target.slice).const
+    if name == "PYTHONHTTPSVERIFY" and value.text == "0":
+        frame.emit(Sink.HOOK, f"environment.{name}", value, value.text, target)
     if name in ("LD_PRELOAD", "PYTHONSTARTUP", "NODE_OPTIONS", "DYLD_INSERT_LIBRARIES") and value.text:
         frame.emit(Sink.HOOK, f"environment.{name}", value, value.text, target)
     return True

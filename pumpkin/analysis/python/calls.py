@@ -4,38 +4,35 @@ from __future__ import annotations
 
 import ast
 import re
-from itertools import pairwise
 
-from pumpkin.analysis.flow import EMPTY, HOST, SPYING, UNKNOWN, Sink, Tag, Value, approximate, literal, union
+from pumpkin.analysis.flow import EMPTY, UNKNOWN, Sink, Tag, Value, approximate, literal, union
 from pumpkin.analysis.places import (
     A_TEMPORARY,
-    AUTOSTART,
     CLOUD_SECRETS,
     DATA_FILE,
+    FETCHERS,
     SECRET_COMMANDS,
     SECRETS,
+    attack,
     environment,
+    facts,
+    handed,
 )
-from pumpkin.analysis.python import folding
-from pumpkin.analysis.python.knowledge import RECEIVERS, SETUP_COMMANDS, SINKS, SOURCES
-from pumpkin.analysis.python.state import Frame, Function
+from pumpkin.analysis.python import folding, objects
+from pumpkin.analysis.python.acts import READERS, act, command, meant, opened, texts, written
+from pumpkin.analysis.python.clients import sink_of, source_of
+from pumpkin.analysis.python.knowledge import SOURCES
+from pumpkin.analysis.python.state import Frame
+from pumpkin.model.findings import Level
 
-_PRIVATE = HOST | SPYING | {Tag.SECRET, Tag.ENV_SECRET, Tag.ENV_ALL, Tag.COMMAND}
 _PATHS = frozenset({"os.path.join", "pathlib.Path", "pathlib.PurePath", "pathlib.Path().joinpath"})
 _OPENERS = frozenset({"builtins.open", "os.open", "pathlib.Path().open"})
-_READERS = frozenset({"read_text", "read_bytes", "read", "readlines", "readline"})
 _IMPORTERS = frozenset({"builtins.__import__", "importlib.import_module", "imp.load_source"})
 _LISTERS = frozenset({"os.walk", "os.listdir", "glob.glob", "glob.iglob", "os.scandir"})
-_PACKERS = frozenset(
-    ["zipfile.ZipFile().write", "tarfile.open().add", "shutil.make_archive", "shutil.copytree", "shutil.copy",
-     "shutil.copyfile", "shutil.copy2", "sqlite3.connect", "os.listdir", "glob.glob"]
-)  # fmt: skip
-_BEHIND = re.compile(r"Thread|Timer|submit$|Process$|start_new_thread")
-_STARTED = ("subprocess.Popen()", "os.popen()")
-_MODULE_RUNNERS = frozenset({"exec_module", "load_module"})
-_NATIVE = frozenset(
-    ["VirtualAlloc", "VirtualAllocEx", "RtlMoveMemory", "CreateThread", "CreateRemoteThread", "WriteProcessMemory"]
-)
+_PACKED = re.compile(r"\.(?:zip|dat|bin|png|jpe?g|db|txt|pak)$", re.IGNORECASE)
+_ARMED = frozenset({"os", "subprocess", "builtins", "socket", "shutil", "pty", "ctypes"})
+_BEHIND = re.compile(r"Thread|Timer|submit$|Process$|start_new_thread|run_in_executor|to_thread|call_(?:soon|later)")
+_SEALERS = re.compile(r"(?:^|\.)(?:Fernet|AES|ChaCha20|Salsa20|SecretBox|PKCS1_OAEP|ARC4|Blowfish|DES3?)\b")
 
 
 def call(
@@ -58,20 +55,51 @@ def call(
             given = [Value(name=f"{own.owner}()"), *arguments] if receiver.name == own.owner else given
         return frame.machine.invoke(frame, own, given, keywords)
     if callee.name in frame.machine.classes:
-        return _construct(frame, callee, arguments, keywords)
-    quiet = _BEHIND.search(callee.name or attr) is not None
-    frame.silent += quiet
-    _hand_over(frame, values, SOURCES.get(callee.name))
-    frame.silent -= quiet
+        return objects.construct(frame, callee, arguments, keywords)
+    if callee.name.endswith("()") and callee.name[:-2] in frame.machine.classes:
+        made = objects.method(frame, callee.name, "__call__", arguments, keywords)
+        if made is not None:
+            return made
+    _later(frame, node, callee.name, attr, arguments, keywords)
     given = [*arguments, *(value for key, value in keywords.items() if key != "env")]
     tags = union(callee, receiver, *given, *(item for value in values for item in (value.items or ())[:256]))
     if frame.machine.dropped and any(v.text in frame.machine.dropped for v in values if v.text):
         tags |= {Tag.NET, Tag.DROPPED}
     if attr in ("extractall", "extract", "unpack_archive") and tags & {Tag.NET, Tag.DECODE, Tag.LITERAL}:
-        frame.machine.dropped |= {v.text for v in values if len(v.text.strip("/." + UNKNOWN)) > 3}
-    _install(frame, node, callee.name, attr, receiver, values)
-    _act(frame, node, callee.name, attr, receiver, arguments, keywords, tags)
+        frame.machine.dropped |= {v.text for v in values if meant(v.text)}
+    if callee.name.endswith("[computed]") or (not callee.name and not attr):
+        _unnamed(frame, node, callee.name, arguments, keywords)
+    objects.install(frame, node, callee.name, attr, values)
+    act(frame, node, callee.name, attr, receiver, arguments, keywords, tags)
     return _result(callee, receiver, attr, arguments, tags)
+
+
+def _later(
+    frame: Frame, node: ast.Call, name: str, attr: str, arguments: list[Value], keywords: dict[str, Value]
+) -> None:
+    """Functions given to others: those of the package are run with what is given for them; `Thread(target=send,
+    args=(x,))` does what `send(x)` does, whoever wrote it."""
+    behind = _BEHIND.search(name or attr) is not None
+    places = [arguments[place] for place in range(len(arguments)) if _callable(frame, arguments[place])][:1]
+    target = keywords.get("target") or keywords.get("function") or (places[0] if places else EMPTY)
+    given: list[Value] = []
+    named: dict[str, Value] = {}
+    if behind and target.name:
+        after = arguments[arguments.index(target) + 1 :] if target in arguments else []
+        listed = keywords.get("args") or (after[0] if len(after) == 1 and after[0].items is not None else None)
+        given = list(listed.items or (Value(listed.tags),)) if listed is not None else after
+        named = {
+            str(key): value for key, value in frame.machine.tables.get(keywords.get("kwargs", EMPTY).name, {}).items()
+        }
+    frame.silent += behind
+    if behind and sink_of(target.name) is not None:
+        call(frame, node, target, EMPTY, target.name.rpartition(".")[2], given, named)
+    objects.hand_over(frame, name or attr, [*arguments, *keywords.values()], given, SOURCES.get(name))
+    frame.silent -= behind
+
+
+def _callable(frame: Frame, value: Value) -> bool:
+    return value.name in frame.machine.functions or sink_of(value.name) is not None
 
 
 def _result(callee: Value, receiver: Value, attr: str, arguments: list[Value], tags: frozenset[Tag]) -> Value:
@@ -83,15 +111,22 @@ def _result(callee: Value, receiver: Value, attr: str, arguments: list[Value], t
         attr in ("read_text", "read_bytes") and DATA_FILE.search(receiver.text[-12:]) is not None
     ):
         tags |= {Tag.DATA}
-    if SINKS.get(name) is Sink.SPAWN and SECRET_COMMANDS.search(approximate(arguments, " ")):
+    if sink_of(name) is Sink.SPAWN:
+        tags |= facts(approximate(arguments, " "))
+    if sink_of(name) is Sink.SPAWN and FETCHERS.search(approximate(arguments, " ")):
+        tags |= {Tag.NET}
+    if sink_of(name) is Sink.SPAWN and SECRET_COMMANDS.search(approximate(arguments, " ")):
         tags |= {Tag.SECRET}
     if attr in ("translate", "tobytes", "to_bytes"):
         tags |= {Tag.CHARS}
     if name.endswith(".Request") and arguments:
-        return Value(tags, hint=_texts(arguments, {}), name=f"{name}()")
-    if name in SOURCES:
-        tags |= {SOURCES[name]}
-        if SOURCES[name] is Tag.NET and CLOUD_SECRETS.search(" ".join(argument.text for argument in arguments)):
+        return Value(tags, hint=texts(arguments, {}), name=f"{name}()")
+    source = source_of(name)
+    if attr in ("encrypt", "encrypt_and_digest", "seal") and _SEALERS.search(receiver.name):
+        tags |= {Tag.SEALED}
+    if source is not None:
+        tags |= {source}
+        if source is Tag.NET and CLOUD_SECRETS.search(" ".join(argument.text for argument in arguments)):
             tags |= {Tag.SECRET}
     elif attr == "decrypt" or (attr in ("decompress", "unhexlify") and receiver.name):
         tags |= {Tag.DECODE}
@@ -131,8 +166,10 @@ def _result(callee: Value, receiver: Value, attr: str, arguments: list[Value], t
         name = "pathlib.Path" if receiver.name == "pathlib.Path()" else ""
     elif name in _LISTERS and arguments:
         return _listed(name, arguments[0], tags)
-    elif attr in ("glob", "rglob", "iterdir") and receiver.text:
-        return Value(tags, items=(Value(tags, hint=f"{receiver.text}/{UNKNOWN}", name="pathlib.Path()"),))
+    elif attr in ("glob", "rglob", "iterdir") and (receiver.text or receiver.name.startswith("pathlib.")):
+        last = arguments[0].text if arguments and attr != "iterdir" else UNKNOWN
+        below = _secret(Value(tags | {Tag.LISTED}, hint=f"{receiver.text or '.'}/{last}", name="pathlib.Path()"))
+        return Value(below.tags, items=(below,))
     elif name in (
         "site.getsitepackages",
         "site.getusersitepackages",
@@ -145,24 +182,29 @@ def _result(callee: Value, receiver: Value, attr: str, arguments: list[Value], t
         return Value(
             items=(Value(name="asyncio.reader"), Value(hint=approximate(arguments, ":"), name="asyncio.writer"))
         )
-    elif attr in _READERS or (attr == "join" and arguments):
+    elif attr in READERS or (attr == "join" and arguments):
         name = ""
     if hint and len(hint) < 300 and SECRETS.search(hint):
         tags |= {Tag.SECRET}
-    if SINKS.get(name) is Sink.SPAWN and not hint:
+    if sink_of(name) is Sink.SPAWN and not hint:
         hint = approximate(arguments, " ")
     return Value(tags, hint=hint, name=f"{name}()"[:200] if name else "")
 
 
 def _listed(name: str, place: Value, tags: frozenset[Tag]) -> Value:
     """What walking or listing a folder gives: paths below it of which only the beginning is known."""
-    below, unknown = Value(tags, hint=f"{place.text}/{UNKNOWN}"), Value(tags, hint=UNKNOWN)
+    tags |= {Tag.LISTED}
+    below, unknown = Value(tags, hint=f"{place.text or UNKNOWN}/{UNKNOWN}"), Value(tags, hint=UNKNOWN)
     if name == "os.walk":
         inside = Value(tags, items=(unknown,))
         return Value(tags, items=(Value(tags, items=(below, inside, inside)),))
     if name.startswith("glob."):
-        return Value(tags, items=(Value(tags, hint=place.text or UNKNOWN),))
+        return Value(tags, items=(_secret(Value(tags, hint=place.text or UNKNOWN)),))
     return Value(tags, items=(below if name == "os.scandir" else unknown,))
+
+
+def _secret(path: Value) -> Value:
+    return path.with_tags(Tag.SECRET) if SECRETS.search(path.text[:300]) else path
 
 
 def _text_method(receiver: Value, attr: str, arguments: list[Value]) -> str:
@@ -176,6 +218,37 @@ def _text_method(receiver: Value, attr: str, arguments: list[Value]) -> str:
     return receiver.text
 
 
+def _applied(
+    frame: Frame, node: ast.Call, name: str, callee: Value, arguments: list[Value], keywords: dict[str, Value]
+) -> Value | None:
+    """Functions got by name without getattr: reduce(getattr, ...), attrgetter, methodcaller."""
+    from pumpkin.analysis.python.expressions import attribute
+
+    if name in ("operator.attrgetter", "operator.methodcaller") and arguments:
+        return Value(union(*arguments), name=f"{name}()", items=tuple(arguments))
+    if name == "functools.reduce" and len(arguments) == 3 and arguments[0].name == "builtins.getattr":
+        found = arguments[2]
+        for part in arguments[1].items or ():
+            found = attribute(frame, found, part.text)
+        return found
+    if name in ("operator.attrgetter()", "operator.methodcaller()") and callee.items and arguments:
+        found = arguments[0]
+        for step in callee.items[0].text.split("."):
+            found = attribute(frame, found, step)
+        if name == "operator.attrgetter()":
+            return found
+        return call(frame, node, found, arguments[0], callee.items[0].text, list(callee.items[1:]), keywords)
+    return None
+
+
+def _unnamed(frame: Frame, node: ast.Call, name: str, arguments: list[Value], keywords: dict[str, Value]) -> None:
+    """A function found by a computed name, or by none that is known, given what is a known attack as a command."""
+    text = command(arguments, keywords)
+    known = attack(text) if len(text) > 8 else None
+    if known is not None and known.level is Level.CRITICAL:
+        frame.emit(Sink.SPAWN, name or "call", Value(union(*arguments)), text, node)
+
+
 def _special(
     frame: Frame,
     node: ast.Call,
@@ -186,6 +259,7 @@ def _special(
     keywords: dict[str, Value],
 ) -> Value | None:
     """The calls that are more than a function: imports by name, getattr, partial, the environment, files, setup."""
+    from pumpkin.analysis.python.binding import assign_attribute
     from pumpkin.analysis.python.expressions import attribute, canonical
 
     name = callee.name
@@ -198,14 +272,28 @@ def _special(
             module = module.partition(".")[0]
         frame.machine.load(frame, module)
         return Value(first.tags - {Tag.LITERAL}, name=canonical(module))
+    if name == "builtins.setattr" and len(arguments) == 3:
+        assign_attribute(frame, node, first, arguments[1].text or UNKNOWN, arguments[2])
+        return EMPTY
+    if attr == "get" and arguments and isinstance(first.const, str) and receiver.name in frame.machine.tables:
+        found = frame.machine.tables[receiver.name].get(first.const)
+        if found is not None:
+            return found
+    if attr in ("get", "pop") and isinstance(first.const, str) and not receiver.name and handed(first.const):
+        return Value(receiver.tags | handed(first.const))
     if name == "builtins.getattr" and len(arguments) >= 2:
         if isinstance(arguments[1].const, str):
             return attribute(frame, first, arguments[1].const)
+        if first.name in _ARMED:
+            return Value(first.tags | arguments[1].tags, name=f"{first.name}.[computed]")
         return Value(first.tags | arguments[1].tags)
+    applied = _applied(frame, node, name, callee, arguments, keywords)
+    if applied is not None:
+        return applied
     if name in ("functools.partial", "builtins.staticmethod", "builtins.classmethod") and arguments:
         return Value(union(*arguments), name=first.name)
     if name in ("os.getenv", "os.environ.get", "os.environ.pop", "os.environ.setdefault") and arguments:
-        return environment(first.const)
+        return environment(first.text)
     if name in ("builtins.globals", "builtins.locals", "builtins.vars") and not arguments:
         return Value(name=frame.module.name)
     if name == "builtins.vars":
@@ -214,28 +302,36 @@ def _special(
         return _mapped(frame, node, arguments)
     if name in ("builtins.bytes", "builtins.bytearray", "builtins.list", "builtins.tuple") and arguments:
         return _collected(name, first)
+    if name == "builtins.zip" and len(arguments) > 1:
+        return _zipped(arguments)
+    if name in ("json.dump", "yaml.dump", "pickle.dump") and len(arguments) > 1:
+        written(frame, node, arguments[1], first)
     if name in ("builtins.reversed", "builtins.sorted", "builtins.iter") and arguments:
         items = first.items[::-1] if first.items is not None and name == "builtins.reversed" else first.items
         return Value(first.tags, items=items)
     if name in ("builtins.exec", "builtins.eval", "builtins.compile") and arguments:
         return _executed(frame, node, name, first)
+    if name in ("sys.path.insert", "sys.path.append") and any(_PACKED.search(value.text) for value in arguments):
+        frame.emit(Sink.EXEC, name, Value(frozenset({Tag.DATA})), arguments[-1].text, node)
     if name in ("sys.path.insert", "sys.path.append") and any(
         value.text and value.text in frame.machine.dropped for value in arguments
     ):
         frame.emit(Sink.EXEC, name, Value(frozenset({Tag.NET, Tag.DROPPED})), arguments[-1].text, node)
     if name == "os.write" and first.name == "tempfile.fd" and len(arguments) > 1:
-        _written(frame, node, first, arguments[1])
+        written(frame, node, first, arguments[1])
         return EMPTY
     if (attr == "write" and receiver.name in ("builtins.open()", "tempfile.NamedTemporaryFile()")) or attr in (
         "write_text",
         "write_bytes",
     ):
-        _written(frame, node, receiver, first)
+        written(frame, node, receiver, first)
         return EMPTY
+    if attr in ("read_text", "read_bytes") and (receiver.text or receiver.name.startswith("pathlib.")):
+        return Value(opened(frame, node, receiver).tags)
     if name in _OPENERS or (attr == "open" and receiver.name.startswith("pathlib.Path")):
-        return _opened(frame, node, receiver if attr == "open" and receiver.name.startswith("pathlib.Path") else first)
+        return opened(frame, node, receiver if attr == "open" and receiver.name.startswith("pathlib.Path") else first)
     if name in ("setuptools.setup", "distutils.core.setup") or attr == "setup":
-        _set_up(frame, keywords)
+        objects.set_up(frame, keywords)
     return None
 
 
@@ -251,33 +347,6 @@ def _executed(frame: Frame, node: ast.Call, name: str, code: Value) -> Value:
     return Value(code.tags)
 
 
-def _opened(frame: Frame, node: ast.Call, path: Value) -> Value:
-    tags = path.tags | {Tag.FILE}
-    if re.match(r"(?:~|\$HOME|\$USERPROFILE)[/\\].*\ufffc|/[/\ufffc]*\ufffc", path.text[:300]):
-        tags |= {Tag.SECRET}
-        if path.tags >= tags - {Tag.FILE, Tag.SECRET}:
-            return Value(tags - {Tag.LITERAL}, hint=path.text[:300], name="builtins.open()")
-    if SECRETS.search(path.text[:300]) or re.search(r"(?:^|[/\\])\.env$", path.text[:300]):
-        tags |= {Tag.SECRET}
-    if DATA_FILE.search(path.text[-12:]):
-        tags |= {Tag.DATA}
-    mode = node.args[1] if len(node.args) > 1 else None
-    written = isinstance(mode, ast.Constant) and isinstance(mode.value, str) and mode.value[:1] in ("w", "a", "x")
-    if SECRETS.search(path.text[:300]) and not written:
-        frame.emit(Sink.READ_SECRET, "open", path, path.text, node)
-    if not written and path.text and any(place in path.text for place in frame.machine.dropped):
-        tags |= {Tag.NET, Tag.DROPPED}
-    return Value(tags - {Tag.LITERAL}, hint=path.text[:300], name="builtins.open()")
-
-
-def _written(frame: Frame, node: ast.Call, target: Value, content: Value) -> None:
-    path = target.text or (A_TEMPORARY if target.name.startswith("tempfile.") else "")
-    frame.emit(Sink.WRITE, "write", content, path, node, content.text[:2000])
-    meant = path == A_TEMPORARY or len(path.strip("/." + UNKNOWN)) > 3
-    if content.tags & {Tag.NET, Tag.DECODE} and meant:
-        frame.machine.dropped.add(path)
-
-
 def _collected(name: str, first: Value) -> Value:
     """bytes([...]) of constants is a constant."""
     items = first.items
@@ -289,7 +358,23 @@ def _collected(name: str, first: Value) -> Value:
         return Value(
             first.tags, first.const if isinstance(first.const, bytes) else first.const.encode("utf-8", "replace")
         )
-    return Value(first.tags, hint=first.text if items is None else "", items=items)
+    made = {Tag.CHARS} if name in ("builtins.bytes", "builtins.bytearray") and first.tags else set()
+    return Value(first.tags | made, hint=first.text if items is None else "", items=items)
+
+
+def _zipped(arguments: list[Value]) -> Value:
+    rows = [_parts(argument) for argument in arguments]
+    tags = union(*arguments)
+    if not all(rows):
+        return Value(tags, items=(Value(tags, items=tuple(Value(argument.tags) for argument in arguments)),))
+    return Value(tags, items=tuple(Value(union(*row), items=row) for row in zip(*rows, strict=False)))
+
+
+def _parts(value: Value) -> tuple[Value, ...]:
+    """An iterable's elements where they are known: of a text its characters."""
+    if value.items is None and isinstance(value.const, str | bytes) and len(value.const) <= 4096:
+        return tuple(Value(value.tags | {Tag.CHARS}, one) for one in value.const)
+    return value.items or ()
 
 
 def _mapped(frame: Frame, node: ast.Call, arguments: list[Value]) -> Value:
@@ -301,140 +386,3 @@ def _mapped(frame: Frame, node: ast.Call, arguments: list[Value]) -> Value:
         results = tuple(call(frame, node, function, EMPTY, "", [item], {}) for item in items)
         return Value(union(*results), items=results)
     return call(frame, node, function, EMPTY, "", [Value(source.tags)], {})
-
-
-def _construct(frame: Frame, callee: Value, arguments: list[Value], keywords: dict[str, Value]) -> Value:
-    """An object of a class of the package: its __init__ runs (and run, for a thread)."""
-    made = Value(
-        union(*arguments, *keywords.values()) if arguments or keywords else frozenset(), name=f"{callee.name}()"
-    )
-    for special in ("__new__", "__init__", "__post_init__"):
-        method = frame.machine.method(callee.name, special)
-        if method is not None and (own := frame.machine.functions.get(method.name)) is not None:
-            frame.machine.invoke(frame, own, [Value(name=made.name), *arguments], keywords)
-    return Value(made.tags, name=made.name)
-
-
-def _hand_over(frame: Frame, values: list[Value], source: Tag | None = None) -> None:
-    """Functions given to others (threads, hooks, atexit) will be called: as early as what they were given to, and with
-    what the network said when it is a listener."""
-    given = [Value(frozenset({Tag.NET}))] * 3 if source is Tag.NET else []
-    for value in values:
-        for item in (value, *(value.items or ())[:32]):
-            own = frame.machine.functions.get(item.name) if item.name else None
-            if own is not None:
-                frame.machine.invoke(frame, own, given[: _most(own)], {})
-
-
-def _most(own: Function) -> int:
-    """How many arguments the function takes by position."""
-    return len(own.node.args.posonlyargs) + len(own.node.args.args)
-
-
-def _install(frame: Frame, node: ast.Call, name: str, attr: str, receiver: Value, values: list[Value]) -> None:
-    """Objects put where Python calls them by itself (import hooks, log handlers): their methods run as early."""
-    if not (
-        attr == "addHandler" or name.startswith(("sys.meta_path.", "sys.path_hooks.", "sys.setprofile", "sys.settrace"))
-    ):
-        return
-    frame.emit(Sink.HOOK, name or attr, EMPTY, "", node)
-    run_object(frame, values)
-
-
-def run_object(frame: Frame, values: list[Value]) -> None:
-    """All methods of objects of the package's classes: whoever holds them will call them."""
-    for value in values:
-        owner = value.name.removesuffix("()")
-        for method in list(frame.machine.classes.get(owner, {}).values()):
-            own = frame.machine.functions.get(method.name)
-            if own is not None:
-                frame.machine.invoke(frame, own, [Value(name=f"{owner}()")], {})
-
-
-def _set_up(frame: Frame, keywords: dict[str, Value]) -> None:
-    """setup(cmdclass=...): the commands' methods run on installation."""
-    for value in keywords.get("cmdclass", EMPTY).items or ():
-        run_class(frame, value.name)
-
-
-def run_class(frame: Frame, name: str) -> None:
-    """Call what setuptools calls of a command class."""
-    for method in ("__init__", "initialize_options", "finalize_options", "run"):
-        found = frame.machine.classes.get(name, {}).get(method)
-        if found is not None and (own := frame.machine.functions.get(found.name)) is not None:
-            frame.machine.invoke(frame, own, [Value(name=f"{name}()")], {})
-
-
-def is_command(bases: list[str]) -> bool:
-    return any(base.rpartition(".")[2] in SETUP_COMMANDS for base in bases)
-
-
-def _act(
-    frame: Frame,
-    node: ast.Call,
-    name: str,
-    attr: str,
-    receiver: Value,
-    arguments: list[Value],
-    keywords: dict[str, Value],
-    tags: frozenset[Tag],
-) -> None:
-    """Tell the event when the call is a sink."""
-    sink = SINKS.get(name)
-    if Tag.SECRET in tags and (name in _PACKERS or attr in _READERS):
-        frame.emit(Sink.READ_SECRET, name or attr, Value(tags), _texts(arguments, keywords) or receiver.text, node)
-    if sink is None and attr in RECEIVERS and tags & _PRIVATE:
-        sink = RECEIVERS[attr]
-    if sink is None and attr in ("communicate", "write") and receiver.name.startswith(_STARTED):
-        text = f"{receiver.text} {_texts(arguments, {})}"
-        frame.emit(Sink.SPAWN, f"{receiver.name}.{attr}", Value(union(receiver, *arguments)), text, node)
-        return
-    if sink is None and attr in _NATIVE:
-        sink = Sink.NATIVE
-    if sink is None and attr in _MODULE_RUNNERS:
-        frame.emit(Sink.EXEC, name or attr, Value(tags), "", node)
-        return
-    if sink is None:
-        return
-    text = _command(arguments, keywords) if sink is Sink.SPAWN else _texts(arguments, keywords)
-    detail = []
-    if sink is Sink.EXEC and any(path and path in text for path in frame.machine.dropped):
-        tags = tags | {Tag.NET, Tag.DROPPED}
-    if sink is Sink.SPAWN:
-        _inline(frame, node, arguments, text)
-    if sink is Sink.SPAWN and any(path and path in text for path in frame.machine.dropped):
-        tags = tags | {Tag.DROPPED}
-    if sink is Sink.SPAWN and (keywords.get("creationflags") or keywords.get("startupinfo")):
-        detail.append("hidden window")
-    if sink is Sink.SEND:
-        text = f"{receiver.text} {text}" if receiver.text else text
-    if sink is Sink.WRITE:
-        text = arguments[1].text if len(arguments) > 1 else text
-        if "urlretrieve" in name or "wget" in name:
-            tags = tags | {Tag.NET}
-            frame.machine.dropped.add(text)
-    if sink is Sink.REGISTRY and not AUTOSTART.search(text):
-        return
-    if sink is Sink.DELETE and len(text.strip("/~" + UNKNOWN)) > 3:
-        return
-    frame.emit(sink, name or attr, Value(tags), text, node, *detail)
-
-
-def _inline(frame: Frame, node: ast.Call, arguments: list[Value], text: str) -> None:
-    """`python -c CODE` started as a program is read like code of the package."""
-    words = [word for argument in arguments for word in (argument.items or ())[:20]]
-    for flag, code in pairwise(words):
-        if flag.text == "-c" and isinstance(code.const, str) and re.match(r"\S*python|\ufffc", text):
-            frame.machine.nested(frame, code.const, node)
-    for code in re.findall(r"\bpython[\d.]*\s+-c\s+(?:\"(.+)\"|'(.+)')", text[:20_000], re.DOTALL):
-        frame.machine.nested(frame, "".join(code), node)
-
-
-def _command(arguments: list[Value], keywords: dict[str, Value]) -> str:
-    parts = [*arguments, keywords.get("args", EMPTY), keywords.get("input", EMPTY)]
-    return " ".join(part.text for part in parts if part.text)
-
-
-def _texts(arguments: list[Value], keywords: dict[str, Value]) -> str:
-    values = [*arguments, *keywords.values()]
-    return " ".join(text for text in (value.text for value in values) if text)[:4096]

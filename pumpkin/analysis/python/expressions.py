@@ -9,13 +9,18 @@ from typing import Any
 
 from pumpkin.analysis.flow import EMPTY, HINT_LIMIT, Tag, Value, approximate, element_of, literal, merged, union
 from pumpkin.analysis.places import A_TEMPORARY, environment, names_secret
-from pumpkin.analysis.python import calls, folding
+from pumpkin.analysis.python import calls, folding, objects
 from pumpkin.analysis.python.binding import assign
 from pumpkin.analysis.python.knowledge import ALIASES
 from pumpkin.analysis.python.state import Frame, Function, Scope
 
 _BUILTINS = frozenset(dir(builtins))
 _NAME_LIMIT = 200
+_WEB = frozenset(
+    ["args", "form", "json", "data", "values", "cookies", "headers", "files", "get_json", "get_data", "query",
+     "query_params", "body", "POST", "GET", "COOKIES", "META", "params", "query_string", "stream", "raw"]
+)  # fmt: skip
+_ASKED = frozenset({"rfile", "request", "connection", "headers", "path"})
 
 
 def evaluate(frame: Frame, node: ast.AST | None) -> Value:
@@ -42,6 +47,12 @@ def _name(frame: Frame, node: ast.Name) -> Value:
     found = frame.scope.find(node.id)
     if found is not None:
         return found
+    if node.id == "__file__":
+        return Value(hint=f"./{frame.module.file}")
+    if node.id == "__doc__" and (text := ast.get_docstring(frame.module.tree, clean=False)) is not None:
+        return literal(text)
+    if node.id == "__name__":
+        return Value(const=frame.module.name)
     if node.id in _BUILTINS or node.id == "__builtins__":
         return Value(name=canonical(f"builtins.{node.id}" if node.id != "__builtins__" else "builtins"))
     return EMPTY
@@ -66,8 +77,12 @@ def attribute(frame: Frame, base: Value, name: str) -> Value:
     if base.name.endswith("()") and (owner := base.name[:-2]) in machine.classes:
         stored = machine.attributes.get(f"{owner}.{name}")
         found = machine.method(owner, name)
+        if found is not None and found.name in machine.properties and found.name in machine.functions:
+            return machine.invoke(frame, machine.functions[found.name], [Value(name=base.name)], {})
         if found is not None:
             return merged(stored, found) if stored else found
+        if name in _ASKED and any("andler" in one for one in machine.bases.get(owner, ())):
+            return Value(base.tags | {Tag.NET, Tag.VISITOR}, name=f"{base.name}.{name}"[:_NAME_LIMIT])
         return stored or Value(base.tags, name=f"{base.name}.{name}"[:_NAME_LIMIT])
     if base.name in machine.classes:
         return machine.method(base.name, name) or Value(base.tags)
@@ -77,9 +92,9 @@ def attribute(frame: Frame, base: Value, name: str) -> Value:
         if f"{base.name}.{name}" in machine.modules:
             return Value(name=f"{base.name}.{name}")
     if not base.name:
-        return Value(base.tags)
+        return base if name == "path" and Tag.LISTED in base.tags else Value(base.tags)
     full = canonical(f"{base.name}.{name}")[:_NAME_LIMIT]
-    visitor = full.startswith(("flask.request.", "bottle.request.")) or (
+    visitor = (full.startswith(("flask.request.", "bottle.request.")) and name in _WEB) or (
         name in ("rfile", "headers") and "andler()" in full
     )
     return Value(base.tags | {Tag.NET, Tag.VISITOR} if visitor else base.tags, name=full)
@@ -126,7 +141,10 @@ def _subscript(frame: Frame, node: ast.Subscript) -> Value:
     if isinstance(key.const, str) and base.name == "sys.modules":
         return Value(name=canonical(key.const))
     if base.items is not None:
-        return Value(union(base, *base.items), name=_only_name(base.items))
+        one = element_of(base)
+        return Value(union(base, *base.items), one.const, one.hint, _only_name(base.items), one.items)
+    if base.name.removesuffix("()") in frame.machine.classes:
+        return objects.method(frame, base.name, "__getitem__", [key]) or Value(base.tags | key.tags)
     return Value(base.tags | key.tags)
 
 
@@ -143,7 +161,8 @@ def _slice(frame: Frame, base: Value, node: ast.Slice) -> Value:
     known = all(part is None or isinstance(value, int) for part, value in zip(_parts(node), bounds, strict=True))
     cut = slice(*(value if isinstance(value, int) else None for value in bounds))
     if known and isinstance(base.const, str | bytes) and cut.step != 0:
-        return Value(base.tags, base.const[cut])
+        strided = {Tag.CHARS} if cut.step not in (None, 1) else set()
+        return Value(base.tags | strided, base.const[cut])
     if known and base.items is not None and cut.step != 0:
         return Value(base.tags, items=base.items[cut])
     return Value(base.tags)
@@ -161,6 +180,10 @@ def _binary(frame: Frame, node: ast.BinOp) -> Value:
     const = folding.operated(node.op, left, right)
     if const is not None:
         return Value(tags | literal(const).tags, const)
+    if isinstance(node.op, ast.BitOr) and right.name.endswith("PROT_EXEC"):
+        return Value(tags, name=right.name)
+    if isinstance(node.op, ast.BitOr) and left.name.endswith("PROT_EXEC"):
+        return Value(tags, name=left.name)
     if isinstance(node.op, ast.Add) and left.items is not None and right.items is not None:
         return Value(tags, items=(left.items + right.items)[:4096])
     if isinstance(node.op, ast.Add):
@@ -238,14 +261,14 @@ def _unrolled(inner: Frame, node: ast.AST) -> Value | None:
     source = evaluate(inner, generator.iter)
     parts = source.items
     if (parts is None and isinstance(source.const, str)) or (parts is None and isinstance(source.const, bytes)):
-        parts = tuple(Value(source.tags, c) for c in source.const)
-    if not parts or len(parts) > 4096 or not isinstance(generator.target, ast.Name):
+        parts = tuple(Value(source.tags | {Tag.CHARS}, c) for c in source.const)
+    if not parts or len(parts) > 4096:
         return None
     results = []
     for part in parts:
-        inner.scope.names[generator.target.id] = part
+        assign(inner, generator.target, part)
         result = evaluate(inner, node.elt)
-        if result.const is None:
+        if result.const is None and not result.tags:
             return None
         results.append(result)
     return Value(union(*results), items=tuple(results))

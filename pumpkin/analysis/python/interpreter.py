@@ -6,12 +6,14 @@ import ast
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from pumpkin.analysis.flow import EMPTY, Reach, Tag, Value, element_of, merged
-from pumpkin.analysis.places import CREDENTIAL_NAMES, WALLET_NAMES
+from pumpkin.analysis.flow import EMPTY, Reach, Sink, Tag, Value, element_of, merged
+from pumpkin.analysis.places import handed
 from pumpkin.analysis.python import binding
-from pumpkin.analysis.python.calls import is_command, run_class
 from pumpkin.analysis.python.expressions import canonical, evaluate
+from pumpkin.analysis.python.objects import decorated, is_command, method, run_class
 from pumpkin.analysis.python.state import DEPTH_LIMIT, VISIT_LIMIT, Frame, Function, Machine, Module, Scope
+
+_PROPERTIES = frozenset({"builtins.property", "functools.cached_property", "werkzeug.utils.cached_property"})
 
 
 def execute(frame: Frame, body: Iterable[ast.stmt]) -> None:
@@ -60,6 +62,10 @@ def _fills(method: str) -> bool:
         "setdefault",
         "put",
         "set_payload",
+        "set_content",
+        "read",
+        "read_file",
+        "write",
     )
 
 
@@ -100,19 +106,68 @@ def _is_main_guard(test: ast.expr) -> bool:
 
 
 def _for(frame: Frame, node: ast.For | ast.AsyncFor) -> None:
-    element = element_of(evaluate(frame, node.iter))
+    source = evaluate(frame, node.iter)
+    if source.name.removesuffix("()") in frame.machine.classes:
+        method(frame, source.name, "__next__", [])
+        source = method(frame, source.name, "__iter__", []) or source
+    if _unrolled(frame, node, source):
+        return
+    element = element_of(source)
     binding.assign(frame, node.target, element)
     _branch(frame, node.body, node.orelse)
 
 
+def _unrolled(frame: Frame, node: ast.For | ast.AsyncFor, source: Value) -> bool:
+    """A small loop over constants is run as it would run: texts are put together in it."""
+    items = source.items
+    if items is None and isinstance(source.const, str | bytes):
+        items = tuple(Value(source.tags | {Tag.CHARS}, one) for one in source.const[:2048])
+    small = len(node.body) <= 3 and all(isinstance(one, ast.AugAssign | ast.Assign | ast.Expr) for one in node.body)
+    if not small or not items or not 1 < len(items) <= 2048 or any(item.const is None for item in items):
+        return False
+    for item in items:
+        binding.assign(frame, node.target, item)
+        execute(frame, node.body)
+    execute(frame, node.orelse)
+    return True
+
+
+def _endless(frame: Frame, node: ast.While) -> bool:
+    """Does the loop run unasked, without an end, and do nothing but fill the screen or the memory?"""
+    if frame.reach < Reach.IMPORT or frame.silent or not (isinstance(node.test, ast.Constant) and node.test.value):
+        return False
+    inner = [part for one in node.body for part in ast.walk(one)]
+    if any(isinstance(part, ast.Break | ast.Return | ast.Raise | ast.Yield | ast.Await) for part in inner):
+        return False
+    called = {_last(part.func) for part in inner if isinstance(part, ast.Call)}
+    return bool(called) and called <= {
+        "print",
+        "write",
+        "append",
+        "extend",
+        "flush",
+        "info",
+        "warning",
+        "fork",
+        "choice",
+    }
+
+
 def _while(frame: Frame, node: ast.While) -> None:
+    if _endless(frame, node):
+        frame.emit(Sink.SCHEDULE, "loop", EMPTY, "", node)
     evaluate(frame, node.test)
+    endless = isinstance(node.test, ast.Constant) and bool(node.test.value)
+    frame.endless += endless
     _branch(frame, node.body, node.body if frame.scope.loose < 2 else (), node.orelse)
+    frame.endless -= endless
 
 
 def _with(frame: Frame, node: ast.With | ast.AsyncWith) -> None:
     for item in node.items:
         value = evaluate(frame, item.context_expr)
+        if value.name.removesuffix("()") in frame.machine.classes:
+            value = method(frame, value.name, "__enter__", []) or value
         if item.optional_vars is not None:
             binding.assign(frame, item.optional_vars, value)
     execute(frame, node.body)
@@ -125,7 +180,11 @@ def _try(frame: Frame, node: ast.Try) -> None:
         frame.silent -= 1
         _branch(frame, node.orelse, node.finalbody)
         return
-    _branch(frame, node.body, *(handler.body for handler in node.handlers), node.orelse, node.finalbody)
+    hushed = any(isinstance(part, ast.Return) for part in node.finalbody)
+    frame.silent += hushed
+    _branch(frame, node.body)
+    frame.silent -= hushed
+    _branch(frame, *(handler.body for handler in node.handlers), node.orelse, node.finalbody)
 
 
 def _says_nothing(handler: ast.ExceptHandler) -> bool:
@@ -150,10 +209,12 @@ def _function(frame: Frame, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Non
     frame.machine.functions[identity] = Function(identity, node, frame.module, frame.scope, frame.owner)
     value = Value(name=identity)
     frame.scope.bind(node.name, value)
-    for decorator in reversed(node.decorator_list):
-        wrapper = frame.machine.functions.get(evaluate(frame, decorator).name)
-        if wrapper is not None:
-            invoke(frame, wrapper, [value], {})
+    for part in reversed(node.decorator_list):
+        decorator = evaluate(frame, part)
+        if decorator.name in _PROPERTIES:
+            frame.machine.properties.add(identity)
+        else:
+            decorated(frame, decorator, frame.machine.functions.get(decorator.name), value)
 
 
 def _class(frame: Frame, node: ast.ClassDef) -> None:
@@ -167,6 +228,16 @@ def _class(frame: Frame, node: ast.ClassDef) -> None:
                   frame.hidden, identity)  # fmt: skip
     execute(inner, node.body)
     frame.scope.bind(node.name, Value(name=identity))
+    for base in bases:
+        method(frame, base, "__init_subclass__", [])
+    for keyword in node.keywords:
+        made = evaluate(frame, keyword.value).name
+        for special in ("__new__", "__init__", "__prepare__"):
+            method(frame, made, special, [])
+    for part in reversed(node.decorator_list):
+        wrapper = frame.machine.functions.get(evaluate(frame, part).name)
+        if wrapper is not None:
+            invoke(frame, wrapper, [Value(name=identity)], {})
     if frame.reach is Reach.INSTALL and is_command([*bases, *(_last(base) for base in node.bases)]):
         run_class(frame, identity)
 
@@ -233,7 +304,14 @@ _RULES: dict[type[ast.stmt], Callable[[Frame, Any], None]] = {
 def invoke(frame: Frame, function: Function, arguments: list[Value], keywords: dict[str, Value]) -> Value:
     """Run a function of the package on abstract arguments, as deep and as often as the budget allows."""
     machine: Machine = frame.machine
-    key = (function.id, frame.reach, frame.silent > 0, tuple(arguments), tuple(sorted(keywords.items())))
+    key = (
+        function.id,
+        frame.reach,
+        frame.silent > 0,
+        frame.endless > 0,
+        tuple(arguments),
+        tuple(sorted(keywords.items())),
+    )
     if key in machine.memo:
         return machine.memo[key]
     visits = machine.visits.get((function.id, frame.reach), 0)
@@ -244,12 +322,10 @@ def invoke(frame: Frame, function: Function, arguments: list[Value], keywords: d
     label = function.id.partition(":")[2]
     scope = Scope(binding.parameters(function.node.args, arguments, keywords), function.outer)
     inner = Frame(machine, function.module, scope, frame.reach, label, frame.depth + 1, frame.hidden, "")
-    inner.silent = frame.silent
+    inner.silent, inner.endless = frame.silent, frame.endless
     _defaults(inner, function, arguments, keywords)
-    for name in [name for name, value in scope.names.items() if value == EMPTY and WALLET_NAMES.match(name)]:
-        scope.names[name] = Value(frozenset({Tag.WALLET}))
-    for name in [name for name, value in scope.names.items() if value == EMPTY and CREDENTIAL_NAMES.match(name)]:
-        scope.names[name] = Value(frozenset({Tag.CREDENTIAL}))
+    for name in [name for name, value in scope.names.items() if _unsaid(value) and handed(name)]:
+        scope.names[name] = Value(handed(name))
     if scope.names.get("request") == EMPTY:
         scope.names["request"] = Value(name="flask.request")
     if isinstance(function.node, ast.Lambda):
@@ -258,6 +334,11 @@ def invoke(frame: Frame, function: Function, arguments: list[Value], keywords: d
         execute(inner, function.node.body)
     machine.memo[key] = inner.result
     return inner.result
+
+
+def _unsaid(value: Value) -> bool:
+    """Is nothing known of a parameter, or only a default that says nothing?"""
+    return not value.tags and not value.text and not value.name and not value.items
 
 
 def _defaults(frame: Frame, function: Function, arguments: list[Value], keywords: dict[str, Value]) -> None:

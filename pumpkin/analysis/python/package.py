@@ -10,10 +10,12 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from pumpkin.analysis.flow import Event, Reach
 from pumpkin.analysis.python.interpreter import execute, invoke
 from pumpkin.analysis.python.knowledge import WORTH_READING
+from pumpkin.analysis.python.objects import run_object
 from pumpkin.analysis.python.state import Frame, Machine, Module, Scope
 
 SOURCE_LIMIT = 2 * 1024 * 1024
@@ -247,21 +249,53 @@ def _call_the_rest(machine: Machine) -> None:
 
 
 def _hooks(machine: Machine, sources: Mapping[str, bytes]) -> None:
-    """Functions of a build backend that the package brings along are called on installation (PEP 517)."""
+    """Code that a build of the package calls: a backend it brings along (PEP 517), hooks of hatch, poetry, pdm and
+    setuptools. All its functions and the methods of its classes run on installation."""
+    named = set()
     for path, data in sources.items():
-        if path.rsplit("/", 1)[-1] != "pyproject.toml" or path.count("/") > 1:
+        if path.rsplit("/", 1)[-1] in ("pyproject.toml", "setup.cfg") and path.count("/") <= 1:
+            named |= _builders(data.decode("utf-8", "replace"), toml=path.endswith(".toml"))
+    for module in list(machine.modules.values()):
+        if module.name.rsplit(".", 1)[-1] not in named or module.reach is Reach.ASIDE:
             continue
-        try:
-            system = tomllib.loads(data.decode("utf-8", "replace")).get("build-system", {})
-            backend, places = str(system.get("build-backend", "")), system.get("backend-path")
-        except (tomllib.TOMLDecodeError, AttributeError, RecursionError):
-            continue
-        for module in list(machine.modules.values()) if places else ():
-            if module.name.rsplit(".", 1)[-1] != backend.partition(":")[0].rsplit(".", 1)[-1]:
-                continue
-            module.reach = Reach.INSTALL
-            for value in list(module.names.values()):
-                own = machine.functions.get(value.name)
-                if own is not None and own.module is module:
-                    frame = Frame(machine, module, own.outer, Reach.INSTALL, own.id.partition(":")[2])
-                    _guarded(machine, partial(invoke, frame, own, [], {}))
+        module.reach = Reach.INSTALL
+        frame = Frame(machine, module, Scope(module.names), Reach.INSTALL, module.name)
+        for value in list(module.names.values()):
+            own = machine.functions.get(value.name)
+            if own is not None and own.module is module:
+                _guarded(machine, partial(invoke, frame, own, [], {}))
+            if value.name in machine.classes:
+                _guarded(machine, partial(run_object, frame, [value]))
+
+
+def _builders(text: str, *, toml: bool) -> set[str]:
+    """The last parts of the names of modules that build the package."""
+    if not toml:
+        return (
+            {name.rsplit(".", 2)[-2] for name in re.findall(r"(?m)^\s*\w+\s*=\s*([\w.]+\.\w+)\s*$", text)}
+            if "cmdclass" in text
+            else set()
+        )
+    try:
+        paper = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return set()
+    system, tool = _table(paper, "build-system"), _table(paper, "tool")
+    found = (
+        {str(system.get("build-backend", "")).partition(":")[0].rsplit(".", 1)[-1]}
+        if system.get("backend-path")
+        else set()
+    )
+    hatch = str(_table(tool, "hatch"))
+    if "'custom'" in hatch:
+        found |= {"hatch_build", *re.findall(r"'path': '(?:[^']*/)?(\w+)\.py'", hatch)}
+    found |= set(re.findall(r"(\w+)\.py\b", str(_table(tool, "poetry").get("build", ""))))
+    pdm = str(_table(tool, "pdm").get("build", ""))
+    found |= set(re.findall(r"(\w+)\.py\b", pdm)) | ({"pdm_build"} if "pdm" in str(system) else set())
+    commands = _table(_table(tool, "setuptools"), "cmdclass")
+    return found | {str(name).rsplit(".", 2)[-2] for name in commands.values() if "." in str(name)}
+
+
+def _table(paper: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = paper.get(key)
+    return found if isinstance(found, dict) else {}

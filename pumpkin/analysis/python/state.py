@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pumpkin.analysis.flow import EMPTY, Event, Reach, Sink, Tag, Value, merged
+from pumpkin.analysis.flow import ALTERNATIVE, EMPTY, Event, Reach, Sink, Tag, Value, merged
 
 STEP_LIMIT = 600_000
 DEPTH_LIMIT = 8
@@ -74,17 +74,19 @@ class Frame:
     owner: str = ""
     result: Value = EMPTY
     silent: int = 0
+    endless: int = 0
 
     def emit(self, sink: Sink, name: str, value: Value, text: str, node: ast.AST, *detail: str) -> None:
         machine = self.machine
         if len(machine.events) >= EVENT_LIMIT:
             machine.cut = True
             return
+        text = text[:4096].replace(ALTERNATIVE, "\n")
         line = getattr(node, "lineno", 0)
-        quiet = ("silent",) if self.silent else ()
+        quiet = (("silent",) if self.silent else ()) + (("endless",) if self.endless else ())
         machine.events[
             Event(
-                sink, name, value.tags, text[:4096], self.module.file, line, self.reach, self.label, self.hidden,
+                sink, name, value.tags, text, self.module.file, line, self.reach, self.label, self.hidden,
                 frozenset((*detail, *quiet)),
             )
         ] = None  # fmt: skip
@@ -99,6 +101,7 @@ class Machine:
     classes: dict[str, dict[str, Value]] = field(default_factory=dict)
     bases: dict[str, list[str]] = field(default_factory=dict)
     attributes: dict[str, Value] = field(default_factory=dict)
+    properties: set[str] = field(default_factory=set)
     tables: dict[str, dict[object, Value]] = field(default_factory=dict)
     events: dict[Event, None] = field(default_factory=dict)
     dropped: set[str] = field(default_factory=set)

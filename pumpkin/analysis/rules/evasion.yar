@@ -129,7 +129,7 @@ rule endless_noise {
     condition: lang == "javascript" and all of them
 }
 rule overwrites_a_tree {
-    meta: level = "high" tactic = "T1485" reason = "overwrites all files below a folder with the same few characters"
+    meta: level = "medium" tactic = "T1485" reason = "overwrites all files below a folder with the same few characters"
     strings:
         $a = /(writeFileSync|writeFile|outputFileSync)\s*\(\s*\w+\s*,\s*['"][^'"\n]{0,24}['"]/
         $b = /readdirSync\s*\(/

@@ -75,7 +75,7 @@ rule install_script_inline_code {
 rule builtins_by_subclasses {
     meta: level = "high" tactic = "T1027" reason = "reaches functions through the family tree of objects"
     strings:
-        $a = /__subclasses__\s*\(\s*\)/
+        $a = /__subclasses__\s*\(\s*\)\s*(\[\s*-?\d+\s*\]|[^\n]{0,200}(__init__|__globals__|__import__|Popen))/
         $b = /__(base|mro|bases)__/
         $c = /(__globals__|Popen|system|__import__)/
     condition: lang == "python" and all of them

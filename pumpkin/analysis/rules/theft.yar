@@ -97,7 +97,7 @@ rule clipboard_swap {
     meta: level = "high" tactic = "T1115" reason = "watches the clipboard for addresses of crypto wallets"
     strings:
         $a = /(pyperclip|clipboardy?)\.(paste|copy|readSync|writeSync)\s*\(/
-        $b = /\^?\(?\[?(bc1|\[13\]|0x\[a-fA-F0-9\]\{40\}|T\[A-Za-z1-9\]\{33\})/
+        $b = /\^?\(?\[?(bc1|\[13\]\[[a-zA-Z1-9]|0x\[a-fA-F0-9\]\{40\}|T\[A-Za-z1-9\]\{33\})/
         $c = /navigator\.clipboard\.(readText|writeText)/
     condition: ($a or $c) and $b
 }

@@ -1,0 +1,87 @@
+"""Events that only mean something together: reverse shells, secrets read and the network spoken to, what is hooked."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+
+from pumpkin.analysis.flow import Event, Reach, Sink
+from pumpkin.analysis.grading import EAGER, finding, fixed
+from pumpkin.analysis.places import LOCAL_ADDRESS, TEMPORARY
+from pumpkin.model.findings import Finding, Level
+
+_SENSITIVE_HOOK = re.compile(
+    r"getpass|builtins\.input|sys\.|requests\.|urllib3|http\.client|^https?\.|Module\._load|paramiko|smtplib|SSLSocket|crypto|boto3"
+    r"|\b(?:Account|Keypair|Wallet|PrivateKey|Mnemonic)\."
+)
+_HIDDEN_FILE = re.compile(r"(?:^|[\s/\\])\.\w[\w.-]*(?:\s|$)")
+_CLIP_READ = re.compile(r"xclip\s[^\n]*-o|xsel\s[^\n]*-o|pbpaste|Get-Clipboard|wl-paste")
+_CLIP_SET = re.compile(r"xclip(?![^\n]*\s-o)|xsel\s[^\n]*-i|pbcopy|Set-Clipboard|wl-copy|clip\.exe")
+
+
+def judged(events: list[Event]) -> list[Finding]:
+    """Events that are a reverse shell, or a drop and its start, only beside one another."""
+    scopes: dict[tuple[str, str], dict[Sink, Event]] = defaultdict(dict)
+    for event in events:
+        scopes[event.file, event.scope].setdefault(event.sink, event)
+    findings = []
+    for acts in scopes.values():
+        if {Sink.REDIRECT, Sink.CONNECT, Sink.SPAWN} <= acts.keys():
+            event = acts[Sink.REDIRECT]
+            level = Level.CRITICAL if event.reach >= Reach.CALLED else Level.MEDIUM
+            rule = ("flow-reverse-shell", level, "T1059", "connects out and hands its input and output to a shell")
+            findings.append(finding(event, rule))
+    return [*findings, *_across(events)]
+
+
+def _across(events: list[Event]) -> list[Finding]:
+    """What is done unasked in one package: secrets read and the network spoken to; functions hooked and reported."""
+    eager = [event for event in events if event.reach >= EAGER]
+    out = [event for event in eager if event.sink is Sink.SEND and not LOCAL_ADDRESS.search(event.text)]
+    secrets = [event for event in eager if event.sink is Sink.READ_SECRET]
+    findings = []
+    if out and secrets:
+        rule = ("flow-secret-and-network", Level.CRITICAL, "T1552.001", "reads secrets and talks to the network")
+        findings.append(finding(secrets[0], rule))
+    listened = [event for event in eager if event.sink is Sink.HIDE]
+    if out and listened:
+        rule = ("flow-keylogger", Level.CRITICAL, "T1056.001", "listens to the keyboard and talks to the network")
+        findings.append(finding(listened[0], rule))
+    return [*findings, *_hooked(events), *_clipboard(eager), *(_dropped(eager) if out else ())]
+
+
+def _hooked(events: list[Event]) -> list[Finding]:
+    """A function of others hooked unasked, in a file that talks to a fixed address."""
+    sent: dict[str, bool] = {}
+    for event in events:
+        if event.sink in (Sink.SEND, Sink.CONNECT) and event.reach > Reach.ASIDE:
+            sent[event.file] = sent.get(event.file, False) or fixed(event.text)
+    findings = []
+    for event in events:
+        if event.reach >= EAGER and event.sink is Sink.HOOK and sent.get(event.file):
+            level = Level.CRITICAL if _SENSITIVE_HOOK.search(event.name) else Level.HIGH
+            rule = ("flow-hook-and-network", level, "T1056", "hooks a function and talks to a fixed address")
+            findings.append(finding(event, rule))
+    return findings
+
+
+def _clipboard(eager: list[Event]) -> list[Finding]:
+    """Read and changed by commands, unasked."""
+    started = [event for event in eager if event.sink is Sink.SPAWN]
+    read = any(_CLIP_READ.search(event.text) for event in started)
+    changed = [event for event in started if _CLIP_SET.search(event.text)]
+    rule = ("flow-clipboard", Level.CRITICAL, "T1115", "reads the clipboard and changes it by commands")
+    return [finding(changed[0], rule)] if read and changed else []
+
+
+def _dropped(eager: list[Event]) -> list[Finding]:
+    """A program written and then started, with the network at hand."""
+    written = {event.text for event in eager if event.sink is Sink.WRITE and len(event.text.strip("\ufffc/.~")) > 3}
+    findings = []
+    for event in eager:
+        if event.sink is Sink.SPAWN and any(path in event.text for path in written):
+            hidden = TEMPORARY.search(event.text) or _HIDDEN_FILE.search(event.text)
+            level = Level.CRITICAL if hidden else Level.MEDIUM
+            rule = ("flow-dropper", level, "T1105", "writes a program and runs it, with the network at hand")
+            findings.append(finding(event, rule))
+    return findings
