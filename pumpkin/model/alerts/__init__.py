@@ -2,8 +2,6 @@
 
 from pumpkin.model.alerts.alert import (
     EVENTS,
-    FIRST_LINKS,
-    LINKS,
     SEVERITIES,
     STANDING,
     STATES,
@@ -19,8 +17,6 @@ from pumpkin.model.alerts.alert import (
 
 __all__ = [
     "EVENTS",
-    "FIRST_LINKS",
-    "LINKS",
     "SEVERITIES",
     "STANDING",
     "STATES",

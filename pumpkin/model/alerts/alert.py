@@ -46,8 +46,7 @@ class Link:
 
 def joined(links: tuple[Link, ...], more: tuple[Link, ...]) -> tuple[Link, ...]:
     """`links` and `more`, each once, bounded: the first ten stay, of the others the newest."""
-    known = {one.seq for one in links}
-    every = (*links, *(one for one in more if one.seq not in known))
+    every = tuple({one.seq: one for one in (*links, *more)}.values())
     if len(every) <= LINKS:
         return every
     return (*every[:FIRST_LINKS], *every[-(LINKS - FIRST_LINKS) :])

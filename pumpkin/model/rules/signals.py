@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pumpkin.model.alerts import FIRST_LINKS, LINKS, Link, Subject
+from pumpkin.model.alerts import Link, Subject, joined
 
 Key = tuple[str, ...]
 """The group of checks a state belongs to: the values of the rule's `by`."""
@@ -58,8 +58,7 @@ def merged(said: Iterable[Signal]) -> list[Signal]:
     for place, others in more.items():
         first = kept[place]
         if isinstance(first, Fired):
-            links = [*first.links, *(link for other in others for link in other.links)]
-            newest = links if len(links) <= LINKS else [*links[:FIRST_LINKS], *links[FIRST_LINKS - LINKS :]]
+            links = joined(first.links, tuple(link for other in others for link in other.links))
             times = first.times + sum(other.times for other in others)
-            kept[place] = replace(first, value=others[-1].value, links=tuple(newest), times=times)
+            kept[place] = replace(first, value=others[-1].value, links=links, times=times)
     return kept
