@@ -85,23 +85,29 @@ class Errands:
             pause_s = BY_HTTPS_S
             before = orders.state()
             try:
-                if self._uplink.seen:
+                if self._session.connected and self._uplink.seen:
                     await orders.answered(await self._uplink.ask(orders.question()))
                     pool.nudge()
                 elif not self._session.connected and self._way.place is not None:
                     await self._by_https(orders)
             except Unavailable as error:
                 log.debug("no orders yet", reason=error.message)
-                pause_s = AGAIN_S if self._uplink.seen else BY_HTTPS_S
+                pause_s = AGAIN_S if self._session.connected and self._uplink.seen else BY_HTTPS_S
             except PumpkinError as error:
                 log.warning("orders not taken", reason=error.message)
             if orders.state() != before:
                 self._work.touch()
 
     async def _by_https(self, orders: Orders) -> None:
-        found = (await self._way.get(f"/api/v1/agents/{self._jid}/jobs"))["data"]
+        found = await self._asked_by_https(orders)
         if found.get("document") and found.get("version") != orders.version:
             await orders.take(str(found["document"]), str(found.get("signature", "")))
+            _ = await self._asked_by_https(orders)  # so that the server knows what runs here
+
+    async def _asked_by_https(self, orders: Orders) -> dict[str, Any]:
+        answer = await self._way.get(f"/api/v1/agents/{self._jid}/jobs?version={orders.version}")
+        found: dict[str, Any] = answer["data"]
+        return found
 
     async def _to_aggregator(self, question: Element) -> Element:
         full = self._uplink.full

@@ -52,7 +52,10 @@ DETAILS: dict[str, Detail] = {
         example=data({"jid": "probe@pumpkin.example", "state": "revoked"}), refusals=("404", "503")
     ),
     "GET /api/v1/agents/{jid}/jobs": Detail(
-        example=data(_ORDER), refusals=("404", "503"), note="An agent reads its own with its XMPP account by Basic."
+        query=(parameter("version", "What the agent that asks for its own runs.", "integer", minimum=0, default=0),),
+        example=data(_ORDER),
+        refusals=("404", "503"),
+        note="An agent reads its own with its XMPP account by Basic.",
     ),
     "PUT /api/v1/agents/{jid}/jobs": Detail(
         body=_of(Listed, {"jobs": [_JOB]}),

@@ -9,6 +9,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pumpkin.errors import InvalidJson, InvalidRequest, NotFound
+from pumpkin.evidence.orders import digest
 from pumpkin.model.agents import bare
 from pumpkin.model.assignments import JOB_BYTES, Assignment, Targets, name_of, read_job, read_targets
 from pumpkin.model.wire import rfc3339
@@ -147,7 +148,13 @@ async def of_agent(request: web.Request) -> web.Response:
     own = asker.kind == "basic" and asker.name == jid
     if not own:
         require(request, "agents:read")
-    found = await services.fleet.order(jid, 0) if own else await assignments.order(services.db, jid)
+    if own:
+        held = whole(request.query, "version", 0, least=0, most=2**53)
+        found = await services.fleet.order(jid, held)
+        if found is not None and held == found.version != found.running:
+            await assignments.runs(services.db, jid, held, digest(found.document), "")
+    else:
+        found = await assignments.order(services.db, jid)
     if found is None:
         if await agents.get(services.db, jid) is None:
             raise NotFound("There is no agent with this JID.")
