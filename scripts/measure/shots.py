@@ -81,7 +81,19 @@ async def people_it(site: Site) -> str:
     await site.agent(PROBE)
     await site.agent("roof-weather-station-with-a-rather-long-name-in-the-annex@pumpkin.example", state="pending")
     async with site.db.writer() as connection:
-        await connection.execute("update agents set behaviours = $1, site = 'hall 3' where jid = $2", made, PROBE)
+        await connection.execute(
+            "update agents set behaviours = $1, site = 'hall 3', duties = array['probe', 'ping'],"
+            " tags = array['rack-12'],"
+            " version = 'pumpkin 0.1', first_seen = $3 where jid = $2",
+            made, PROBE, now - 3_456_000_000_000,
+        )  # fmt: skip
+        contacts = [("aggregator@pumpkin.example", "both"), ("probe-0042@pumpkin.example", "to")]
+        contacts += [("correlation-engine@pumpkin.example", "from")]
+        await connection.executemany(
+            "insert into roster (owner, contact, subscription) values ($1, $2, $3)", [(PROBE, *one) for one in contacts]
+        )
+    past = [(PROBE, day - timedelta(days=back), 86_400.0 - 9_000 * (back % 11 == 3)) for back in range(1, 30)]
+    await agents.add_up_time(site.db, past)
     last = observation()
     for minute in range(30):
         batch = []
@@ -124,6 +136,9 @@ async def shoot(browser: Browser, base: str, folder: Path, paths: dict[str, str]
             await page.goto(base + path)
             await page.wait_for_timeout(300)
             await page.screenshot(path=folder / f"{name}-{look}.png", full_page=look == "phone")
+            if (name, look) == ("agent", "light"):
+                for part in ("card", "messages"):
+                    await page.locator(f"section[aria-labelledby={part}-head]").screenshot(path=folder / f"{part}.png")
         await context.close()
 
 

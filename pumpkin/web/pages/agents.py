@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
@@ -132,7 +133,7 @@ def behaviours_of(row: Mapping[str, Any]) -> list[dict[str, Any]]:
             "last_error": one.get("last_error"),
             "restarts": one.get("restarts", 0),
             "inferred": bool(one.get("inferred")),
-            "machine": _machine(one.get("detail")),
+            "detail": one.get("detail"),
         }
         for one in listed or ()
         if isinstance(one, Mapping)
@@ -166,23 +167,35 @@ def _micros(value: Any) -> int | None:
 def uptime(row: Mapping[str, Any], days: Mapping[date, float], presence: Presence) -> Markup:
     """The last days as marks: up-time as a part of each day; of the first and this day only what has been.
 
-    Up-time is written down once a minute; who is here now has been here since `presence.since` at least.
+    Up-time is written down once a minute; who is here now has been here since `presence.since` at least. Seconds since
+    1970 all through: a page has fifty of these.
     """
-    now = datetime.now(UTC)
-    seen = datetime.fromtimestamp(row["first_seen"] / 1e6, UTC)
+    now, seen = time.time(), row["first_seen"] / 1e6
+    here = presence.since / 1e6 if presence.show != "unavailable" and presence.since else None
     marks: list[tuple[str, float | None]] = []
-    for back in range(DAYS - 1, -1, -1):
-        day = (now - timedelta(days=back)).date()
-        start = datetime(day.year, day.month, day.day, tzinfo=UTC)
-        length = (min(now, start + timedelta(days=1)) - max(seen, start)).total_seconds()
+    known, whole = 0, 0.0
+    for day, text, start in _last_days(int(now // _DAY_S)):
+        end, begun = min(now, start + _DAY_S), max(seen, start)
+        length = end - begun
+        if length <= 0:
+            marks.append((text, None))
+            continue
         up = days.get(day, 0.0)
-        if presence.show != "unavailable" and presence.since:
-            here = max(seen, start, datetime.fromtimestamp(presence.since / 1e6, UTC))
-            up = max(up, (min(now, start + timedelta(days=1)) - here).total_seconds())
-        marks.append((day.isoformat(), min(1.0, up / max(length, 1.0)) if length > 0 else None))
-    of_known = [up for _, up in marks if up is not None]
-    mean = sum(of_known) / len(of_known) * 100 if of_known else 0.0
-    return strip(marks, title=f"Available {mean:.1f} % of the last {len(of_known)} days")
+        if here is not None and end > here:
+            up = max(up, end - max(begun, here))
+        share = min(1.0, up / max(length, 1.0))
+        known, whole = known + 1, whole + share
+        marks.append((text, share))
+    mean = whole / known * 100 if known else 0.0
+    return strip(marks, title=f"Available {mean:.1f} % of the last {known} days")
+
+
+@lru_cache(maxsize=2)
+def _last_days(today: int) -> tuple[tuple[date, str, float], ...]:
+    """(day, its name, its first second) of the last DAYS days; `today` counts days since 1970."""
+    first = date(1970, 1, 1)
+    days = [(first + timedelta(days=number), number) for number in range(today - DAYS + 1, today + 1)]
+    return tuple((day, day.isoformat(), number * _DAY_S) for day, number in days)
 
 
 @read("agents:read", shared=True)
@@ -196,7 +209,7 @@ async def show(request: web.Request) -> web.Response:
     messages = await overview.agent_messages(db, jid, MESSAGES + 1, number)
     found, _ = await checks.page(db, agent=jid, limit=CHECKS)
     presence = services.board().agents.get(jid, _ABSENT)
-    behaviours = behaviours_of(row)
+    behaviours = [{**one, "machine": _machine(one["detail"])} for one in behaviours_of(row)]
     values = {
         "here": "agents",
         "timetable": timetable(behaviours, time.time_ns() // 1_000),

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from aiohttp import web
+from markupsafe import Markup, escape
 
 from pumpkin.model.agents import Board
 from pumpkin.store import alerts, faults, overview, reports, tasks
 from pumpkin.web import modules
 from pumpkin.web.pages.pictures import bars
 from pumpkin.web.pages.render import page, read
-from pumpkin.web.pages.text import moment
+from pumpkin.web.pages.text import bare, moment
 from pumpkin.web.services import SERVICES, Services
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 MINUTES = 60
 DOTS = 240
+ROWS = 12
 STALE_SECONDS = 15.0
 _MINUTE = 60 * 1_000_000
 
@@ -92,12 +94,14 @@ async def gathered(request: web.Request) -> dict[str, Any]:
         *_agent_troubles(marks),
         *(_failing(row) for row in failing),
     ]
+    shown = sorted(marks, key=lambda mark: (_ORDER[mark["class"]], mark["jid"]))[:DOTS]
     troubles.sort(key=lambda trouble: trouble.kind != "critical")
     return {
         "heads": heads,
         "troubles": troubles[:40],
         "more_troubles": max(0, len(troubles) - 40),
-        "marks": sorted(marks, key=lambda mark: (_ORDER[mark["class"]], mark["jid"]))[:DOTS],
+        "marks": shown,
+        "dots": _dots(shown) if len(agents) > ROWS else "",
         "agents_total": len(agents),
         "agents_up": sum(1 for mark in marks if mark["class"] in ("up", "busy")),
         "agents_down": sum(1 for mark in marks if mark["class"] == "down"),
@@ -134,6 +138,17 @@ def _mark(agent: Mapping[str, Any], board: Board) -> dict[str, Any]:
         "since": presence.since if presence is not None and presence.since else agent["last_seen"],
         "troubled": agent["troubled"] and agent["state"] == "approved",
     }
+
+
+def _dots(marks: Sequence[Mapping[str, Any]]) -> Markup:
+    """A mark an agent, each a link that says whose it is; written here, as a template takes ten times as long."""
+    return Markup("").join(
+        Markup(  # noqa: S704 - the address is quoted, the name escaped, the rest our own words
+            f'<li><a class="{mark["class"]}" href="{_agent(mark)}"'
+            f' title="{escape(bare(mark["jid"], 200))}: {escape(mark["words"])}"></a></li>'
+        )
+        for mark in marks
+    )
 
 
 def _agent_troubles(marks: Sequence[Mapping[str, Any]]) -> list[Trouble]:
