@@ -117,7 +117,9 @@ print("-".join((sys.implementation.cache_tag, sysconfig.get_platform(), platform
         id "$user" >/dev/null 2>&1 || useradd --system --home-dir "$home" --shell /usr/sbin/nologin "$user" || user=root
         chmod 755 "$home"
         chmod -R go+rX "$release"
-        chown -R "$user" "$home/data" "$home/probe.toml" "$home/password"
+        for one in data probe.toml password xmpp-ca.pem; do
+            if [ -e "$home/$one" ]; then chown -R "$user" "$home/$one"; fi
+        done
     fi
     start_probe
 }

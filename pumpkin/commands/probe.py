@@ -72,14 +72,15 @@ def probe(
         click.echo(_unit(configs, place, user), nl=False)
         return
     log_to_stderr()
+    status = 1
     try:
         if rotate_key:
             asyncio.run(_rotate_keys(files, place))
-        sys.exit(asyncio.run(_inspect(files, place)) if check else asyncio.run(_run(files, place, as_json)))
+        status = asyncio.run(_inspect(files, place)) if check else asyncio.run(_run(files, place, as_json))
     except* PumpkinError as errors:
         for error in _plain(errors):
             click.echo(f"pumpkin probe: {error.message}", err=True)
-        sys.exit(1)
+    sys.exit(status)  # not inside: what is raised while a group is handled becomes a group, with its traceback
 
 
 def _files(given: Path) -> list[Path]:
