@@ -83,16 +83,20 @@ class Host:
 class Person:
     """Somebody at the pages, by their forms."""
 
-    def __init__(self, url: str, name: str) -> None:
-        self.url = url
+    def __init__(self, product: Product, name: str) -> None:
+        self.url, self._product = product.url, product
         context = ssl._create_unverified_context()
         cookies = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
         self._opener = urllib.request.build_opener(cookies, urllib.request.HTTPSHandler(context=context))
         self.post("/login", {"name": name, "password": PASSWORD}, form="/login")
 
     def get(self, path: str) -> str:
-        with self._opener.open(self.url + path, timeout=30) as answer:
-            return answer.read().decode()
+        try:
+            with self._opener.open(self.url + path, timeout=30) as answer:
+                return answer.read().decode()
+        except urllib.error.HTTPError as error:
+            said = "\n".join(self._product.lines[-40:])
+            raise AssertionError(f"{path}: {error.code} {error.read()[:2_000]!r}\n{said}") from None
 
     def post(self, path: str, fields: dict[str, Any], *, form: str) -> tuple[str, str]:
         """Send the form of a page; the page that follows and its address."""
@@ -132,7 +136,7 @@ def product(tmp_path: Path, host: Host) -> Iterator[Product]:
 
 def test_a_second_host_is_enrolled_by_the_line_of_the_page(product: Product, host: Host, tmp_path: Path) -> None:
     product.command("user", "add", "ada", "--role", "admin", "--password", PASSWORD)
-    ada = Person(product.url, "ada")
+    ada = Person(product, "ada")
     page, _ = ada.post("/agents/enroll", {"tags": "roof", "site": "attic", "name": "roof-1"}, form="/agents/enroll")
     line = unescape(re.search(r'<pre id="line"[^>]*>(.*?)</pre>', page, re.S)[1])  # type: ignore[index]
     assert line.startswith("curl -fsSk --pinnedpubkey sha256//"), line
