@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from pumpkin.commands.place import answer, config_option, data_option, database, json_option, load, work
+from pumpkin.model import passwords
 from pumpkin.store import people
 from pumpkin.store.database import Database
 
@@ -38,7 +39,7 @@ def user() -> None:
 @json_option
 def user_add(name: str, role: str, password: str | None, data: Path | None, config: Path | None, as_json: bool) -> None:
     """Make an account for NAME."""
-    secret = _secret(password)
+    secret = _secret(name, password)
     _do(data, config, lambda db: people.add(db, name, secret, role=role), make=True)
     answer({"name": name, "role": role}, as_json, f"Added {name} as {role}.")
 
@@ -69,7 +70,7 @@ def user_password(
     name: str, password: str | None, once: bool, data: Path | None, config: Path | None, as_json: bool
 ) -> None:
     """Give NAME another password; all of NAME's sessions end."""
-    secret = _secret(password)
+    secret = _secret(name, password)
     _do(data, config, lambda db: people.set_password(db, name, secret, must_change=once))
     answer({"name": name}, as_json, f"{name} has another password.")
 
@@ -97,10 +98,13 @@ def user_remove(name: str, data: Path | None, config: Path | None, as_json: bool
     answer({"removed": name}, as_json, f"Removed {name}.")
 
 
-def _secret(password: str | None) -> str:
+def _secret(name: str, password: str | None) -> str:
     if not password and not sys.stdin.isatty():
         raise click.UsageError("Nobody is there to be asked for a password: give --password.")
-    return password or str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+    secret = password or str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+    if wrong := passwords.fault(name, secret):
+        raise click.UsageError(wrong)
+    return secret
 
 
 def _do(
