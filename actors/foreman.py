@@ -204,7 +204,7 @@ class Foreman(LoopActor):
 
     async def _tell_of_work(self, duties: set[str], here: set[str]) -> None:
         for one in await assignments.placed(self._db):
-            if one.jid in here and one.running is not None and duties.intersection(one.duties):
+            if one.jid in here and duties.intersection(one.duties):
                 _ = self.spawn(self._nudge(one.jid), "foreman nudge")
 
     async def _nudge(self, jid: str) -> None:

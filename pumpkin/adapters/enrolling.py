@@ -29,7 +29,7 @@ ANSWER_LIMIT = 1024 * 1024
 TRIES = 5
 
 
-class NameTaken(StartError):
+class NameTaken(Exception):
     """An agent of this name is known already."""
 
 
@@ -70,8 +70,7 @@ class Server:
         if answer.status in (200, 201):
             data: dict[str, Any] = found["data"]
             return data
-        said = found.get("error") if isinstance(found, dict) else None
-        text = str(said.get("message") if isinstance(said, dict) else said)[:500]
+        text = str(found.get("message") or found.get("error") if isinstance(found, dict) else "no reason")[:500]
         raise NameTaken(text) if answer.status == 409 else StartError(f"The server refuses: {text}")
 
 

@@ -51,7 +51,7 @@ async def test_a_probe_is_enrolled_and_several_do_a_job_while_the_page_is_watche
     await window.open("/jobs")
     assert await faults(page) == []
     await page.get_by_label("Ready probe").select_option("system")
-    await page.get_by_label("Target").fill(EVIL[:60])
+    await page.get_by_label("Target", exact=True).fill(EVIL[:60])
     await page.get_by_label("Probes", exact=True).select_option([PROBE, other])
     await page.get_by_role("button", name="Assign").click()
     await expect(page.locator("h1")).to_have_text("system#1")
