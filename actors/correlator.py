@@ -86,6 +86,7 @@ class Correlator(LoopActor):
         self.state = "starting"
         self.last_error: str | None = None
         self.judged = self.rounds = 0
+        self._whole = False  # between two rounds: states and place belong together
 
     # -- what others call
 
@@ -132,7 +133,7 @@ class Correlator(LoopActor):
         self._running.cancel()
         await asyncio.wait([self._running])
         try:
-            if self.state == "running":
+            if self.state == "running" and self._whole:
                 await self._keep()
             await correlation.release(self._db, self._holder)
         except (PumpkinError, Lost):
@@ -168,6 +169,7 @@ class Correlator(LoopActor):
     # -- the beginning: memory from what is stored
 
     async def _begin(self) -> None:
+        self._whole = False
         await self._source.refresh()
         now = self._now()
         place = await correlation.look(self._db, self._holder)
@@ -235,6 +237,7 @@ class Correlator(LoopActor):
 
     async def _round(self) -> None:
         now, clock = self._now(), time.monotonic()
+        self._whole = False
         if clock - self._beat > self._pace.keep_s:
             if not await correlation.hold(self._db, self._holder, now):
                 raise Lost
@@ -253,7 +256,7 @@ class Correlator(LoopActor):
         await self._tell()
         if clock - self._kept > self._pace.keep_s:
             await self._keep()
-        self.rounds += 1
+        self._whole, self.rounds = True, self.rounds + 1
 
     async def _batch(self, stop: int) -> None:
         said: list[Signal] = []
