@@ -32,6 +32,7 @@ STOP_S = 3.0
 GAP_S = 0.05
 MOVE_S, MOVE_MOST = 1.0, 50_000
 TALLY_S = 2.0
+READ_AHEAD, PARTS_S = 32, 1.0
 TIDY_EVERY = 50
 REASON_LIMIT = 400
 
@@ -135,9 +136,10 @@ class Exporter(LoopActor):
                 return 0.0
         alone = stood.attempt > 0 or (stood.seq, stood.event) < self._alone_until
         seen = replace(stood, seq=max(stood.seq, self._ahead[0]), event=max(stood.event, self._ahead[1]))
-        portion = await self._feed.next(seen, 1 if alone else self._batch or self._opened().batch)
+        size = 1 if alone else self._batch or self._opened().batch
+        portion = await self._feed.next(seen, 1 if alone else max(size, READ_AHEAD))
         if portion.items:
-            await self._deliver(stood, portion)
+            await self._deliver_parts(stood, portion, size)
             return 0.0
         await self._tally.write()
         await self._move(stood, portion.end)
@@ -166,7 +168,17 @@ class Exporter(LoopActor):
 
     # -- delivering
 
-    async def _deliver(self, stood: Standing, portion: Portion) -> None:
+    async def _deliver_parts(self, stood: Standing, portion: Portion, size: int) -> None:
+        """`size` items at a time, until one fails or a second is over: somebody may have asked for something."""
+        until = asyncio.get_running_loop().time() + PARTS_S
+        for part in portion.parts(size):
+            moved = await self._deliver(stood, part)
+            if moved is None or self._stopping or asyncio.get_running_loop().time() > until:
+                return
+            stood = moved
+
+    async def _deliver(self, stood: Standing, portion: Portion) -> Standing | None:
+        """Where the module stands then; None when something is still to be tried, or another process moved it."""
         began = asyncio.get_running_loop().time()
         outcomes = await self._try(portion.items)
         took_s = asyncio.get_running_loop().time() - began
@@ -182,9 +194,10 @@ class Exporter(LoopActor):
                 delivered += 1
                 self._faults.pop(item.id, None)
             done += 1
+        moved, place = False, portion.end
         if done:
             place = portion.places[done - 1] if problem is not None else portion.end
-            await deliveries.advance(
+            moved = await deliveries.advance(
                 self._db, stood, seq=place[0], event=place[1], delivered=delivered, refusals=refusals
             )
         await self._note(portion.items, delivered, refusals, problem, took_s)
@@ -195,6 +208,8 @@ class Exporter(LoopActor):
                 self._alone_until = portion.end
             await self._put_off(1 if done else stood.attempt + 1, problem)
             self._counted_at = float("-inf")
+            return None
+        return replace(stood, seq=place[0], event=place[1], attempt=0) if moved else None
 
     def _weigh(self, item: Item, outcome: Outcome, *, alone: bool) -> Outcome:
         """`outcome`, or a refusal when the item failed for reasons unknown as often as it may."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Any
@@ -38,6 +38,13 @@ class Portion:
     places: tuple[Place, ...]
     end: Place
     more: bool
+
+    def parts(self, size: int) -> Iterator[Portion]:
+        """The same in portions of at most `size` items."""
+        for start in range(0, len(self.items), size):
+            stop = start + size
+            end = self.end if stop >= len(self.items) else self.places[stop - 1]
+            yield Portion(self.items[start:stop], self.places[start:stop], end, True)
 
 
 @dataclass(frozen=True, slots=True)
