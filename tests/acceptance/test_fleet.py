@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -252,8 +253,10 @@ def test_a_configuration_without_an_end_is_refused_at_once(house: Product) -> No
 
 def test_many_probes_live_in_one_process_and_the_unit_is_printed(house: Product, tmp_path: Path) -> None:
     key = house.key("checks:read")
-    for number in range(5):
-        made = json.loads(house.command("agent", "add", f"many{number}", "--json"))
+    with ThreadPoolExecutor(4) as hands:
+        added = list(hands.map(lambda number: house.command("agent", "add", f"many{number}", "--json"), range(5)))
+    for number, text in enumerate(added):
+        made = json.loads(text)
         document = {"jid": made["jid"], "passwd": made["password"], "type": "many", "command": f"echo {number}"}
         (tmp_path / f"many{number}.json").write_text(json.dumps(document))
     running = probe(house, tmp_path)
