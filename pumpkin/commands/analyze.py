@@ -211,7 +211,8 @@ async def _client(
         async with AnalysisClient(server, key or "") as client:
             yield client
         return
-    settings = load(data, config, listen="127.0.0.1:0", demo=False, xmpp={"port": 0, "listen": "127.0.0.1"})
+    short = {"xmpp": {"port": 0, "listen": "127.0.0.1"}, "sandbox": {"build": False}}  # an image takes minutes to make
+    settings = load(data, config, listen="127.0.0.1:0", demo=False, **short)
     async with (
         _running(settings) as url,
         _own_key(settings, key) as text,
