@@ -10,19 +10,19 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
 import hashlib
-import html
-import json
 import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Self
-from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import aiohttp
+
+from pumpkin.adapters.engines import pages
 
 ORIGIN = "http://127.0.0.1:8081"
 PAGE_LIMIT = 48 << 20
@@ -81,14 +81,16 @@ class Cache:
     def put(self, url: str, media: str, body: bytes) -> None:
         """Keep it, quietly without when the disk is full."""
         path = self._path(url)
+        fresh = path.with_suffix(f".{time.monotonic_ns()}")
         digest = hashlib.sha256(body).hexdigest().encode()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            fresh = path.with_suffix(f".{time.monotonic_ns()}")
-            fresh.write_bytes(media.encode("latin-1", "replace") + b"\n" + digest + b"\n" + body)
+            with fresh.open("wb") as file:
+                file.writelines((media.encode("latin-1", "replace") + b"\n" + digest + b"\n", body))
             fresh.replace(path)
         except OSError:
-            return
+            with contextlib.suppress(OSError):
+                fresh.unlink()
 
     def _path(self, url: str) -> Path:
         name = hashlib.sha256(url.encode()).hexdigest()
@@ -190,28 +192,11 @@ class Relay:
         if status != 200:
             return Answer(status)
         try:
-            rewritten = await asyncio.to_thread(self._json_page if media == _JSON_PAGE else self._html_page, url, body)
-        except (ValueError, KeyError, TypeError, AttributeError):
+            rewrite = pages.python_json if media == _JSON_PAGE else pages.python_html
+            rewritten = await asyncio.to_thread(rewrite, body, url, self._list)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return Answer(502)
         return Answer(200, {"Content-Type": media}, rewritten)
-
-    def _json_page(self, url: str, body: bytes) -> bytes:
-        page = json.loads(body)
-        for one in page["files"]:
-            digest = one.get("hashes", {}).get("sha256", "")
-            one["url"] = self._list(urljoin(url, one["url"]), f"sha256={digest}" if digest else "")
-        return json.dumps(page).encode()
-
-    def _html_page(self, url: str, body: bytes) -> bytes:
-        reader = _Links()
-        reader.feed(body.decode("utf-8", "replace"))
-        lines = []
-        for attributes, text in reader.links:
-            address, digest = urldefrag(urljoin(url, attributes.pop("href", "") or ""))
-            led = self._list(address, digest) + (f"#{digest}" if digest else "")
-            more = "".join(f' {name}="{html.escape(value or "")}"' for name, value in attributes.items())
-            lines.append(f'<a href="{html.escape(led)}"{more}>{html.escape(text)}</a><br>')
-        return ("<!DOCTYPE html><html><body>\n" + "\n".join(lines) + "\n</body></html>\n").encode()
 
     async def _node(self, base: str, name: str) -> Answer:
         url = base + name.replace("/", "%2f")
@@ -220,19 +205,10 @@ class Relay:
         if status != 200:
             return Answer(status)
         try:
-            rewritten = await asyncio.to_thread(self._document, body)
-        except (ValueError, KeyError, TypeError, AttributeError):
+            rewritten = await asyncio.to_thread(pages.npm_document, body, self._list)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return Answer(502)
         return Answer(200, {"Content-Type": "application/vnd.npm.install-v1+json"}, rewritten)
-
-    def _document(self, body: bytes) -> bytes:
-        document = json.loads(body)
-        for version in document["versions"].values():
-            dist = version["dist"]
-            dist["tarball"] = self._list(
-                dist["tarball"], str(dist.get("integrity") or f"sha1={dist.get('shasum', '')}")
-            )
-        return json.dumps(document).encode()
 
     def _list(self, url: str, digest: str) -> str:
         """Where a listed file is found at the mirror. Bounded by what pages hold, which are bounded themselves."""
@@ -254,27 +230,6 @@ class Relay:
         if status == 200 and digest and not await asyncio.to_thread(_fits, body, digest):
             return Answer(502)
         return Answer(status, {"Content-Type": "application/octet-stream"}, body)
-
-
-class _Links(HTMLParser):
-    """The anchors of a PEP 503 page: attributes and text."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.links: list[tuple[dict[str, str | None], str]] = []
-        self._open = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "a":
-            self.links.append((dict(attrs), ""))
-            self._open = True
-
-    def handle_data(self, data: str) -> None:
-        if self._open:
-            self.links[-1] = (self.links[-1][0], self.links[-1][1] + data)
-
-    def handle_endtag(self, tag: str) -> None:
-        self._open = self._open and tag != "a"
 
 
 def _fits(body: bytes, digest: str) -> bool:
