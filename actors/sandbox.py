@@ -30,6 +30,7 @@ CHECK_S = 5.0
 WARM_AFTER_S = 3.0
 LAST_WORDS_S = 15.0
 FAREWELLS, FAREWELL_S = 4, 0.5
+FAILURES = 3  # sandboxes that did not start, for one run
 BASELINE_DEADLINE_S = 120.0
 
 Tell = Callable[[Mapping[str, Any]], None]
@@ -111,7 +112,7 @@ class SandboxSupervisor(LoopActor):
         """
         known = await self._baseline(job.ecosystem)
         report = await self._run(job, artifact, tell)
-        return replace(report, findings=tuple(observed.findings(report, known)))
+        return replace(report, findings=tuple(await asyncio.to_thread(observed.findings, report, known)))
 
     # -- one run
 
@@ -156,12 +157,16 @@ class SandboxSupervisor(LoopActor):
                     folding.add(header, body)
                     if header["type"] in ("event", "phase"):
                         tell(header)
+                    elif body:
+                        await asyncio.sleep(0)  # what has come already is read without a pause
         except TimeoutError:
             folding.lost(f"the whole run had {job.total_s:g} s")
         return folding.report()
 
     async def _slot(self, deadline: float) -> tuple[Pool, Sandbox]:
-        """A sandbox on the engine with most room; waits until one is free."""
+        """A sandbox on the engine with most room; waits until one is free. Raises EngineError where none is before the
+        deadline, or engines that say they are well fail to start any."""
+        failures = 0
         while True:
             if self.unavailable():
                 await self._make_available(deadline)
@@ -171,6 +176,9 @@ class SandboxSupervisor(LoopActor):
                     return pool, await pool.take()
                 except EngineError as error:
                     pool.problem = error.message
+                    failures += 1
+                    if failures >= FAILURES:
+                        raise
                     continue
             try:
                 async with asyncio.timeout_at(deadline), self._freed:
@@ -210,6 +218,8 @@ class SandboxSupervisor(LoopActor):
                 await pool.check()
                 if pool.problem != before:
                     log.info("engine", address=pool.engine.settings.address, problem=pool.problem or "none")
+                    if pool.engine.settings.mode == "open":
+                        log.warning("packages can reach the world and this host", setting="sandbox.network")
                 await self._first_time(pool)
             await self._notify()
 

@@ -114,8 +114,10 @@ class SandboxSettings(_Part):
     memory: int = Field(512, ge=128, description="MiB one sandbox may use, what it writes included.")
     processes: int = Field(256, ge=32, description="Processes of one sandbox.")
     cpus: float = Field(1.0, gt=0, description="CPUs of one sandbox.")
-    network: Literal["sinkhole", "offline"] = Field(
-        "sinkhole", description="What a package finds outside: a sinkhole that answers all, or nothing."
+    network: Literal["sinkhole", "offline", "open"] = Field(
+        "sinkhole",
+        description="What a package finds outside: a sinkhole that answers all, or nothing; "
+        "`open` lets it reach the world and this host, and is for engines that stand apart.",
     )
     pypi_index: str = Field("", description="Python index a sandbox reads; empty for the one pip is set up for.")
     npm_registry: str = Field("", description="npm registry a sandbox reads; empty for the one npm is set up for.")

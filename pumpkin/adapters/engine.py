@@ -95,7 +95,10 @@ class Engine:
         if self._docker is None:
             try:
                 timeout = aiohttp.ClientTimeout(total=None, connect=CONTACT_S, sock_connect=CONTACT_S)
-                self._docker = Docker(url=self.settings.address, ssl_context=self.settings.tls, timeout=timeout)
+                address, tls = self.settings.address, self.settings.tls
+                if tls is not None and address.startswith("tcp://"):
+                    address = f"https://{address.removeprefix('tcp://')}"  # aiodocker would speak plainly
+                self._docker = Docker(url=address, ssl_context=tls, timeout=timeout)
             except (ValueError, AssertionError, OSError, ImportError) as error:
                 raise NoEngine(f"{self.settings.address} is no engine's address: {error}") from error
         return self._docker
@@ -171,5 +174,13 @@ def _health(settings: EngineSettings, version: Mapping[str, Any], info: Mapping[
         cpus=int(info.get("NCPU", 1)),
         runtimes=tuple(sorted(info.get("Runtimes") or ())),
         image=found or "",
-        problem="" if found else "the sandbox image is not built yet",
+        problem=_missing_runtime(settings.runtime, info) or ("" if found else "the sandbox image is not built yet"),
     )
+
+
+def _missing_runtime(wanted: str, info: Mapping[str, Any]) -> str:
+    """What to say where the engine has not the runtime that is set; empty where it has it or does not tell."""
+    known = sorted(info.get("Runtimes") or ())
+    if not wanted or not known or wanted in known or wanted.startswith("/"):
+        return ""
+    return f"the engine has no runtime {wanted}; it has {', '.join(known)} (sandbox.engines.runtime)"

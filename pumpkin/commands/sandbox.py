@@ -35,7 +35,7 @@ def status(data: Path | None, config: Path | None, as_json: bool) -> None:
                 found.append({
                     "address": health.address, "engine": f"{health.name} {health.version}".strip(),
                     "slots": engine.slots, "runtimes": list(health.runtimes), "image": engine.tag,
-                    "image_there": bool(health.image), "problem": health.problem,
+                    "image_there": bool(health.image), "problem": health.problem, "network": engine.settings.mode,
                 })  # fmt: skip
         return {"ready": any(not one["problem"] for one in found), "engines": found}
 
@@ -44,6 +44,8 @@ def status(data: Path | None, config: Path | None, as_json: bool) -> None:
         f"{one['address']}: {one['engine'] or 'no answer'}, {one['slots']} at once, {one['problem'] or 'ready'}"
         for one in said["engines"]
     ]
+    if any(one["network"] == "open" for one in said["engines"]):
+        lines.append("Open: what runs here can reach the world and this host (sandbox.network).")
     answer(said, as_json, "\n".join(lines))
     raise SystemExit(0 if said["ready"] else 1)
 

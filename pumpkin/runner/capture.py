@@ -1,5 +1,7 @@
 """Keeps the packets of a run as a pcap file, each once and with the destination the package meant.
 
+In a sandbox that is open to the world nothing else sees what is sent: `Outgoing` reads it from the packets.
+
 Traffic with the registry mirror is left out by a filter in the kernel: it is no behaviour of the package, and would
 fill the file.
 """
@@ -15,6 +17,7 @@ from collections.abc import Callable
 
 LIMIT = 4 << 20
 SNAP = 65_535
+CONNECTIONS, BORDER = 4_000, 200
 _ETH_P_IP = 0x0800
 _OUTGOING = 4
 _SO_ATTACH_FILTER = 26
@@ -22,16 +25,23 @@ _HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, SNAP, 101)  # LINKTYPE
 
 
 class Capture:
-    """`pcap()` is the file; `udp` is handed each datagram's payload that was not for a name server."""
+    """`pcap()` is the file; `udp` is handed each datagram's payload that was not for a name server. With `leaving` the
+    packets of every interface are kept, and it is handed those that leave the sandbox by one other than loopback."""
 
-    def __init__(self, mirror_port: int, udp: Callable[[str, int, bytes], None]) -> None:
-        self._udp = udp
+    def __init__(
+        self,
+        mirror_port: int,
+        udp: Callable[[str, int, bytes], None],
+        leaving: Callable[[bytes], None] | None = None,
+    ) -> None:
+        self._udp, self._leaving = udp, leaving
         self._packets: list[tuple[float, bytes]] = []
         self._size = len(_HEADER)
         self.cut = 0
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETH_P_IP))
         _without_port(self._socket, mirror_port)
-        self._socket.bind(("lo", _ETH_P_IP))
+        if leaving is None:  # unbound it hears all interfaces
+            self._socket.bind(("lo", _ETH_P_IP))
 
     def start(self) -> None:
         threading.Thread(target=self._loop, daemon=True, name="capture").start()
@@ -42,7 +52,11 @@ class Capture:
                 packet, origin = self._socket.recvfrom(SNAP)
             except OSError:
                 return
-            if origin[2] != _OUTGOING:  # on loopback each comes twice where both ways are listened to
+            if origin[0] != "lo":
+                if origin[2] == _OUTGOING and self._leaving:
+                    self._leaving(packet)
+                self._keep(packet, time.time())
+            elif origin[2] != _OUTGOING:  # on loopback each comes twice where both ways are listened to
                 self.take(packet, time.time())
 
     def take(self, packet: bytes, when: float) -> None:
@@ -52,6 +66,9 @@ class Capture:
             source, port = struct.unpack("!HH", packet[at : at + 4])
             if 53 not in (source, port):
                 self._udp(socket.inet_ntoa(packet[16:20]), port, packet[at + 8 :])
+        self._keep(packet, when)
+
+    def _keep(self, packet: bytes, when: float) -> None:
         if self._size + 16 + len(packet) > LIMIT:
             self.cut += 1
             return
@@ -65,6 +82,42 @@ class Capture:
             whole = restore(packet, original, sink_port)
             out.append(struct.pack("<IIII", int(when), int(when % 1 * 1e6), len(whole), len(whole)) + whole)
         return b"".join(out)
+
+
+class Outgoing:
+    """What leaves an open sandbox, from its packets: names asked, datagrams, and what is sent over TCP. A secret is
+    looked for over the border of two segments, too; what is encrypted cannot be read."""
+
+    def __init__(
+        self,
+        asked: Callable[[bytes, str], None],
+        udp: Callable[[str, int, bytes], None],
+        tcp: Callable[[str, int, bytes], None],
+    ) -> None:
+        self._asked, self._udp, self._tcp = asked, udp, tcp
+        self._ends: dict[tuple[int, str, int], bytes] = {}
+
+    def __call__(self, packet: bytes) -> None:
+        """One IPv4 packet."""
+        at = (packet[0] & 15) * 4
+        if len(packet) < at + 8:
+            return
+        source, port = struct.unpack("!HH", packet[at : at + 4])
+        to = socket.inet_ntoa(packet[16:20])
+        if packet[9] == socket.IPPROTO_UDP:
+            payload = packet[at + 8 :]
+            if port == 53:
+                self._asked(payload, to)
+            else:
+                self._udp(to, port, payload)
+        elif packet[9] == socket.IPPROTO_TCP and len(packet) >= at + 20:
+            payload = packet[at + (packet[at + 12] >> 4) * 4 :]
+            if payload:
+                key = (source, to, port)
+                whole = self._ends.pop(key, b"") + payload
+                if len(self._ends) < CONNECTIONS:
+                    self._ends[key] = whole[-BORDER:]
+                self._tcp(to, port, whole)
 
 
 def restore(packet: bytes, original: dict[int, tuple[str, int]], sink_port: int) -> bytes:

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from pumpkin.runner import harvest, network, phases, privileges, steps, telling, trace
-from pumpkin.runner.capture import Capture
+from pumpkin.runner.capture import Capture, Outgoing
 from pumpkin.runner.decoys import Decoys
 from pumpkin.runner.mirror import Mirror
-from pumpkin.runner.names import Names
+from pumpkin.runner.names import TYPES, Names, question
 from pumpkin.runner.names import serve as serve_names
 from pumpkin.runner.sinkhole import Sinkhole
 from pumpkin.runner.stream import Broken, Sink, Source
@@ -27,6 +27,8 @@ from pumpkin.runner.stream import Broken, Sink, Source
 SILENCE_S = 15.0
 VERSION = "/opt/runner/strace"  # what `strace -V` said when the image was made
 TOTAL_S = 1800.0
+SETTLE_S = 0.05  # for the last packets to be read
+FILES_A_BLOB = 1_000  # so that whoever reads them can do something else between
 IN = Path(privileges.WORK) / "in"
 APP = Path(privileges.WORK) / "app"
 
@@ -36,7 +38,7 @@ def main() -> None:
     child = os.fork()
     if child == 0:
         sys.setswitchinterval(0.001)
-        os._exit(Runner(sys.stdin.buffer, sys.stdout.fileno(), offline="offline" in sys.argv[1:]).run())
+        os._exit(Runner(sys.stdin.buffer, sys.stdout.fileno(), mode=(sys.argv[1:] or ["sinkhole"])[0]).run())
     os.close(0)
     os.close(1)
     while True:
@@ -48,7 +50,7 @@ def main() -> None:
 class Runner:
     """One sandbox's life."""
 
-    def __init__(self, source: Any, descriptor: int, *, offline: bool = False) -> None:
+    def __init__(self, source: Any, descriptor: int, *, mode: str = "sinkhole") -> None:
         self._source, self._sink = Source(source), Sink(descriptor)
         self._phase: str | None = None
         self._stop = threading.Event()
@@ -62,7 +64,7 @@ class Runner:
         self._names = Names()
         self._decoys = Decoys(privileges.HOME)
         self._mirror = Mirror(lambda number, path: self._ask(number, path), self._tell, self._look)
-        self._network = "offline" if offline else "sinkhole"
+        self._network = mode
         self._sinkhole: Sinkhole | None = None
         self._capture: Capture | None = None
 
@@ -90,6 +92,11 @@ class Runner:
     def _connect(self) -> None:
         self._mirror.start()
         if self._network == "offline":
+            return
+        if self._network == "open":
+            outgoing = Outgoing(self._asked_outside, self._datagram, self._segment)
+            self._capture = Capture(8081, self._datagram, outgoing)
+            self._capture.start()
             return
         try:
             network.prepare()
@@ -174,6 +181,15 @@ class Runner:
         self._tell({"kind": "udp", **where, "size": len(data), "data": data[:256].hex()})
         self._look(data, where)
 
+    def _segment(self, address: str, port: int, data: bytes) -> None:
+        self._look(data, {"address": address, "port": port, "protocol": "tcp"})
+
+    def _asked_outside(self, packet: bytes, server: str) -> None:
+        asked = question(packet)
+        if asked:
+            kind = TYPES.get(asked[1], str(asked[1]))
+            self._name_asked({"kind": "dns", "name": asked[0], "qtype": kind, "answer": None, "server": server})
+
     def _leaked(self, secret: str, form: str, where: dict[str, Any]) -> None:
         to = str(where.get("sni") or where.get("name") or where.get("address") or "")
         if (secret, to) not in self._leaks:
@@ -250,6 +266,8 @@ class Runner:
             ended = steps.run(step, env, until, watch, raw, self._stop)
             if self._sinkhole:
                 self._sinkhole.settle()
+            elif self._capture:
+                time.sleep(SETTLE_S)
             if harvest.memory_kills() > killed:
                 self._tell({"kind": "limit", "what": "memory"})
             self._report(phase, watch, ended, raw)
@@ -266,7 +284,11 @@ class Runner:
             if output.size:
                 self._sink.send("blob", output.data(), what=name, phase=phase, whole=output.size)
         totals["results"] = [one for one in ended.results if one.get("kind") != "begin"]
+        files, totals["files"] = totals["files"], []
         self._sink.send("blob", json.dumps(totals).encode(), what="totals", phase=phase)
+        for start in range(0, len(files), FILES_A_BLOB):
+            some = {"files": files[start : start + FILES_A_BLOB]}
+            self._sink.send("blob", json.dumps(some).encode(), what="totals", phase=phase)
         self._sink.send("blob", raw.data(), what="trace", phase=phase, cut=raw.cut)
         written = [
             path for path, file in watch.files.items()
@@ -278,8 +300,9 @@ class Runner:
             self._sink.send("blob", content, what="file", phase=phase, **entry)
 
     def _hand_over(self) -> None:
-        if self._capture and self._sinkhole:
-            pcap = self._capture.pcap(self._sinkhole.original, network.TCP_PORT)
+        if self._capture:
+            original = self._sinkhole.original if self._sinkhole else {}
+            pcap = self._capture.pcap(original, network.TCP_PORT)
             self._sink.send("blob", pcap, what="pcap", cut=self._capture.cut)
 
 

