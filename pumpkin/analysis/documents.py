@@ -6,6 +6,7 @@ import base64
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from pumpkin.analysis import seen
 from pumpkin.model.reports import Phase, Report
 
 VERSION = "1"
@@ -63,9 +64,10 @@ def results(
     return {
         "packages": {"package_name": name, "package_version": version},
         "time": round(duration_s, 3),
-        "install": old_phase(phases.get("install")),
-        "import": old_phase(phases.get("import")),
-        "execute": old_phase(phases.get("execute")),
+        "install": old_phase(phases.get("install")) | seen.of_phase(dynamic, "install"),
+        "import": old_phase(phases.get("import")) | seen.of_phase(dynamic, "import"),
+        "execute": old_phase(phases.get("execute")) | seen.of_phase(dynamic, "execute"),
+        "execution_log": seen.execution_log(dynamic),
         "yara_analysis": _yara(findings),
         "outcome": verdict["outcome"],
         "verdict": verdict,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from dataclasses import replace
 from typing import Any
 
-from pumpkin.analysis import observed
+from pumpkin.analysis import observed, seen
 from pumpkin.analysis.strace import Folding
 from pumpkin.model.findings import Level
 from pumpkin.model.reports import Artifact, Environment, Report
@@ -100,3 +102,62 @@ def test_the_baseline_is_taken_away() -> None:
 def test_running_what_it_wrote_is_told() -> None:
     totals = ({"type": "blob", "what": "totals", "phase": "import"}, json.dumps(TOTALS).encode())
     assert rules(folded(totals, event("exec", path="/tmp/x", argv=["/tmp/x"]))) == {"dynamic-dropper": Level.HIGH}
+
+
+def test_a_connection_tells_what_was_spoken_and_that_nobody_outside_heard() -> None:
+    report = folded(
+        event("connect", family="ipv4", transport="tcp", address="198.18.0.10", port=443),
+        event("tls", address="198.18.0.10", port=443, name="collect.example", sni="collect.example"),
+        event("http", address="198.18.0.10", port=443, name="collect.example", tls=True, method="POST"),
+        event("connect", family="ipv4", transport="tcp", address="198.51.100.7", port=22),
+        event("sent", address="198.51.100.7", port=22, protocol="ssh"),
+        event("connect", family="ipv4", transport="udp", address="203.0.113.53", port=53),
+        event("connect", family="unix", path="/run/docker.sock"),
+        event("connect", family="ipv6", transport="tcp", address="2001:db8::1", port=80, error="ENETUNREACH"),
+        event("dns", name="collect.example", qtype="A", answer="198.18.0.10", server="198.18.0.2"),
+        event("dns", name="collect.example", qtype="A", answer="198.18.0.10", server="198.18.0.2"),
+    )
+    told = seen.of_phase(replace(report, environment=Environment("docker", network="sinkhole")), "import")
+    spoken = {(one["transport"], one["address"], one["port"]): one for one in told["connections"]}
+    assert len(spoken) == 4
+    request = spoken["tcp", "198.18.0.10", 443]
+    assert (request["protocol"], request["tls"], request["name"]) == ("http", True, "collect.example")
+    assert spoken["tcp", "198.51.100.7", 22]["protocol"] == "ssh"
+    assert spoken["udp", "203.0.113.53", 53]["protocol"] == "dns"
+    assert spoken["tcp", "2001:db8::1", 80]["error"] == "ENETUNREACH"
+    assert all(one["sinkhole"] for one in told["connections"])
+    (answer,) = told["dns_answers"]
+    assert (answer["answer"], answer["sinkhole"], answer["asked"]) == ("198.18.0.10", True, 2)
+    opened = seen.of_phase(replace(report, environment=Environment("docker", network="open")), "import")
+    assert not any(one["sinkhole"] for one in opened["connections"])
+
+
+def test_written_data_is_named_by_its_digest() -> None:
+    totals = {**TOTALS, "files": [
+        {"path": "/tmp/x", "write": 1, "writes": 2, "size": 3, "head": b"abc".hex()},
+        {"path": "/tmp/y", "write": 1, "writes": 1, "size": 4, "head": b"gone".hex()},
+        {"path": "/tmp/z", "write": 1, "writes": 9, "size": 9000, "head": b"z".hex()},
+        {"path": "/tmp/pip", "write": 1, "writes": 9, "size": 9, "head": "", "installer": 1},
+    ]}  # fmt: skip
+    digest = hashlib.sha256(b"abc").hexdigest()
+    file = {"type": "blob", "what": "file", "phase": "import", "path": "/tmp/x", "size": 3, "mode": "0o644",
+            "sha256": digest, "sort": "text", "head": b"abc".hex()}  # fmt: skip
+    report = folded(
+        ({"type": "blob", "what": "totals", "phase": "import"}, json.dumps(totals).encode()), (file, b"abc")
+    )
+    written = {one["path"]: one for one in seen.of_phase(report, "import")["file_writes"]}
+    assert set(written) == {"/tmp/x", "/tmp/y", "/tmp/z"}
+    assert written["/tmp/x"]["buffers"] == [{"id": digest, "size": 3, "kept": True}]
+    gone = hashlib.sha256(b"gone").hexdigest()
+    assert written["/tmp/y"]["buffers"] == [{"id": gone, "size": 4, "kept": False}]
+    assert (written["/tmp/z"]["bytes"], written["/tmp/z"]["buffers"]) == (9000, [])
+
+
+def test_what_was_called_stands_in_order() -> None:
+    call = {"module": "sample", "symbol": "add", "kind": "function", "result": "int", "exception": None}
+    called = json.dumps({**TOTALS, "files": [], "results": [{**call, "duration_ms": 0.1}]}).encode()
+    report = folded(({"type": "blob", "what": "totals", "phase": "execute"}, called))
+    (line,) = seen.execution_log(report)
+    assert (line["phase"], line["module"], line["symbol"], line["result"]) == ("execute", "sample", "add", "int")
+    assert not seen.execution_log(None)
+    assert seen.of_phase(None, "import") == {"connections": [], "dns_answers": [], "file_writes": []}
