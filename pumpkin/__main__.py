@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import json
 import keyword
+import re
+import sys
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -47,8 +51,32 @@ COMMANDS = {
 }
 
 
+_CODED = re.compile(r"(.*) \[([a-z0-9_]+)\]", re.DOTALL)
+"""How a command says a typed error: its sentence and its code."""
+
+
 class _Late(click.Group):
     """A group that imports a command's file when that command is asked for: `pumpkin version` starts in no time."""
+
+    def main(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
+        """As click's; with --json an error is one JSON object on standard error instead of a sentence."""
+        given = sys.argv[1:] if args is None else args
+        if "--json" not in given or options.get("standalone_mode") is False:
+            return super().main(args, *more, **options)
+        try:
+            status = super().main(args, *more, **{**options, "standalone_mode": False})
+        except click.ClickException as error:
+            coded = _CODED.fullmatch(error.format_message())
+            usage = "usage" if isinstance(error, click.UsageError) else "failed"
+            said = (
+                {"code": coded[2], "message": coded[1]} if coded else {"code": usage, "message": error.format_message()}
+            )
+            click.echo(json.dumps({"error": said}), err=True)
+            sys.exit(error.exit_code)
+        except click.Abort:
+            click.echo(json.dumps({"error": {"code": "aborted", "message": "Aborted."}}), err=True)
+            sys.exit(1)
+        sys.exit(status if isinstance(status, int) else 0)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)

@@ -139,7 +139,7 @@ def _report(row: Any) -> Observation:
         "typosquatting": _without(row["typosquatting"], "id", "package_id"),
         "source": _without(row["source"], "id", "package_id"),
     }
-    seen = row["completed"] or datetime.now(UTC)
+    seen = row["completed"] or datetime.fromtimestamp(0, UTC)  # not known: the same at each import, and said so below
     return Observation(
         id=uuid5(NAMESPACE_URL, f"packamal:{purl}:{row['id']}"),
         type="package-analysis",
@@ -148,7 +148,10 @@ def _report(row: Any) -> Observation:
         observed=int(seen.timestamp() * 1_000_000),
         payload=json.dumps(said, sort_keys=True, ensure_ascii=False).encode(),
         media="application/json",
-        detail={"target": purl, "labels": {"imported-from": "pack-a-mal"}},
+        detail={
+            "target": purl,
+            "labels": {"imported-from": "pack-a-mal", "time": "as kept" if row["completed"] else "not kept"},
+        },
     )
 
 

@@ -57,4 +57,6 @@ def test_installed_as_a_tool_it_serves(wheel: Path, tmp_path: Path) -> None:
             assert json.load(answer) == {"status": "ready"}
     finally:
         process.terminate()
+        assert process.stdout is not None
+        process.stdout.close()
         assert process.wait(30) == 0

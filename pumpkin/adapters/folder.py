@@ -121,6 +121,12 @@ class DataFolder:
         self._write("tsa-root.pem", made.root_pem + roots, 0o644)
         return made
 
+    def vault_key(self) -> bytes:
+        """The key that secrets in the database are closed under (32 bytes), made where there is none. It is one of the
+        installation's keys: every node has the same."""
+        self.once("log-vault.secret.key", lambda: secrets.token_hex(32))
+        return bytes.fromhex((self.path / "log-vault.secret.key").read_text("ascii").strip())
+
     def former_roots(self) -> list[bytes]:
         """The roots (PEM) of local authorities that were replaced."""
         return [path.read_bytes() for path in sorted(self.path.glob("tsa-root.*.pem"))]

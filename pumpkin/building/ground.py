@@ -10,7 +10,9 @@ from contextlib import AsyncExitStack
 import structlog
 
 from pumpkin.adapters.embedded.postgres import EmbeddedPostgres
+from pumpkin.adapters.folder import DataFolder
 from pumpkin.errors import StartError
+from pumpkin.model.vault import Vault
 from pumpkin.settings import Settings
 from pumpkin.store import people
 from pumpkin.store.database import Database
@@ -40,6 +42,7 @@ async def open_database(settings: Settings, stack: AsyncExitStack) -> Database:
         dsn = await postgres.start()
         stack.push_async_callback(postgres.stop)
     db = await Database.open(dsn)
+    db.vault = Vault(DataFolder(settings.data).vault_key())
     stack.push_async_callback(db.close)
     return db
 

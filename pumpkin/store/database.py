@@ -20,6 +20,7 @@ import aiosql
 import asyncpg
 
 from pumpkin.errors import StartError, Unavailable
+from pumpkin.model.vault import Vault
 from pumpkin.store import migrations
 
 READERS = 4
@@ -90,6 +91,8 @@ class Database:
         self._writer = _Line(server, "auto")
         # A plan kept from when a table was small would read all of it when it is large; planning anew costs 0.1 ms.
         self._readers = [_Line(server, "force_custom_plan") for _ in range(readers)]
+        self.vault: Vault | None = None
+        """What secrets that are read again are closed with; without one (in a command) they are left as they lie."""
         self.refused = ""
         """Why the server last refused to write, for want of room or by its disk's fault; "" once a trial went well."""
         self._idle = list(self._readers)

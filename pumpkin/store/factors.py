@@ -16,13 +16,19 @@ async def totp(db: Database, name: str) -> tuple[str | None, int]:
     """(secret in base32 or None, the last step a code was taken of)."""
     async with db.reader() as connection:
         row = await db.queries.factors_totp(connection, name=name)
-    return (row["totp"], row["totp_step"]) if row else (None, 0)
+    return (opened(db, name, row["totp"]), row["totp_step"]) if row else (None, 0)
+
+
+def opened(db: Database, name: str, kept: str | None) -> str | None:
+    """A person's secret as it is judged by, of what lies in the database. Unavailable under another node's key."""
+    return db.vault.open(kept, f"totp:{name}") if kept is not None and db.vault is not None else kept
 
 
 async def set_totp(db: Database, name: str, secret: str | None, step: int = 0) -> None:
     """Another second factor, whose first code was of `step`; None takes it away. NotFound for nobody."""
+    kept = db.vault.close(secret, f"totp:{name}") if secret is not None and db.vault is not None else secret
     async with db.writer() as connection:
-        if await db.queries.factors_set_totp(connection, name=name, totp=secret, step=step) is None:
+        if await db.queries.factors_set_totp(connection, name=name, totp=kept, step=step) is None:
             raise NotFound(f"There is nobody named {name}.")
 
 

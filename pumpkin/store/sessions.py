@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from pumpkin.store import factors
+
 if TYPE_CHECKING:
     from pumpkin.store.database import Database
 
@@ -90,7 +92,7 @@ async def half(db: Database, token: str) -> Half | None:
     """The session of this token that awaits its code."""
     async with db.reader() as connection:
         row = await db.queries.sessions_half(connection, token_hash=_token_hash(token), now=_now())
-    return Half(**row) if row else None
+    return Half(**{**row, "totp": factors.opened(db, row["name"], row["totp"])}) if row else None
 
 
 async def close(db: Database, token: str) -> None:

@@ -131,8 +131,10 @@ def _failures(route: RouteLike, detail: Detail) -> dict[str, Any]:
     named = dict.fromkeys(detail.refusals)
     if route.needs:
         named.update(dict.fromkeys(("401", "403")))
-    if _VARIABLE.search(route.path):
+    if _VARIABLE.search(route.path) or route.tag == "public":  # public pages are not there where a setting closes them
         named["404"] = None
+    if detail.query:
+        named["422" if shape == "Detail" else "400"] = None
     if detail.body:
         named.update(dict.fromkeys(("422" if shape == "Detail" else "400", "408", "413")))
     named.update(dict.fromkeys(("429", "503")))

@@ -66,9 +66,8 @@ def away(times: int) -> Scene:
         server.start()
         try:
             dsn = server.server.dsn()
-            with scene(options=("--database", dsn), environment={"PUMPKIN_DATABASE": dsn}, dsn=dsn) as here:
-                here.product.environment["PUMPKIN_DATABASE"] = dsn
-                os.environ["PUMPKIN_DATABASE"] = dsn
+            os.environ["PUMPKIN_DATABASE"] = dsn  # for the commands, too
+            with scene(dsn=dsn) as here:
                 with here.traffic() as traffic:
                     for _ in range(times):
                         traffic.until(50)

@@ -6,9 +6,12 @@ import http.server
 import json
 import os
 import re
+import ssl
 import subprocess
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -118,3 +121,26 @@ def test_the_tutorial_leads_to_a_proof(tmp_path: Path) -> None:
 def test_the_runbooks_commands_work(watched: tuple[Product, Collector], tmp_path: Path) -> None:
     (tmp_path / "passphrase").write_text("some words\n")
     run("runbook.md", tmp_path, {"PUMPKIN_DATA": str(watched[0].data), "NEW_DATA": str(tmp_path / "new")})
+
+
+def test_the_guides_examples_work(watched: tuple[Product, Collector], tmp_path: Path) -> None:
+    product, _ = watched
+    scopes = ("checks:write", "checks:read", "packages:write", "packages:read", "agents:read", "metrics")
+    run("guide.md", tmp_path, {"URL": product.url, "KEY": product.key(*scopes)})
+
+
+def test_https_by_a_certificate_of_ones_own(tmp_path: Path) -> None:
+    made = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=pumpkin.test"]
+    names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "own.key", "-out", "own.pem"]
+    subprocess.run(["openssl", "req", "-x509", *made, *names], cwd=tmp_path, check=True, capture_output=True)
+    own = {"PUMPKIN_CERTIFICATE": str(tmp_path / "own.pem"), "PUMPKIN_CERTIFICATE_KEY": str(tmp_path / "own.key")}
+    product = Product(tmp_path / "data", environment=own).start()
+    try:
+        assert product.url.startswith("https://")
+        trusted = ssl.create_default_context(cafile=str(tmp_path / "own.pem"))
+        with urllib.request.urlopen(f"{product.url}/ready", context=trusted, timeout=10) as answer:
+            assert json.load(answer) == {"status": "ready"}
+        with pytest.raises(urllib.error.URLError):
+            urllib.request.urlopen(f"{product.url}/ready", context=ssl.create_default_context(), timeout=10)
+    finally:
+        product.stop()

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
 import uuid
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
+from click.testing import CliRunner
 
 from pumpkin import auditor, importer
+from pumpkin.__main__ import cli
 from pumpkin.adapters.embedded.postgres import EmbeddedPostgres
 from pumpkin.errors import StartError
 from pumpkin.evidence import tsp
@@ -119,3 +123,14 @@ async def test_another_database_is_refused_in_a_sentence(database: Database, for
         await importer.scandale(database, dsn, [])
     with pytest.raises(StartError, match="cannot be reached"):
         await importer.scandale(database, "postgresql://nobody@127.0.0.1:1/x", [])
+
+
+async def test_the_command_of_the_migration_guide(dsn: str, foreign: tuple[str, Any], tmp_path: Path) -> None:
+    address, connection = foreign
+    await connection.execute(PACKAMAL)
+    surroundings = {"PUMPKIN_DATABASE": dsn}
+    asked = ["import", "packamal", address, "--keys", "--json", "--data", str(tmp_path)]
+    done = await asyncio.to_thread(CliRunner(env=surroundings).invoke, cli, asked)
+    said = json.loads(done.stdout)
+    assert (said["taken"], [one["name"] for one in said["keys"]]) == (2, ["nightly"])
+    assert said["keys"][0]["key"].startswith("pk_")
