@@ -129,17 +129,17 @@ class Folding:
             self._file(name, header, body)
 
     def _totals(self, phase: _Open, totals: Mapping[str, Any]) -> None:
-        phase.processes += [_process(one) for one in totals["processes"]]
-        for one in totals["files"]:
+        phase.processes += [_process(one) for one in totals.get("processes", ())]
+        for one in totals.get("files", ()):
             use = _use(one)
             known = phase.files.get(use.path)
             phase.files[use.path] = _together(known, use) if known else use
-        for call, (made, failed) in totals["calls"].items():
+        for call, (made, failed) in totals.get("calls", {}).items():
             before = phase.calls.get(call, (0, 0))
             phase.calls[str(call)] = (before[0] + int(made), before[1] + int(failed))
-        for name, count in totals["cut"].items():
+        for name, count in totals.get("cut", {}).items():
             phase.cut[str(name)] = phase.cut.get(str(name), 0) + int(count)
-        phase.log += [one for one in totals["results"] if isinstance(one, dict)]
+        phase.log += [one for one in totals.get("results", ()) if isinstance(one, dict)]
 
     def _file(self, phase: str, header: Mapping[str, Any], body: bytes) -> None:
         if len(self._dropped) >= DROPPED_LIMIT:
