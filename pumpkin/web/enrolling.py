@@ -19,7 +19,7 @@ from pumpkin.evidence import keys
 from pumpkin.model import scram
 from pumpkin.model.agents import bare
 from pumpkin.model.invitation import Pins
-from pumpkin.store import accounts, audit, enrolments
+from pumpkin.store import accounts, agents, audit, enrolments
 from pumpkin.store.enrolments import Gift, Newcomer
 from pumpkin.web.envelope import success
 from pumpkin.web.fleet import Fleet
@@ -94,10 +94,12 @@ async def create(request: web.Request) -> web.Response:
     who = Newcomer(jid, verifiers, offer.public, wanted.host, source, wanted.version)
     try:
         state = await enrolments.enrol(services.db, token, who, approved=fleet.welcome(jid))
-    except Conflict:
-        if not await _again(services, token, jid, offer.public, wanted.password.get_secret_value()):
+    except (Conflict, NotFound):
+        known = await agents.get(services.db, jid)
+        again = await _again(services, token, jid, offer.public, wanted.password.get_secret_value())
+        if known is None or not again:
             raise
-        state = "pending"
+        state, gift = known.state, Gift(wanted.name, known.tags, known.duties, known.site)
     else:
         detail = {"host": wanted.host, "from": source, "key": offer.key_id, "invited_by": gift.made_by, "state": state}
         await audit.add(services.db, who=f"agent:{jid}", act="agent.enrol", object=f"agent:{jid}", detail=detail)
