@@ -207,3 +207,25 @@ async def test_settings_and_the_trail_are_for_administrators(site: Site, visit: 
         await expect(page.locator("h1")).to_have_text("You may not do that")
     assert [one.act for one in await audit.page(site.db, who="otto")] == ["login"]
     window.complaints[:] = [one for one in window.complaints if "403" not in one]
+
+
+async def test_names_are_suggested_while_one_types(site: Site, visit: Open):
+    async with site.db.writer() as connection:
+        await connection.execute("insert into package_names (ecosystem, name) values ('pypi', 'requests')")
+    window = await visit()
+    await window.sign_in()
+    page = await window.open("/packages")
+    await page.locator("#purl").press_sequentially("pkg:pypi/requ")
+    await expect(page.locator("#purl-list option")).to_have_attribute("value", "pkg:pypi/requests")
+
+
+async def test_a_page_is_printed_without_its_frame(site: Site, visit: Open):
+    one = observation()
+    await site.receive(one)
+    window = await visit(color_scheme="dark")
+    await window.sign_in("vera")
+    page = await window.open(f"/checks/{one.id}")
+    await page.emulate_media(media="print")
+    await expect(page.locator(".rail")).to_be_hidden()
+    await expect(page.get_by_role("button", name="Download payload")).to_have_count(0)
+    assert await page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
