@@ -637,3 +637,15 @@ async def test_a_rule_file_that_is_none_is_told(desk: Open) -> None:
     await d.until(lambda: d.actor.status()["faults"])
     assert d.actor.status()["faults"][0]["code"] == "rules_unreadable"
     assert d.actor._source.file.rule
+
+
+async def test_a_stop_in_the_middle_of_a_flood_counts_nothing_twice(desk: Open) -> None:
+    d = await desk(DOWN, pace=Pace(**{**PACE_FIELDS, "keep_s": 60.0, "batch": 20}))
+    many = [observation(type="http", detail={"target": "shop", "status": "critical"}) for _ in range(600)]
+    await d.aggregator.receive_many(many)
+    for _ in range(8):
+        await asyncio.sleep(0.004)
+        await d.stop()
+        await d.start()
+    await d.caught_up()
+    assert (await d.one()).count == 600
