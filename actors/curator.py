@@ -10,6 +10,7 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -22,13 +23,15 @@ from pumpkin.errors import PumpkinError
 from pumpkin.model.checks import Observation, Receipt
 from pumpkin.model.purl import Purl
 from pumpkin.model.tasks import Submission, Task
-from pumpkin.store import reports, tasks
+from pumpkin.store import reports, tasks, triage
+from pumpkin.store import rescoring as rescoring_store
 from pumpkin.store.database import Database
 from pumpkin.store.reports import Kept, NewReport
 
 AGAIN_S = 30.0
 LOOK_EVERY_S = 600.0
 WAITING_MOST = 1_000
+RULES_EVERY_S = 5.0
 _STATUS = {"clean": "ok", "suspicious": "warning", "malicious": "critical"}
 
 log = structlog.get_logger("pumpkin.curator")
@@ -63,6 +66,7 @@ class Curator(LoopActor):
         if self._bus is not None:
             _ = self.spawn(self._listen(self._bus), name="reports of other nodes")
         _ = self.spawn(self._look(), name="looking at cached reports")
+        _ = self.spawn(self._renew(), name="judging old reports anew")
 
     # -- what others call on the loop
 
@@ -79,6 +83,13 @@ class Curator(LoopActor):
             self._looked.pop(next(iter(self._looked)))
         self._looked[task_id] = now
         self._cached.put_nowait(task_id)
+
+    async def rescore(self, number: int) -> Kept | None:
+        """Judge the newest report of the same version as report `number` anew, by the rules and marks of now; the
+        report kept for it. None where there is no such report."""
+        kept = await reports.get(self._db, number)
+        newest = kept and await reports.latest(self._db, kept.ecosystem, kept.name, kept.version, (kept.realm,))
+        return await self._rescore(newest) if newest else None
 
     # -- entering
 
@@ -140,18 +151,39 @@ class Curator(LoopActor):
                 )
             )  # fmt: skip
 
-    async def _rescore(self, kept: Kept) -> None:
+    async def _renew(self) -> None:
+        """Once a start: all reports whose rules are not ours any more."""
+        while True:
+            rules = self._rules()
+            if rules:
+                break
+            await asyncio.sleep(RULES_EVERY_S)
+        after = done = 0
+        while found := await rescoring_store.outdated(self._db, rules, after):
+            for after in found:
+                kept = await reports.get(self._db, after)
+                if kept is not None:
+                    await self._rescore(kept)
+                    done += 1
+        if done:
+            log.info("reports of older rules were judged anew", reports=done)
+
+    async def _rescore(self, kept: Kept) -> Kept | None:
         if kept.document is None:
-            return
-        check = uuid4()
-        document, outcome, score = rescoring.rescored(json.loads(kept.document), self._rules(), str(check))
+            return None
+        check, rules = uuid4(), self._rules() or kept.rules
+        marks = await triage.marks(self._db, f"{kept.ecosystem}/{kept.name}")
+        document, outcome, score = rescoring.rescored(
+            json.loads(kept.document), rules, str(check), now=datetime.now(UTC), marks=marks
+        )
         report = NewReport(
             document=json.dumps(document, separators=(",", ":")).encode(), tools=kept.tools, outcome=outcome,
-            score=score, rules=self._rules(), artifacts=kept.artifacts, created=time.time_ns() // 1_000, check_id=check,
+            score=score, rules=rules, artifacts=kept.artifacts, created=time.time_ns() // 1_000, check_id=check,
         )  # fmt: skip
         number = await reports.add_rescored(self._db, kept, report)
         log.info("a report was judged anew", purl=kept.purl, report=number, before=kept.outcome, after=outcome)
         self.wake()
+        return await reports.get(self._db, number)
 
 
 def observation(kept: Kept, agent: str) -> Observation:

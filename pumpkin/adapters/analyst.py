@@ -8,34 +8,29 @@ raised only for want of a part: then the task is tried again.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
-from uuid import uuid4
 
+from pumpkin.adapters.dossier import NOT_RUN, Case, File, folded
 from pumpkin.adapters.engine import EngineError, Job
 from pumpkin.adapters.origins import Origin
 from pumpkin.adapters.registries.base import Fetched
-from pumpkin.analysis import documents, verdict
+from pumpkin.analysis import behaviour, triage
 from pumpkin.analysis.static import Scan
 from pumpkin.errors import PackageNotFound, RegistryError, RegistryUnavailable
 from pumpkin.model import reports as model
-from pumpkin.model.findings import Finding, Group, Level, Outcome, Verdict
+from pumpkin.model.findings import Finding, Group, Level
 from pumpkin.model.packages import Advisory, Artifact, Release
 from pumpkin.model.purl import Purl
 from pumpkin.model.tasks import TOOLS, Ending, Task
-from pumpkin.model.wire import rfc3339
 from pumpkin.store.reports import NewReport
 
 ARTIFACT_LIMIT = 256 * 1024 * 1024
 ADVISORIES_S, ADVISORIES_PAUSE_S = 5.0, 60.0
-ATTACHMENTS_LIMIT = 64 * 1024 * 1024
 INSTALLED_FIRST = ("wheel", "tarball", "gem", "crate", "jar", "zip", "apk", "sdist")
 
 Tell = Callable[[str, Mapping[str, Any]], None]
@@ -61,7 +56,8 @@ Run = Callable[[Job, model.Artifact, Callable[[Mapping[str, Any]], None]], Await
 @dataclass(frozen=True)
 class Parts:
     """What an analysis is made with. `no_engine()` says why nothing can be run ("" when it can); `names(ecosystem,
-    name)` what a name looks like, None where that tool is not there; `index(ecosystem)` the mirror a sandbox reads."""
+    name)` what a name looks like, None where that tool is not there; `index(ecosystem)` the mirror a sandbox reads;
+    `marks(package)` what people said of findings of `ecosystem/name`."""
 
     sources: Sources
     scanner: Looks
@@ -74,6 +70,7 @@ class Parts:
     known_bad: bool = False
     origin: Callable[[Scan, str, str], Awaitable[Origin]] | None = None
     folder: Path | None = None
+    marks: Callable[[str], Awaitable[Sequence[triage.Mark]]] | None = None
 
     def tools(self) -> tuple[str, ...]:
         """What a task without wishes is looked at with, sorted."""
@@ -87,33 +84,6 @@ class Parts:
         if self.origin is not None:
             there |= {"source", "lastpymile"}
         return tuple(sorted(there))
-
-
-@dataclass(slots=True)
-class _Case:
-    """One analysis as it goes: sections by tool, findings, what could not be looked at, and why."""
-
-    sections: dict[str, dict[str, Any]] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
-    rules: str = ""
-    dynamic: model.Report | None = None
-
-    def note(self, tool: str, status: str, why: str = "", **more: Any) -> None:
-        self.sections[tool] = {"status": status, "why": why, **more}
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    name: str
-    data: bytes = field(repr=False)
-    kind: str
-    source: str
-
-    @property
-    def sha256(self) -> str:
-        return hashlib.sha256(self.data).hexdigest()
 
 
 class Analyst:
@@ -138,7 +108,7 @@ class Analyst:
             return None, Ending("incomplete", category="analysis_error", message=error.message)
         if not files:
             return None, Ending("not_found", category="analysis_error", message="This version has no file to analyse.")
-        case = _Case()
+        case = Case()
         wanted = frozenset(task.tools.split(","))
         await _together(
             self._static(case, wanted, files, task, tell),
@@ -146,34 +116,34 @@ class Analyst:
             self._dynamic(case, wanted, files, task, tell),
         )
         await self._names(case, wanted, task)
+        if self._parts.marks is not None:
+            case.marks = await self._parts.marks(f"{task.ecosystem}/{task.name}")
         for tool in TOOLS:
             if tool not in case.sections:
-                case.note(tool, "not_run", _NOT_RUN.get(tool, "it was not asked for"))
-        return await asyncio.to_thread(_folded, task, case, files, published, begun)
+                case.note(tool, "not_run", NOT_RUN.get(tool, "it was not asked for"))
+        return await asyncio.to_thread(folded, task, case, files, published, begun)
 
     # -- files
 
-    async def _files(self, task: Task, purl: Purl) -> tuple[list[_File], str]:
+    async def _files(self, task: Task, purl: Purl) -> tuple[list[File], str]:
         """What is looked at, and the key of all that is published for this version."""
         if task.upload is not None:
             kept = await self._parts.upload(task.upload)
             if kept is None:
                 return [], ""
-            return [_File(kept[0], kept[1], "upload", "upload")], f"sha256:{task.upload.hex()}"
+            return [File(kept[0], kept[1], "upload", "upload")], f"sha256:{task.upload.hex()}"
         release = await self._parts.sources.resolve(purl)
         with TemporaryDirectory(dir=self._parts.folder, prefix="artifacts-") as name:
             files = []
             for artifact in release.chosen or release.artifacts[:1]:
                 fetched = await self._parts.sources.fetch(artifact, Path(name), limit=ARTIFACT_LIMIT)
                 data = await asyncio.to_thread(fetched.path.read_bytes)
-                files.append(_File(artifact.filename, data, artifact.kind, artifact.url))
+                files.append(File(artifact.filename, data, artifact.kind, artifact.url))
         return files, release.digest_key
 
     # -- tools
 
-    async def _static(
-        self, case: _Case, wanted: frozenset[str], files: Sequence[_File], task: Task, tell: Tell
-    ) -> None:
+    async def _static(self, case: Case, wanted: frozenset[str], files: Sequence[File], task: Task, tell: Tell) -> None:
         if "static" not in wanted:
             case.skipped.append("static: it was not asked for")
             return
@@ -193,7 +163,7 @@ class Analyst:
         await self._origin(case, wanted, files, scans, task)
 
     async def _origin(
-        self, case: _Case, wanted: frozenset[str], files: Sequence[_File], scans: Sequence[Scan], task: Task
+        self, case: Case, wanted: frozenset[str], files: Sequence[File], scans: Sequence[Scan], task: Task
     ) -> None:
         """Source and what only the release has, over the source form where there is one."""
         if self._parts.origin is None or not wanted & {"source", "lastpymile"} or task.upload is not None:
@@ -209,7 +179,7 @@ class Analyst:
                 case.skipped.append(f"{tool}: {found.why}")
         case.findings += [one for one in found.findings if one.tool in wanted]
 
-    async def _names(self, case: _Case, wanted: frozenset[str], task: Task) -> None:
+    async def _names(self, case: Case, wanted: frozenset[str], task: Task) -> None:
         if "typosquatting" not in wanted or self._parts.names is None:
             return
         if not self._parts.names_known(task.ecosystem):
@@ -220,7 +190,7 @@ class Analyst:
         case.findings += found
         case.note("typosquatting", "ran", candidates=[one.as_json() for one in found])
 
-    async def _known_bad(self, case: _Case, wanted: frozenset[str], purl: Purl, task: Task) -> None:
+    async def _known_bad(self, case: Case, wanted: frozenset[str], purl: Purl, task: Task) -> None:
         if "known_bad" not in wanted or task.upload is not None:
             return
         if time.monotonic() < self._no_advisories_until:
@@ -243,14 +213,12 @@ class Analyst:
         ]  # fmt: skip
 
     @staticmethod
-    def _unknown(case: _Case, why: str) -> None:
+    def _unknown(case: Case, why: str) -> None:
         """No answer is no evidence: said, and not held against the package (rulings.md 49)."""
         case.note("known_bad", "failed", why)
         case.skipped.append(f"known_bad: {why}")
 
-    async def _dynamic(
-        self, case: _Case, wanted: frozenset[str], files: Sequence[_File], task: Task, tell: Tell
-    ) -> None:
+    async def _dynamic(self, case: Case, wanted: frozenset[str], files: Sequence[File], task: Task, tell: Tell) -> None:
         why = self._parts.no_engine()
         if "dynamic" not in wanted or self._parts.run is None:
             case.note("dynamic", "not_run", why or "it was not asked for")
@@ -283,7 +251,7 @@ class Analyst:
             case.failed.append(f"dynamic: {error.message}")
             return
         case.dynamic = report
-        case.findings += report.findings
+        case.findings += [*report.findings, *behaviour.findings(report)]
         _judge_run(case, report)
 
 
@@ -297,7 +265,7 @@ async def _together(*works: Coroutine[Any, Any, None]) -> None:
         raise faults.exceptions[0] from None
 
 
-def _judge_run(case: _Case, report: model.Report) -> None:
+def _judge_run(case: Case, report: model.Report) -> None:
     """What became of the phases: what did not run is said, what broke off makes it incomplete."""
     phases = {phase.name: {"status": phase.status, "why": phase.why} for phase in report.phases}
     ran = any(phase.status != "not_run" for phase in report.phases)
@@ -310,100 +278,3 @@ def _judge_run(case: _Case, report: model.Report) -> None:
             case.skipped.append(f"dynamic, {phase.name}: {phase.why or 'not run'}")
         elif phase.status == "failed" and phase.name != "install":
             case.skipped.append(f"dynamic, {phase.name}: it failed")
-
-
-def _outcome(case: _Case, judged: Verdict) -> str:
-    """The verdict's, unless the package could not be looked at as it should: a failed install is never clean."""
-    if judged.outcome in (Outcome.MALICIOUS, Outcome.SUSPICIOUS) or case.dynamic is None:
-        return judged.outcome.value
-    if any(phase.status == "timeout" for phase in case.dynamic.phases):
-        return Outcome.TIMEOUT.value
-    if case.dynamic.phase("install").status == "failed":
-        return Outcome.INSTALL_FAILED.value
-    return judged.outcome.value
-
-
-_NOT_RUN = {
-    "malcontent": "rule packs of the operator's own run with the static tools (pumpkin rules add)",
-    "provenance": "attestations are read where the package carries them; there were none",
-    "known_bad": "it does not apply, or no advisory database is configured",
-}
-_SENTENCES = {
-    "install_failed": ("analysis_error", "The package could not be installed."),
-    "timeout": ("timeout_error", "A phase of the analysis was over its time."),
-    "incomplete": ("analysis_error", "The analysis is incomplete"),
-}
-
-
-def _folded(task: Task, case: _Case, files: Sequence[_File], published: str, begun: int) -> tuple[NewReport, Ending]:
-    findings = verdict.weigh(case.findings)
-    judged = verdict.judge(findings, not_checked=case.skipped, failed=case.failed)
-    outcome = _outcome(case, judged)
-    ended = time.time_ns() // 1_000
-    check = uuid4()
-    category, message = _SENTENCES.get(outcome, (None, None))
-    said = {
-        "outcome": outcome,
-        "score": judged.score,
-        "why": list(judged.why),
-        "groups": judged.groups,
-        "not_checked": list(judged.not_checked),
-        "failed": sorted(set(case.failed)),
-        "rules": case.rules,
-    }
-    ran = sorted(tool for tool, section in case.sections.items() if section["status"] == "ran")
-    document = {
-        "metadata": documents.metadata(
-            purl=task.purl, ecosystem=task.ecosystem, name=task.name, version=task.version,
-            status="failed" if category else "completed", outcome=outcome,
-            started=rfc3339(begun), completed=rfc3339(ended), duration_s=(ended - begun) / 1e6,
-        ),
-        "analysis_results": documents.results(
-            name=task.name, version=task.version, duration_s=(ended - begun) / 1e6, dynamic=case.dynamic,
-            tools=dict(sorted(case.sections.items())), findings=[one.as_json() for one in findings], verdict=said,
-            artifacts=[
-                {"name": one.name, "file": one.name, "sha256": one.sha256, "size": len(one.data), "kind": one.kind,
-                 "source": one.source}
-                for one in files
-            ],
-            proof={"check": str(check), "proof_url": f"/api/v1/checks/{check}/proof"}, rules=case.rules,
-        ),
-    }  # fmt: skip
-    report = NewReport(
-        document=json.dumps(document, separators=(",", ":"), ensure_ascii=True).encode(),
-        tools=",".join(ran),
-        outcome=outcome,
-        score=judged.score,
-        rules=case.rules,
-        artifacts=tuple(filter(None, published.split(","))),
-        created=ended,
-        check_id=check,
-        attachments=_attachments(case.dynamic),
-    )
-    if outcome == "incomplete":
-        message = f"{message}: {'; '.join(judged.not_checked)[:400] or 'a tool failed'}."
-    phases = {tool: section["status"] for tool, section in case.sections.items()}
-    if case.dynamic is not None:
-        phases["dynamic"] = {phase.name: phase.status for phase in case.dynamic.phases}
-    shown = {key: value for key, value in said.items() if key not in ("groups", "failed")}
-    return report, Ending(outcome, {**shown, "check": str(check)}, category, message, _details(case), phases)
-
-
-def _details(case: _Case) -> str | None:
-    """For the owner: the last words of an install that failed."""
-    if case.dynamic is None or case.dynamic.phase("install").status != "failed":
-        return None
-    return case.dynamic.phase("install").stderr[-4_096:].decode("utf-8", "replace").replace("\x00", "") or None
-
-
-def _attachments(report: model.Report | None) -> tuple[tuple[str, bytes], ...]:
-    """What a run left for download, the first of it within a bound."""
-    kept: list[tuple[str, bytes]] = []
-    left = ATTACHMENTS_LIMIT
-    for one in report.attachments if report else ():
-        with suppress(ValueError):
-            left -= len(one.content)
-            if left < 0:
-                break
-            kept.append((one.name.replace("\x00", "")[:300], one.content))
-    return tuple(kept)

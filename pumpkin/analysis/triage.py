@@ -65,6 +65,22 @@ def judge(
     return shown, verdict.judge(shown, not_checked=not_checked, failed=failed)
 
 
+def applied(findings: Iterable[Finding], marks: Iterable[Mark], *, now: datetime) -> list[dict[str, Any]]:
+    """What of the marks holds for these findings, with the level each had by itself: so that it can be had back."""
+    levels = {mark_of(one): one.level.value for one in findings}
+    return [
+        {**as_json(mark), "level": levels[mark.finding]}
+        for mark in sorted(marks, key=lambda mark: str(mark.finding))
+        if mark.finding in levels and mark.holds(now)
+    ]
+
+
+def restored(findings: Iterable[Finding], said: Iterable[Mapping[str, Any]]) -> list[Finding]:
+    """The findings with the levels they had before people's word on them was applied."""
+    levels = {uuid.UUID(str(one["finding"])): Level(one["level"]) for one in said}
+    return [Finding.of({**one.as_json(), "level": levels.get(mark_of(one), one.level)}) for one in findings]
+
+
 def _silenced(finding: Finding) -> Finding:
     return Finding.of({**finding.as_json(), "level": Level.INFO, "weight": 0.0})
 

@@ -10,6 +10,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
+import structlog
+
 from actors.curator import Curator
 from actors.herald import Herald
 from actors.queue import Queue
@@ -31,13 +33,15 @@ from pumpkin.errors import Unavailable
 from pumpkin.model import reports as model
 from pumpkin.model.checks import Observation, Receipt
 from pumpkin.model.purl import Purl
-from pumpkin.model.tasks import Decided, Submission
+from pumpkin.model.tasks import Decided, Ending, Submission, Task
 from pumpkin.settings import Settings
-from pumpkin.store import tasks
+from pumpkin.store import tasks, triage
 from pumpkin.store.database import Database
+from pumpkin.store.reports import NewReport
 from pumpkin.web.services import Packages
 
 FOLLOW_S = 5.0
+log = structlog.get_logger("pumpkin.packages")
 _MIRRORS = {"pypi": f"{ORIGIN}/pypi/simple/", "npm": f"{ORIGIN}/npm/"}
 
 
@@ -95,6 +99,9 @@ async def build_bench(
             return "the sandbox's part is not running"
         return sandbox.actor.unavailable()
 
+    def engines() -> list[dict[str, Any]]:
+        return sandbox.actor.status() if sandbox.state == "running" else []
+
     async def run(job: Job, about: model.Artifact, tell: Any) -> model.Report:
         return await sandbox.actor.analyse(job, about, tell)
 
@@ -113,6 +120,7 @@ async def build_bench(
         known_bad=bool(settings.registries.osv),
         origin=Origins().of if wanted.origins else None,
         folder=folder,
+        marks=lambda package: triage.marks(db, package),
     )
 
     def working(call: str, *values: Any) -> None:
@@ -132,6 +140,15 @@ async def build_bench(
         ),
     )
     analyst = Analyst(parts)
+    built: list[str] = []
+
+    async def analyse(task: Task, tell: Any) -> tuple[NewReport | None, Ending]:
+        if settings.sandbox.build and not built and no_engine() and any(one["engine"] for one in engines()):
+            built.append(task.purl)
+            log.info("the sandbox image is made for the first package", purl=task.purl)
+            sandbox.tell("build")  # behind: this one is looked at without being run, and its report says so
+        return await analyst.analyse(task, tell)
+
     workers.append(
         await system.start(
             "worker",
@@ -139,7 +156,7 @@ async def build_bench(
                 db,
                 bus,
                 node,
-                analyst.analyse,
+                analyse,
                 slots=lambda: slots,
                 tools=lambda: ",".join(parts.tools()),
                 kept=kept,
@@ -222,7 +239,14 @@ async def build_analysis(
     if not bench.slots:
         following = asyncio.create_task(elsewhere.follow(), name="tools of other nodes")
         stack.callback(following.cancel)
+
+    async def rescore(number: int) -> Any:
+        if not curators or curators[0].state != "running":
+            raise Unavailable("The part that judges reports anew is not running.")
+        return await curators[0].actor.rescore(number)
+
     services = Packages(
+        rescore=rescore,
         submit=submit,
         resolve=registries.resolve,
         tools=offered,

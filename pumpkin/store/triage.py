@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from pumpkin.analysis.triage import Mark, State
 from pumpkin.store import audit
 
 if TYPE_CHECKING:
@@ -32,6 +33,12 @@ async def drop(db: Database, *, package: str, finding: UUID, by: str) -> bool:
         return False
     await audit.add(db, who=by, act="triage.removed", object=package, detail={"finding": str(finding)})
     return True
+
+
+async def marks(db: Database, package: str) -> list[Mark]:
+    """The words on a package's findings (`pypi/six`), as the analysis applies them."""
+    rows = await of(db, package)
+    return [Mark(**{**row, "state": State(row["state"])}) for row in rows]
 
 
 async def of(db: Database, package: str | None = None, limit: int = 500) -> list[dict[str, Any]]:

@@ -53,6 +53,11 @@ _SHOWN = {
     "verdict": {"outcome": "clean", "score": 3, "why": ["nothing was found"]},
     "proof_url": f"{_HOST}/api/v1/checks/{_UUID}/proof",
 }
+_MARKED = {
+    "package": "pypi/requests",
+    "finding": _UUID,
+    "report": {"report_id": 8, "outcome": "clean", "score": 3, "rescored_from": 7, "before": "malicious"},
+}
 _ROW = {
     "task_id": 42,
     "purl": "pkg:pypi/requests@2.32.3",
@@ -181,6 +186,31 @@ DETAILS: dict[str, Detail] = {
     ),
     "GET /api/v1/reports/{id}": Detail(query=(_FORMAT,), example=_DOCUMENT),
     "GET /api/v1/reports/{a}/diff/{b}": Detail(example=envelope(_DIFF)),
+    "GET /api/v1/reports/{id}/triage": Detail(
+        example=envelope({"package": "pypi/requests", "findings": []}), refusals=("404",)
+    ),
+    "PUT /api/v1/reports/{id}/triage/{finding}": Detail(
+        body={
+            JSON: {
+                "schema": {
+                    "type": "object",
+                    "required": ["state", "reason"],
+                    "properties": {
+                        "state": {"type": "string", "enum": ["reviewed", "suppressed"]},
+                        "reason": {"type": "string", "minLength": 1, "maxLength": 2000},
+                        "days": {"type": "integer", "minimum": 1, "maximum": 3650},
+                    },
+                },
+                "example": {"state": "suppressed", "reason": "It is our own telemetry.", "days": 90},
+            }
+        },
+        example=envelope(_MARKED),
+        refusals=("400", "404"),
+    ),
+    "DELETE /api/v1/reports/{id}/triage/{finding}": Detail(example=envelope(_MARKED), refusals=("404",)),
+    "POST /api/v1/reports/{id}/rescore": Detail(
+        example=envelope({"report": _MARKED["report"]}), refusals=("404", "503")
+    ),
     "GET /api/v1/reports/{id}/attachments": Detail(example=envelope({"items": []})),
     "GET /api/v1/reports/{id}/buffers/{digest}": Detail(media="application/octet-stream"),
     "GET /api/v1/queue/status": Detail(

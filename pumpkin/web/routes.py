@@ -38,7 +38,7 @@ from pumpkin.web.api import (
     public,
     sandbox,
 )
-from pumpkin.web.api.analysis import analyze, live, reports, tasks, uploads
+from pumpkin.web.api.analysis import analyze, live, reports, tasks, triage, uploads
 from pumpkin.web.limits import BODY_LIMIT
 from pumpkin.web.services import SERVICES, Services
 
@@ -135,6 +135,10 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/api/v1/reports/history", reports.history, "packages:read", "packages"),
     Route("GET", "/api/v1/reports/{a}/diff/{b}", reports.diff, "packages:read", "packages"),
     Route("GET", "/api/v1/reports/{id}", reports.show, "", "packages"),
+    Route("GET", "/api/v1/reports/{id}/triage", triage.index, "packages:read", "packages"),
+    Route("PUT", "/api/v1/reports/{id}/triage/{finding}", triage.put, "packages:write", "packages"),
+    Route("DELETE", "/api/v1/reports/{id}/triage/{finding}", triage.drop, "packages:write", "packages"),
+    Route("POST", "/api/v1/reports/{id}/rescore", triage.rescore, "packages:write", "packages"),
     Route("GET", "/api/v1/reports/{id}/bundle", reports.bundle, "", "packages"),
     Route("GET", "/api/v1/reports/{id}/attachments", reports.attachments, "packages:read", "packages"),
     Route("GET", "/api/v1/reports/{id}/buffers/{digest}", reports.attachment, "packages:read", "packages"),

@@ -63,7 +63,8 @@ class Packages:
 
     `submit` decides a submission durably. `resolve(purl)` asks the registry which version that is (typed errors of
     registries). `tools()` names what a task without wishes is looked at with, `no_engine()` says why nothing is run
-    here ("" when it is). `sweep` ends what is over its time, `cancelled(task id)` tells the worker, `freshen(task id)`
+    here ("" when it is). `rescore(report id)` judges the newest report of that version anew and gives the new one
+    (None where there is none). `sweep` ends what is over its time, `cancelled(task id)` tells the worker, `freshen(id)`
     has a cached result looked at behind the answer. `upload(digest, name, content)` keeps an archive.
     `cap` bounds an owner's waiting tasks, `upload_limit` is in bytes; packages of `private` ecosystems are shown to
     their owner alone.
@@ -73,6 +74,7 @@ class Packages:
     resolve: Callable[[Purl], Awaitable[Release]] = _absent
     tools: Callable[[], tuple[str, ...]] = tuple
     no_engine: Callable[[], str] = str
+    rescore: Callable[[int], Awaitable[Any]] = _absent
     sweep: Callable[[], Awaitable[Any]] = _absent
     cancelled: Callable[[int], None] = lambda _: None
     freshen: Callable[[int], None] = lambda _: None

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 from pumpkin.analysis import documents, rescoring, verdict
 from pumpkin.model.findings import Finding, Group, Level
 from pumpkin.model.reports import Artifact, Environment, FileUse, Phase, Process, Report
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
 
 def run(**more: Any) -> Report:
@@ -96,11 +99,11 @@ def test_a_difference_is_what_came_and_went() -> None:
 
 def test_a_report_is_judged_anew_over_its_evidence_and_keeps_both_verdicts() -> None:
     finding = Finding("static", "flow-x", Level.CRITICAL, Group.FLOW, "bad")
-    made, outcome, score = rescoring.rescored(document([finding]), "r2", "check")
+    made, outcome, score = rescoring.rescored(document([finding]), "r2", "check", now=NOW)
     assert (outcome, score) == ("malicious", 95)
     results = made["analysis_results"]
     assert results["rules"] == results["verdict"]["rules"] == "r2"
     assert [one["rules"] for one in results["previous_verdicts"]] == ["r1"]
-    again, *_ = rescoring.rescored(made, "r3", "check")
+    again, *_ = rescoring.rescored(made, "r3", "check", now=NOW)
     assert [one["rules"] for one in again["analysis_results"]["previous_verdicts"]] == ["r1", "r2"]
-    assert rescoring.rescored(document(outcome="install_failed"), "r2", "c")[1] == "install_failed"
+    assert rescoring.rescored(document(outcome="install_failed"), "r2", "c", now=NOW)[1] == "install_failed"

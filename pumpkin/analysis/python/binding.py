@@ -58,7 +58,9 @@ def assign_attribute(frame: Frame, node: ast.AST, holder: Value, attr: str, valu
     if not HOOKED.match(name) and not foreign:
         return False
     said = (one.value for one in ast.walk(own.node) if isinstance(one, ast.Constant)) if own is not None else ()
-    frame.emit(Sink.HOOK, name, value, " ".join(one for one in said if isinstance(one, str))[:1000], node)
+    frame.emit(
+        Sink.HOOK, name, value, " ".join(one for one in said if isinstance(one, str) and " " not in one)[:1000], node
+    )
     if own is not None:
         frame.machine.invoke(frame, own, [], {})
     run_object(frame, [value])

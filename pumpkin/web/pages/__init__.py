@@ -14,6 +14,7 @@ from pumpkin.web.pages import (
     checks,
     commands,
     discovery,
+    findings,
     histories,
     keys,
     login,
@@ -38,6 +39,6 @@ __all__ = ["setup"]
 def setup(app: web.Application, templates: Path, static: Path) -> None:
     """Register environment, pages and static files. `app[SERVICES]` must stand, and the edge be set up."""
     render.setup(app, templates, static)
-    rooms = (login, openid, account, overview, agents, commands, checks, alerts, proofs, packages, discovery, histories)
-    for room in (*rooms, sandbox, modules, settings, people, keys, audit, policy, public, twins, verify):
+    rooms = (login, openid, account, overview, agents, commands, checks, alerts, proofs, packages, findings, discovery)
+    for room in (*rooms, histories, sandbox, modules, settings, people, keys, audit, policy, public, twins, verify):
         room.setup(app)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
@@ -18,6 +18,7 @@ from actors.supervision import Child
 from actors.worker import Worker
 from pumpkin.analysis import documents
 from pumpkin.errors import PackageNotFound, RegistryUnavailable
+from pumpkin.model.findings import Finding
 from pumpkin.model.packages import Release
 from pumpkin.model.purl import Purl
 from pumpkin.model.tasks import Ending, Task
@@ -31,7 +32,9 @@ from tests.web.conftest import StartWeb, Web, start_line, start_web, web
 __all__ = ["start_line", "start_web", "web"]
 
 
-def small_report(task: Task, outcome: str = "clean", rules: str = "r1") -> tuple[NewReport, Ending]:
+def small_report(
+    task: Task, outcome: str = "clean", rules: str = "r1", findings: Sequence[Finding] = ()
+) -> tuple[NewReport, Ending]:
     """A report in the true shape over nothing."""
     now = time.time_ns() // 1_000
     verdict = {"outcome": outcome, "score": 3, "why": ["nothing"], "groups": {}, "not_checked": [], "rules": rules}
@@ -42,7 +45,8 @@ def small_report(task: Task, outcome: str = "clean", rules: str = "r1") -> tuple
             outcome=outcome, started=rfc3339(now), completed=rfc3339(now), duration_s=0.1,
         ),
         "analysis_results": documents.results(
-            name=task.name, version=task.version, duration_s=0.1, dynamic=None, tools={}, findings=[], verdict=verdict,
+            name=task.name, version=task.version, duration_s=0.1, dynamic=None, tools={},
+            findings=[one.as_json() for one in findings], verdict=verdict,
             artifacts=[], proof={"check": str(check)}, rules=rules,
         ),
     }  # fmt: skip
@@ -60,6 +64,7 @@ class Kitchen:
     hold: asyncio.Event = field(default_factory=asyncio.Event)
     seen: dict[int, int] = field(default_factory=dict)
     fault: Exception | None = None
+    findings: Sequence[Finding] = ()
 
     def __post_init__(self) -> None:
         self.hold.set()
@@ -71,7 +76,7 @@ class Kitchen:
         await self.hold.wait()
         if self.fault is not None:
             raise self.fault
-        return small_report(task, self.outcome)
+        return small_report(task, self.outcome, findings=self.findings)
 
 
 @dataclass
@@ -139,6 +144,7 @@ async def start_analysis(start_web: StartWeb, database: Database) -> StartAnalys
             sweep=lambda: queues[0].actor.sweep(),
             cancelled=lambda task_id: queues[0].actor.cancelled(task_id),
             freshen=lambda task_id: curators[0].actor.freshen(task_id),
+            rescore=lambda number: curators[0].actor.rescore(number),
             upload=lambda digest, name, content: tasks.keep_upload(database, digest, name, content),
         )
         web = await start_web(packages=replace(packages, **changes), **({"access": access} if access else {}))

@@ -50,12 +50,12 @@ async def of_task(request: web.Request) -> web.Response:
 
 async def show(request: web.Request) -> web.Response:
     """`GET /api/v1/reports/<id>/`: one report by its number, whole."""
-    return _document(request, await _found(request, "id"), "no-cache")
+    return _document(request, await kept_report(request, "id"), "no-cache")
 
 
 async def bundle(request: web.Request) -> web.Response:
     """`GET /api/v1/reports/<id>/bundle`: the offline proof of a report, and of the one it was scored anew from."""
-    kept, db = await _found(request, "id"), request.app[SERVICES].db
+    kept, db = await kept_report(request, "id"), request.app[SERVICES].db
     ids = [kept.check_id]
     if kept.rescored is not None and (older := await reports.get(db, kept.rescored)) is not None:
         ids.append(older.check_id)
@@ -94,7 +94,7 @@ def _document(request: web.Request, kept: Kept, caching: str) -> web.Response:
 
 async def old_one(request: web.Request) -> web.Response:
     """`GET /get_report/<id>/`: one report as the old interface has it."""
-    kept = await _found(request, "id")
+    kept = await kept_report(request, "id")
     assert kept.document is not None
     return plain({**_old(kept), "report_data": json.loads(kept.document)})
 
@@ -160,7 +160,7 @@ def summary(request: web.Request, kept: Kept) -> dict[str, Any]:
 async def diff(request: web.Request) -> web.Response:
     """`GET /api/v1/reports/<a>/diff/<b>/`: what the later report has and the earlier has not, and the other way."""
     require(request, "packages:read")
-    first, second = await _found(request, "a"), await _found(request, "b")
+    first, second = await kept_report(request, "a"), await kept_report(request, "b")
     assert first.document is not None
     assert second.document is not None
     changed = documents.difference(json.loads(first.document), json.loads(second.document))
@@ -170,7 +170,7 @@ async def diff(request: web.Request) -> web.Response:
 async def attachments(request: web.Request) -> web.Response:
     """`GET /api/v1/reports/<id>/attachments/`: packets, dropped files and buffers of a report."""
     require(request, "packages:read")
-    kept = await _found(request, "id")
+    kept = await kept_report(request, "id")
     found = await reports.attachments(request.app[SERVICES].db, kept.id)
     items = [
         {
@@ -187,7 +187,7 @@ async def attachments(request: web.Request) -> web.Response:
 async def attachment(request: web.Request) -> web.Response:
     """`GET /api/v1/reports/<id>/buffers/<sha256>`: these bytes, never as a type a browser would show."""
     require(request, "packages:read")
-    kept = await _found(request, "id")
+    kept = await kept_report(request, "id")
     digest = _digest(request.match_info["digest"])
     found = await reports.attachment(request.app[SERVICES].db, kept.id, digest)
     if found is None:
@@ -196,7 +196,7 @@ async def attachment(request: web.Request) -> web.Response:
     return web.Response(body=found[1], content_type="application/octet-stream", headers=headers)
 
 
-async def _found(request: web.Request, name: str) -> Kept:
+async def kept_report(request: web.Request, name: str) -> Kept:
     """The report whose number stands in the address, if whoever asks may see it."""
     text = request.match_info[name]
     if not re.fullmatch(r"\d{1,18}", text, re.ASCII):
