@@ -164,3 +164,8 @@ def test_what_fits_its_schema_passes_and_every_parser_is_described() -> None:
     found = parsers.normalise("json", b'{"a": 1}', {"schema": {"required": ["a"]}})
     assert found["data"] == {"a": 1}
     assert {"json", "nmap", "tls"} <= {one["name"] for one in parsers.described()}
+
+
+def test_installed_packages_are_looked_through_once() -> None:
+    assert parsers.others() is parsers.others()
+    assert parsers.known() >= {"json", "nmap"}

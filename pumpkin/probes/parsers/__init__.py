@@ -12,7 +12,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol, cast
 
 import fastjsonschema
@@ -48,15 +48,21 @@ def find(name: str) -> Parser:
     if plain in READY:
         ready: Any = importlib.import_module(f"{__name__}.ready_format")
         return cast("Parser", ready.ReadyParser(plain))
-    for point in entry_points(group="pumpkin.parsers"):
-        if point.name == name:
-            return cast("Parser", point.load())
+    if name in others():
+        return cast("Parser", others()[name].load())
     raise StartError(f"There is no result_parser {name[:60]!r}; there are {', '.join((*NAMES, *READY))}.")
 
 
 def known() -> set[str]:
     """Every name a job may give, aliases included."""
-    return {*NAMES, *READY, *_ALIASES, *(point.name for point in entry_points(group="pumpkin.parsers"))}
+    return {*NAMES, *READY, *_ALIASES, *others()}
+
+
+@cache
+def others() -> Mapping[str, EntryPoint]:
+    """Parsers that installed packages bring, by name. Looked for once: that reads a file of every package there is, and
+    a list of a thousand jobs, asked for each, held up the server for 40 s."""
+    return {point.name: point for point in entry_points(group="pumpkin.parsers")}
 
 
 def described() -> list[dict[str, Any]]:
