@@ -18,7 +18,7 @@ from collections.abc import Callable
 LIMIT = 4 << 20
 SNAP = 65_535
 CONNECTIONS, BORDER = 4_000, 200
-_ETH_P_IP = 0x0800
+_ETH_P_IP, _ETH_P_ALL = 0x0800, 0x0003
 _OUTGOING = 4
 _SO_ATTACH_FILTER = 26
 _HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, SNAP, 101)  # LINKTYPE_RAW
@@ -38,7 +38,9 @@ class Capture:
         self._packets: list[tuple[float, bytes]] = []
         self._size = len(_HEADER)
         self.cut = 0
-        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETH_P_IP))
+        # what goes out by an interface is shown only to those who listen to every protocol
+        protocol = _ETH_P_ALL if leaving else _ETH_P_IP
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(protocol))
         _without_port(self._socket, mirror_port)
         if leaving is None:  # unbound it hears all interfaces
             self._socket.bind(("lo", _ETH_P_IP))
@@ -52,6 +54,8 @@ class Capture:
                 packet, origin = self._socket.recvfrom(SNAP)
             except OSError:
                 return
+            if origin[1] != _ETH_P_IP:
+                continue
             if origin[0] != "lo":
                 if origin[2] == _OUTGOING and self._leaving:
                     self._leaving(packet)

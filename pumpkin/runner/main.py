@@ -27,7 +27,7 @@ from pumpkin.runner.stream import Broken, Sink, Source
 SILENCE_S = 15.0
 VERSION = "/opt/runner/strace"  # what `strace -V` said when the image was made
 TOTAL_S = 1800.0
-SETTLE_S = 0.05  # for the last packets to be read
+SETTLE_S = 0.3  # for the last packets to be read
 FILES_A_BLOB = 1_000  # so that whoever reads them can do something else between
 IN = Path(privileges.WORK) / "in"
 APP = Path(privileges.WORK) / "app"
