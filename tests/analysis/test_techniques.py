@@ -37,8 +37,9 @@ def outcomes(group: str) -> list[tuple[str, Outcome]]:
     return found
 
 
-def test_look_alikes_are_told() -> None:
-    found = outcomes("seen")
+@pytest.mark.parametrize("group", ["seen", "practice"])
+def test_look_alikes_are_told(group: str) -> None:
+    found = outcomes(group)
     alarms = sum(outcome in (Outcome.SUSPICIOUS, Outcome.MALICIOUS) for _, outcome in found)
     grave = Counter(outcome for label, outcome in found if label == "malicious")
     assert alarms / len(found) >= 0.9
