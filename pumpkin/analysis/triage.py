@@ -8,38 +8,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
 from pumpkin.analysis import verdict
 from pumpkin.model.findings import Finding, Level, Outcome, Verdict
+from pumpkin.model.marks import Mark as Mark
+from pumpkin.model.marks import State as State
 
 _SPACE = uuid.UUID("0d1a6f9e-35a3-5c60-9d0c-6c9d5f0a7b11")
-
-
-class State(StrEnum):
-    """`reviewed`: a person has looked, it counts as before. `suppressed`: it no longer weighs, until the mark ends."""
-
-    REVIEWED = "reviewed"
-    SUPPRESSED = "suppressed"
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """What a person said of a finding in a package: `until` None means for ever; times are aware UTC."""
-
-    package: str
-    finding: uuid.UUID
-    state: State
-    reason: str
-    by: str
-    made: datetime
-    until: datetime | None = None
-
-    def holds(self, now: datetime) -> bool:
-        return self.until is None or now < self.until
 
 
 def mark_of(finding: Finding) -> uuid.UUID:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from pumpkin.analysis.triage import Mark, State
+from pumpkin.model.marks import Mark, State
 from pumpkin.store import audit
 
 if TYPE_CHECKING:
