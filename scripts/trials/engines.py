@@ -122,6 +122,7 @@ async def _dockerd(folder: Path) -> AsyncIterator[tuple[str, asyncio.subprocess.
     address = f"unix://{folder}/docker.sock"
     log = (folder / "log").open("wb")
     process = await asyncio.create_subprocess_exec(
+        *("unshare", "--net"),  # told to have no bridge it would remove docker0, which is the first one's
         "dockerd", "--data-root", str(folder / "data"), "--exec-root", str(folder / "exec"),
         "--pidfile", str(folder / "pid"), "-H", address, "--bridge=none", "--iptables=false",
         stdout=log, stderr=log,

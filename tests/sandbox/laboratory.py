@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,10 +13,12 @@ from pumpkin.adapters.engine import Engine, EngineSettings, Job, Registries
 from pumpkin.model.reports import Artifact, Report
 from tests.sandbox.specimens import Specimen
 
+INSTANCE = f"tests-{uuid.uuid4().hex[:8]}"  # or two runs of the tests at once would sweep each other's sandboxes
+
 
 async def supervisor(settings: EngineSettings, **options: Any) -> SandboxSupervisor:
     """A started one whose engine is known to be well; its caller stops it with `stop`."""
-    actor = SandboxSupervisor.start([Engine(settings, "tests")], **options)._actor_weakref()
+    actor = SandboxSupervisor.start([Engine(settings, INSTANCE)], **options)._actor_weakref()
     assert actor is not None
     await actor.started()
     await well(actor)

@@ -101,7 +101,7 @@ async def test_a_cancelled_run_leaves_nothing(supervisor: SandboxSupervisor, doc
     run.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await run
-    await gone(docker, "tests", within_s=3.0)
+    await gone(docker, laboratory.INSTANCE, within_s=3.0)
     assert not supervisor.status()[0]["busy"]
 
 
@@ -115,7 +115,7 @@ async def test_a_sandbox_removed_in_the_middle_is_a_report_with_a_fault(
     supervisor: SandboxSupervisor, docker: Docker
 ) -> None:
     async def remove() -> None:
-        for one in await sandboxes(docker, "tests"):
+        for one in await sandboxes(docker, laboratory.INSTANCE):
             with contextlib.suppress(Exception):
                 await (await docker.containers.get(one)).delete(force=True)
 
