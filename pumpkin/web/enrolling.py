@@ -12,18 +12,19 @@ import shlex
 from typing import Any
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from pumpkin.errors import Conflict, InvalidJson, InvalidRequest, NotFound, RateLimited
+from pumpkin.errors import Conflict, InvalidRequest, NotFound, RateLimited
 from pumpkin.evidence import keys
 from pumpkin.model import scram
 from pumpkin.model.agents import bare
 from pumpkin.model.invitation import Pins
 from pumpkin.store import accounts, agents, audit, enrolments
 from pumpkin.store.enrolments import Gift, Newcomer
+from pumpkin.web.bodies import parsed
 from pumpkin.web.envelope import success
 from pumpkin.web.fleet import Fleet
-from pumpkin.web.limits import SMALL_BODY, Gcra, address, body
+from pumpkin.web.limits import Gcra, address
 from pumpkin.web.services import SERVICES, Services
 
 RATE, BURST = 1.0, 30
@@ -80,7 +81,7 @@ async def kit(request: web.Request) -> web.StreamResponse:
 async def create(request: web.Request) -> web.Response:
     """`POST /enroll/<token>`: an account, an agent that waits for approval, and where it connects."""
     gift, services = await _gift(request), request.app[SERVICES]
-    wanted = await _wanted(request)
+    wanted = await parsed(request, Wanted)
     fleet, token = services.fleet, request.match_info["token"]
     jid = bare(f"{wanted.name}@{fleet.domain}")
     offer = keys.read_offer(jid, wanted.signing_key)
@@ -153,18 +154,6 @@ async def _gift(request: web.Request) -> Gift:
     if not services.fleet.accounts:
         raise Conflict("Accounts are made on the external XMPP server here; nobody enrols by invitation.")
     return gift
-
-
-async def _wanted(request: web.Request) -> Wanted:
-    data = await body(request, SMALL_BODY)
-    try:
-        return Wanted.model_validate_json(data or b"{}")
-    except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False, include_context=False)[:20]
-        if faults[0]["type"] == "json_invalid":
-            raise InvalidJson from None
-        fields = {".".join(str(part) for part in fault["loc"])[:200]: fault["msg"][:200] for fault in faults}
-        raise InvalidRequest(fields=fields) from None
 
 
 async def _again(services: Services, token: str, jid: str, public: bytes, password: str) -> bool:

@@ -8,25 +8,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from pumpkin.errors import InvalidJson, InvalidRequest, NotFound
+from pumpkin.errors import InvalidRequest, NotFound
 from pumpkin.model.agents import AGENT_STATES, Agent, Behaviour, Message, Presence, bare
 from pumpkin.model.wire import rfc3339
 from pumpkin.store import accounts, agents, audit, messages
 from pumpkin.web.api.checks import text_or_none, whole
+from pumpkin.web.bodies import parsed
 from pumpkin.web.envelope import success
 from pumpkin.web.guard import Identity, require
-from pumpkin.web.limits import SMALL_BODY, body
 from pumpkin.web.services import SERVICES
 
 if TYPE_CHECKING:
     from pumpkin.store.database import Database
 
-_Model = TypeVar("_Model", bound=BaseModel)
 ABSENT = Presence("unavailable")
 MESSAGES_DEFAULT, MESSAGES_MOST = 50, 500
 AGENTS_DEFAULT, AGENTS_MOST = 100, 1_000
@@ -155,7 +154,7 @@ async def put_out(request: web.Request, jid: str, who: str) -> None:
 async def run(request: web.Request) -> web.Response:
     """`POST /api/v1/agents/<jid>/run`: a job now."""
     asker, agent = require(request, "agents:write"), await _agent(request)
-    wanted = await _parsed(request, Job)
+    wanted = await parsed(request, Job)
     answer = await request.app[SERVICES].run_agent(agent.jid, wanted.job)
     await _note(request, asker, "agent.run", agent.jid, {"job": wanted.job})
     return success(request, {"jid": agent.jid, "answer": answer}, 202)
@@ -164,7 +163,7 @@ async def run(request: web.Request) -> web.Response:
 async def message(request: web.Request) -> web.Response:
     """`POST /api/v1/agents/<jid>/message`: one message, with metadata if wished."""
     asker, agent = require(request, "agents:write"), await _agent(request)
-    said = await _parsed(request, Said)
+    said = await parsed(request, Said)
     answer = await request.app[SERVICES].send_message(agent.jid, said.body, said.metadata)
     await _note(request, asker, "agent.message", agent.jid, {"length": len(said.body)})
     return success(request, {"jid": agent.jid, "id": answer}, 202)
@@ -173,7 +172,7 @@ async def message(request: web.Request) -> web.Response:
 async def command(request: web.Request) -> web.Response:
     """`POST /api/v1/agents/<jid>/command`: one step of an ad hoc command."""
     asker, agent = require(request, "agents:write"), await _agent(request)
-    step = await _parsed(request, Command)
+    step = await parsed(request, Command)
     answer = await request.app[SERVICES].command(agent.jid, step.node, step.form, step.session, step.action)
     await _note(request, asker, "agent.command", agent.jid, {"node": step.node, "action": step.action})
     return success(request, {"jid": agent.jid, "answer": answer})
@@ -201,18 +200,6 @@ async def _agent(request: web.Request) -> Agent:
     if found is None:
         raise NotFound("There is no agent with this JID.")
     return found
-
-
-async def _parsed(request: web.Request, model: type[_Model]) -> _Model:
-    data = await body(request, SMALL_BODY)
-    try:
-        return model.model_validate_json(data or b"{}")
-    except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False, include_context=False)[:20]
-        if faults[0]["type"] == "json_invalid":
-            raise InvalidJson from None
-        fields = {".".join(str(part) for part in fault["loc"])[:200]: fault["msg"][:200] for fault in faults}
-        raise InvalidRequest(fields=fields) from None
 
 
 async def _note(request: web.Request, asker: Identity, act: str, jid: str, detail: Mapping[str, Any]) -> None:

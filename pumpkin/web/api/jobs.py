@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from pumpkin.errors import InvalidJson, InvalidRequest, NotFound
+from pumpkin.errors import InvalidRequest, NotFound
 from pumpkin.evidence.orders import digest
 from pumpkin.model.agents import bare
 from pumpkin.model.assignments import JOB_BYTES, Assignment, Targets, name_of, read_job, read_targets
@@ -17,13 +17,14 @@ from pumpkin.probes import parsers
 from pumpkin.store import agents, assignments, audit
 from pumpkin.store.assignments import Order
 from pumpkin.web.api.checks import whole
+from pumpkin.web.bodies import parsed
 from pumpkin.web.envelope import success
 from pumpkin.web.guard import identity, require
-from pumpkin.web.limits import body
 from pumpkin.web.services import SERVICES
 
 LISTED_DEFAULT, LISTED_MOST = 50, 500
 LOOKED_AT = 1_000
+JOBS_BODY = JOB_BYTES * 16
 
 
 class Assigned(BaseModel):
@@ -67,7 +68,7 @@ class Question(BaseModel):
 async def create(request: web.Request) -> web.Response:
     """`POST /api/v1/jobs`: assign a job from now on, to agents named or to all that fit."""
     asker = require(request, "agents:write")
-    wanted = Assigned.model_validate(await _parsed(request, Assigned))
+    wanted = await parsed(request, Assigned, JOBS_BODY)
     job = {**wanted.job, **({"behaviour": wanted.behaviour} if wanted.behaviour else {})}
     ident = await assign(request, job, read_targets(wanted.targets), asker.name)
     return success(request, {"id": ident, "name": name_of(ident, job)}, 201)
@@ -113,7 +114,7 @@ async def show(request: web.Request) -> web.Response:
 async def change(request: web.Request) -> web.Response:
     """`PUT /api/v1/jobs/<id>`: another job in its place; who has it learns so at once, the absent when they return."""
     asker, found = require(request, "agents:write"), await _one(request)
-    wanted = Replaced.model_validate(await _parsed(request, Replaced))
+    wanted = await parsed(request, Replaced, JOBS_BODY)
     await replace(request, found.id, wanted.job, asker.name)
     return success(request, {"id": found.id, "name": name_of(found.id, wanted.job)})
 
@@ -168,7 +169,7 @@ async def put_agent(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     if await agents.get(services.db, jid) is None:
         raise NotFound("There is no agent with this JID.")
-    wanted = Listed.model_validate(await _parsed(request, Listed)).jobs
+    wanted = (await parsed(request, Listed, JOBS_BODY)).jobs
     for job in wanted:
         fitting(job)
     own = [one for one in await assignments.standing(services.db) if one.targets == Targets("jids", (jid,))]
@@ -187,7 +188,7 @@ async def ask(request: web.Request) -> web.Response:
     asker = identity(request)
     if not (asker.kind == "basic" and "@" in asker.name and asker.may("checks:write")):
         require(request, "agents:write")
-    wanted = Question.model_validate(await _parsed(request, Question))
+    wanted = await parsed(request, Question, JOBS_BODY)
     found = await request.app[SERVICES].fleet.ask(
         asker.name,
         wanted.about,
@@ -280,18 +281,6 @@ async def _one(request: web.Request) -> Assignment:
     if found is None:
         raise NotFound("There is no job of this number.")
     return found
-
-
-async def _parsed(request: web.Request, model: type[BaseModel]) -> BaseModel:
-    data = await body(request, JOB_BYTES * 16)
-    try:
-        return model.model_validate_json(data or b"{}")
-    except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False, include_context=False)[:20]
-        if faults[0]["type"] == "json_invalid":
-            raise InvalidJson from None
-        fields = {".".join(str(part) for part in fault["loc"])[:200]: fault["msg"][:200] for fault in faults}
-        raise InvalidRequest(fields=fields) from None
 
 
 def _jid(request: web.Request) -> str:

@@ -15,7 +15,8 @@ from pumpkin.model.wire import rfc3339
 from pumpkin.store import audit, enrolments, invitations, pools
 from pumpkin.store.enrolments import Gift
 from pumpkin.web.api.checks import whole
-from pumpkin.web.api.jobs import _parsed, fitting
+from pumpkin.web.api.jobs import JOBS_BODY, fitting
+from pumpkin.web.bodies import parsed
 from pumpkin.web.enrolling import url_of
 from pumpkin.web.envelope import success
 from pumpkin.web.guard import require
@@ -53,7 +54,7 @@ class Invited(BaseModel):
 async def add(request: web.Request) -> web.Response:
     """`POST /api/v1/pools/<name>`: more jobs at the end of a shared list; the list is made when there is none."""
     asker, name = require(request, "agents:write"), _named(request)
-    wanted = Pooled.model_validate(await _parsed(request, Pooled))
+    wanted = await parsed(request, Pooled, JOBS_BODY)
     for job in wanted.jobs:
         fitting(job)
         if read_job(job).behaviour != "one-shot":
@@ -104,7 +105,7 @@ async def drop(request: web.Request) -> web.Response:
 async def invite(request: web.Request) -> web.Response:
     """`POST /api/v1/invitations`: the line that enrols a new host; the only time its token is shown."""
     asker = require(request, "agents:write")
-    wanted = Invited.model_validate(await _parsed(request, Invited))
+    wanted = await parsed(request, Invited, JOBS_BODY)
     return success(request, await invited(request, wanted, asker.name), 201)
 
 

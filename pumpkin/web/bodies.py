@@ -1,0 +1,31 @@
+"""Bodies of requests as models."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from pumpkin.errors import InvalidJson, InvalidRequest
+from pumpkin.web.limits import SMALL_BODY, body
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+FAULTS = 20
+
+
+async def parsed(request: web.Request, model: type[_Model], limit: int = SMALL_BODY) -> _Model:
+    """The body of at most `limit` bytes as `model`; none at all counts as `{}`.
+
+    InvalidJson when it is no JSON, InvalidRequest naming the first 20 fields that do not fit, and what `body` raises.
+    """
+    data = await body(request, limit)
+    try:
+        return model.model_validate_json(data or b"{}")
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_input=False, include_context=False)[:FAULTS]
+        if faults[0]["type"] == "json_invalid":
+            raise InvalidJson from None
+        fields = {".".join(str(part) for part in fault["loc"])[:200]: fault["msg"][:200] for fault in faults}
+        raise InvalidRequest(fields=fields) from None
