@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-import aiohttp
 from aiodocker import Docker
 
 from pumpkin.adapters.engines import base, discovery
 from pumpkin.adapters.engines.faults import EngineError, NoEngine, NoImage, translated
+from pumpkin.adapters.engines.guarding import Guard
 from pumpkin.adapters.engines.image import Progress, Recipe, build, present
 from pumpkin.adapters.engines.image import sweep as images_swept
 from pumpkin.adapters.engines.relay import Registries
-from pumpkin.adapters.engines.sandbox import Bounds, Confinement, Job, Owner, Sandbox, sweep
+from pumpkin.adapters.engines.sandbox import LABEL, Bounds, Confinement, Job, Owner, Sandbox, sweep
+from pumpkin.adapters.engines.ways import CONTACT_S, Certificates, Ssh, client, plainly
 
 __all__ = [
     "Bounds",
+    "Certificates",
     "Engine",
     "EngineError",
     "EngineSettings",
@@ -33,13 +34,11 @@ __all__ = [
     "find",
 ]
 
-CONTACT_S = 5.0
-
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """How to reach one engine. `address` is `unix://...`, `tcp://...` (with `tls`) or `ssh://...`; `slots` how many
-    sandboxes at once (0: as many as it has CPUs); `runtime` another than the engine's default (`runsc`); `image`
+    """How to reach one engine. `address` is `unix://...`, `tcp://...` (with `certificates`) or `ssh://...`; `slots` how
+    many sandboxes at once (0: as many as it has CPUs); `runtime` another than the engine's default (`runsc`); `image`
     one that speaks our runner's protocol instead of our own."""
 
     address: str
@@ -49,7 +48,7 @@ class EngineSettings:
     recipe: Recipe = field(default_factory=Recipe)
     bounds: Bounds = field(default_factory=Bounds)
     mode: str = "sinkhole"
-    tls: ssl.SSLContext | None = None
+    certificates: Certificates | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +73,7 @@ class Engine:
         self.health = Health(settings.address, problem="not asked yet")
         self.tag = settings.image or settings.recipe.tag()
         self._docker: Docker | None = None
+        self._guard: Guard | None = None
         self._closed = False
 
     async def __aenter__(self) -> Self:
@@ -86,6 +86,9 @@ class Engine:
         docker, self._docker, self._closed = self._docker, None, True
         if docker is not None:
             await docker.close()
+            await docker.connector.close()
+        if self._guard is not None:
+            await self._guard.dismiss()
 
     @property
     def docker(self) -> Docker:
@@ -94,11 +97,7 @@ class Engine:
             raise NoEngine("the engine is no longer used")
         if self._docker is None:
             try:
-                timeout = aiohttp.ClientTimeout(total=None, connect=CONTACT_S, sock_connect=CONTACT_S)
-                address, tls = self.settings.address, self.settings.tls
-                if tls is not None and address.startswith("tcp://"):
-                    address = f"https://{address.removeprefix('tcp://')}"  # aiodocker would speak plainly
-                self._docker = Docker(url=address, ssl_context=tls, timeout=timeout)
+                self._docker = client(self.settings.address, self.settings.certificates)
             except (ValueError, AssertionError, OSError, ImportError) as error:
                 raise NoEngine(f"{self.settings.address} is no engine's address: {error}") from error
         return self._docker
@@ -117,7 +116,8 @@ class Engine:
         except TimeoutError:
             self.health = Health(self.settings.address, problem=f"no answer within {CONTACT_S:g} s")
         except EngineError as error:
-            self.health = Health(self.settings.address, problem=error.message)
+            said = self.docker.connector.said if isinstance(self.docker.connector, Ssh) else ""
+            self.health = Health(self.settings.address, problem=f"{error.message} {said}".strip())
         else:
             self.health = _health(self.settings, version, info, found)
         return self.health
@@ -142,9 +142,13 @@ class Engine:
 
     async def sandbox(self) -> Sandbox:
         """A fresh sandbox, ready for one job. Raises EngineError."""
-        wanted = self.settings
+        wanted, docker = self.settings, self.docker
+        if self._guard is None:
+            way = plainly(wanted.address, wanted.certificates)
+            self._guard = Guard(f"{LABEL}.life={self.owner.life}", way)
+        self._guard.watch()
         confinement = Confinement(self.tag, wanted.bounds, wanted.runtime, wanted.mode)
-        return await Sandbox.start(self.docker, confinement, self.owner)
+        return await Sandbox.start(docker, confinement, self.owner)
 
     async def sweep(self) -> int:
         """Remove what an earlier life left; how many."""

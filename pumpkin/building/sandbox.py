@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ssl
 from contextlib import AsyncExitStack
 
 from actors.sandbox import SandboxSupervisor
 from actors.supervision import Child, Restart, System
-from pumpkin.adapters.engine import Bounds, Engine, EngineSettings, Recipe, Registries, find
+from pumpkin.adapters.engine import Bounds, Certificates, Engine, EngineSettings, Recipe, Registries, find
 from pumpkin.adapters.registries.addresses import npm_registry, pypi_index
 from pumpkin.errors import StartError
 from pumpkin.settings import EngineAddress, SandboxSettings, Settings
@@ -49,17 +48,16 @@ def engine_settings(wanted: SandboxSettings, one: EngineAddress) -> EngineSettin
         recipe=Recipe(wanted.base, wanted.ecosystems),
         bounds=Bounds(wanted.memory << 20, wanted.processes, wanted.cpus),
         mode=wanted.network,
-        tls=_tls(one),
+        certificates=_certificates(one),
     )
 
 
-def _tls(one: EngineAddress) -> ssl.SSLContext | None:
+def _certificates(one: EngineAddress) -> Certificates | None:
     if one.ca is None and one.certificate is None:
         return None
+    found = Certificates(*("" if path is None else str(path.absolute()) for path in (one.ca, one.certificate, one.key)))
     try:
-        context = ssl.create_default_context(cafile=one.ca)
-        if one.certificate is not None:
-            context.load_cert_chain(one.certificate, one.key)
-    except (OSError, ssl.SSLError) as error:
+        found.context()
+    except OSError as error:
         raise StartError(f"The certificates of the engine {one.address} cannot be used: {error}.") from None
-    return context
+    return found

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from actors.sandbox import SandboxSupervisor
-from pumpkin.adapters.engine import Engine, EngineError, EngineSettings, Job, Registries
+from pumpkin.adapters.engine import Certificates, Engine, EngineError, EngineSettings, Job, Registries
 from pumpkin.model.reports import Artifact
 from tests.sandbox import laboratory
 from tests.sandbox.samples import wheel
@@ -83,7 +83,7 @@ async def test_the_runtime_that_is_set_is_the_one_used(engine_settings: EngineSe
 
 
 @contextlib.asynccontextmanager
-async def distant(socket: str, folder: Path) -> AsyncIterator[tuple[str, ssl.SSLContext]]:
+async def distant(socket: str, folder: Path) -> AsyncIterator[tuple[str, Certificates]]:
     """The engine at `socket` as it is from another machine: over TCP, by TLS with certificates on both sides."""
     for argv in (
         ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
@@ -115,8 +115,8 @@ async def distant(socket: str, folder: Path) -> AsyncIterator[tuple[str, ssl.SSL
             for one in (inner_writer, writer):
                 one.transport.abort()
 
-    client = ssl.create_default_context(cafile=str(folder / "cert.pem"))
-    client.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    own = str(folder / "cert.pem")
+    client = Certificates(own, own, str(folder / "key.pem"))
     server = await asyncio.start_server(join, "127.0.0.1", 0, ssl=context)
     try:
         yield f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}", client
@@ -129,10 +129,12 @@ async def distant(socket: str, folder: Path) -> AsyncIterator[tuple[str, ssl.SSL
 
 async def test_an_engine_over_tls_is_used_like_a_near_one(engine_settings: EngineSettings, tmp_path: Path) -> None:
     socket = engine_settings.address.removeprefix("unix://")
-    async with distant(socket, tmp_path) as (address, tls):
+    async with distant(socket, tmp_path) as (address, certificates):
         async with Engine(replace(engine_settings, address=address)) as nobody:
             assert (await nobody.check()).problem, "without a certificate there is no answer"
-        actor = await laboratory.supervisor(replace(engine_settings, address=address, tls=tls), warm=0, blank={})
+        actor = await laboratory.supervisor(
+            replace(engine_settings, address=address, certificates=certificates), warm=0, blank={}
+        )
         report = await actor.analyse(Job("pypi", archive=wheel("sample", "VALUE = 1\n")), Artifact("pypi"))
         await laboratory.stop(actor)
     assert [phase.status for phase in report.phases] == ["completed"] * 3

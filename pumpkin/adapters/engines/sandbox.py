@@ -149,7 +149,7 @@ class Sandbox:
     async def start(cls, docker: Docker, confinement: Confinement, owner: Owner) -> Sandbox:
         """Create, attach, start, and wait until the runner is ready. Raises EngineError; leaves nothing behind."""
         async with translated("creating a sandbox", missing=NoImage):
-            container = await docker.containers.create(configuration(confinement, owner))
+            container = await _made(docker, configuration(confinement, owner))
         sandbox = None
         try:
             async with asyncio.timeout(READY_S), translated("starting a sandbox"):
@@ -247,6 +247,18 @@ class Sandbox:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+async def _made(docker: Docker, wanted: dict[str, Any]) -> DockerContainer:
+    """Created. Whoever is cancelled meanwhile waits for what the engine makes all the same, and has it removed."""
+    making = asyncio.get_running_loop().create_task(docker.containers.create(wanted))
+    try:
+        return await asyncio.shield(making)
+    except asyncio.CancelledError:
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(REMOVE_S):
+                await _remove(await making)
+        raise
 
 
 async def _remove(container: DockerContainer) -> None:
