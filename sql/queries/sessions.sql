@@ -22,7 +22,7 @@ delete from sessions where token_hash = :token_hash;
 
 -- name: sessions_seen!
 -- When a session was last used.
-update sessions set seen = :now where token_hash = :token_hash and seen < :now - 60000000;
+update sessions set seen = :now::bigint where token_hash = :token_hash and seen < :now::bigint - 60000000;
 
 -- name: sessions_of
 -- The living sessions of a person, or of everybody, newest first.

@@ -78,6 +78,19 @@ async def test_a_session_carries_the_role_of_now_and_ends(database: Database) ->
     assert await sessions.get(database, "\ud800 no token") is None
 
 
+async def test_a_session_used_again_after_minutes_opens_and_says_when(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await people.add(database, "ada", "correct horse", role="viewer")
+    token = await sessions.open(database, "ada", seconds=3_600)
+    later = time.time_ns() // 1_000 + 20 * 60_000_000
+    monkeypatch.setattr(sessions, "_now", lambda: later)
+    assert await sessions.get(database, token) is not None
+    again = await sessions.get(database, token)
+    assert again is not None
+    assert again.seen == later
+
+
 @pytest.mark.parametrize("name", ["", "a:b", "a\nb", " a", "a" * 201])
 async def test_a_name_that_cannot_log_in_is_refused(database: Database, name: str) -> None:
     with pytest.raises(InvalidRequest):
