@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import aiohttp
@@ -47,10 +47,11 @@ class AnalysisClient:
         """The task for a purl."""
         return await self._data("POST", "/api/v1/analyze/", json={"purl": purl, **more})
 
-    async def submit_many(self, manifest: str, content: str, **more: Any) -> dict[str, Any]:
-        """The tasks for what a manifest names: `items`, `skipped`."""
-        body = {"manifest": {"name": manifest, "content": content}, **more}
-        return await self._data("POST", "/api/v1/analyze/batch/", json=body)
+    async def submit_many(self, purls: Sequence[str], **more: Any) -> list[dict[str, Any]]:
+        """The tasks of at most 1,000 purls, in their order; what was refused as an item with `code`."""
+        found = await self._data("POST", "/api/v1/analyze/batch/", json={"purls": list(purls), **more})
+        items: list[dict[str, Any]] = found["items"]
+        return items
 
     async def upload(self, name: str, content: bytes, fields: Mapping[str, str]) -> dict[str, Any]:
         """The task for a local archive."""

@@ -6,7 +6,7 @@ import json
 import os
 import ssl
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ import click
 from pumpkin.adapters.analysis_client import AnalysisClient, Refused
 from pumpkin.analysis.outputs import sarif
 from pumpkin.commands.place import config_option, data_option, database, load, work
-from pumpkin.errors import PumpkinError
+from pumpkin.errors import InvalidRequest, PumpkinError
 from pumpkin.model import manifests
 from pumpkin.settings import Settings
 from pumpkin.store import keys
@@ -25,7 +25,19 @@ from pumpkin.store import keys
 GRAVITY = {"clean": 0, "suspicious": 2, "malicious": 3}
 THRESHOLDS = {"malicious": 3, "suspicious": 2, "never": 9}
 OK, FOUND, INCOMPLETE, UNREADABLE = 0, 1, 3, 4
+NO_PACKAGE = frozenset(
+    {
+        "missing_purl",
+        "invalid_purl",
+        "unsupported_ecosystem",
+        "package_not_found",
+        "invalid_request",
+        "payload_too_large",
+    }
+)
+"""Codes of refusals that are about what was asked for; all others are about the asking."""
 FILE_LIMIT = 512 * 1024 * 1024
+AT_ONCE = 1_000
 
 
 @dataclass(frozen=True)
@@ -75,7 +87,7 @@ def analyze(
     Without --server the one running on --data is asked; where none runs, one is started for the while.
     Ends with 0  below the threshold of --fail-on
               1  at or above it
-              3  incomplete: something could not be looked at
+              3  incomplete: something could not be looked at, or no server answered
               4  unreadable, or no package of that name
     """
     form = "json" if as_json else form
@@ -93,9 +105,24 @@ def analyze(
                 return tasks
             return [await _result(client, task, form) for task in tasks]
 
-    results: list[dict[str, Any]] = work(job)
+    results: list[dict[str, Any]] = _worked(job)
     _print(results, form if wait else "json" if form == "json" else "tasks")
-    sys.exit(_status(results, fail_on) if wait else UNREADABLE if any("code" in one for one in results) else OK)
+    sys.exit(_status(results, fail_on))
+
+
+class _Unanswered(click.ClickException):
+    exit_code = INCOMPLETE
+
+
+def _worked(job: Callable[[], Coroutine[Any, Any, list[dict[str, Any]]]]) -> list[dict[str, Any]]:
+    """As `work`; what fails there says nothing of the packages, and must not look like a finding."""
+    try:
+        found: list[dict[str, Any]] = work(job)
+    except click.UsageError:
+        raise
+    except click.ClickException as error:
+        raise _Unanswered(error.message) from None
+    return found
 
 
 def _target(text: str) -> Target:
@@ -116,17 +143,23 @@ async def _submitted(
     """The tasks of one target; what was refused as an item with `code`."""
     try:
         if target.manifest is not None:
-            found = await client.submit_many(target.name, target.manifest, **more)
-            for left in found["skipped"]:
+            found = manifests.read(target.name, target.manifest)
+            for left in found.skipped:
                 click.echo(f"left out, it is no package of a registry: {left}", err=True)
-            items: list[dict[str, Any]] = found["items"]
-            return items
+            if not found.purls:
+                click.echo(f"{target.name} names no package of a registry", err=True)
+            return [
+                item
+                for at in range(0, len(found.purls), AT_ONCE)
+                for item in await client.submit_many(found.purls[at : at + AT_ONCE], **more)
+            ]
         if target.archive is not None:
             fields = {"priority": str(more["priority"]), "ecosystem": ecosystem, "force": str(more["force"]).lower()}
             return [{"purl": target.name, **await client.upload(target.name, target.archive, fields)}]
         return [{"purl": target.purl, **await client.submit(target.purl, **more)}]
-    except Refused as error:
-        return [{"purl": target.name, "code": (error.fields or {}).get("code", ""), "message": error.message}]
+    except (Refused, InvalidRequest) as error:
+        code = (error.fields or {}).get("code", "") if isinstance(error, Refused) else error.code
+        return [{"purl": target.name, "code": code, "message": error.message}]
 
 
 async def _result(client: AnalysisClient, task: dict[str, Any], form: str) -> dict[str, Any]:
@@ -194,12 +227,14 @@ def _lines(one: Mapping[str, Any]) -> list[str]:
 
 
 def _status(results: list[dict[str, Any]], fail_on: str) -> int:
-    """The gravest of all: found, then incomplete, then unreadable."""
-    if any(GRAVITY.get(one["outcome"] or "", 0) >= THRESHOLDS[fail_on] for one in results):
+    """The gravest of all: found, then incomplete, then unreadable. What only was handed in has no outcome yet."""
+    if any(GRAVITY.get(one.get("outcome") or "", 0) >= THRESHOLDS[fail_on] for one in results):
         return FOUND
-    if any(one["outcome"] not in GRAVITY and one["outcome"] not in (None, "not_found") for one in results):
+    unread = [one for one in results if one.get("code") in NO_PACKAGE or one.get("outcome") == "not_found"]
+    refused = [one for one in results if "code" in one or one.get("outcome", "clean") not in GRAVITY]
+    if len(refused) > len(unread):
         return INCOMPLETE
-    return UNREADABLE if any(one["outcome"] not in GRAVITY for one in results) else OK
+    return UNREADABLE if unread else OK
 
 
 @asynccontextmanager
