@@ -87,6 +87,8 @@ class Engine:
         if docker is not None:
             await docker.close()
             await docker.connector.close()
+            if isinstance(docker.connector, Ssh):
+                await docker.connector.ended()
         if self._guard is not None:
             await self._guard.dismiss()
 
@@ -116,7 +118,8 @@ class Engine:
         except TimeoutError:
             self.health = Health(self.settings.address, problem=f"no answer within {CONTACT_S:g} s")
         except EngineError as error:
-            said = self.docker.connector.said if isinstance(self.docker.connector, Ssh) else ""
+            way = self._docker.connector if self._docker is not None else None
+            said = way.said if isinstance(way, Ssh) else ""
             self.health = Health(self.settings.address, problem=f"{error.message} {said}".strip())
         else:
             self.health = _health(self.settings, version, info, found)

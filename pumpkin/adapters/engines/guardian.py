@@ -38,12 +38,12 @@ def clear(label: str, way: str) -> None:
     """Remove what bears the label, until for some seconds there is nothing."""
     deadline, calm = time.monotonic() + PATIENCE_S, 0.0
     while calm < CALM_S and time.monotonic() < deadline:
-        found = removed(label, way)
+        found = _removed(label, way)
         time.sleep(PAUSE_S if found is not None else AWAY_S)
         calm = calm + PAUSE_S if found == 0 else 0.0
 
 
-def removed(label: str, way: str) -> int | None:
+def _removed(label: str, way: str) -> int | None:
     """How many there were, None when the engine does not answer."""
     import http.client
     import json

@@ -98,6 +98,7 @@ class Ssh(aiohttp.BaseConnector):
         self.said = ""
 
     async def _create_connection(self, req: object, traces: object, timeout: object) -> ResponseHandler:
+        self.said = ""
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         with theirs:
@@ -114,6 +115,14 @@ class Ssh(aiohttp.BaseConnector):
         _, protocol = await self._loop.create_unix_connection(self._factory, sock=ours)
         return protocol
 
+    async def ended(self) -> None:
+        """After it was closed: its clients have gone, or are ended."""
+        if self._hearing:
+            await asyncio.wait(self._hearing, timeout=CONTACT_S)
+        for task in tuple(self._hearing):
+            task.cancel()
+        await asyncio.gather(*self._hearing, return_exceptions=True)
+
     async def _hear(self, process: asyncio.subprocess.Process) -> None:
         assert process.stderr is not None
         try:
@@ -124,6 +133,7 @@ class Ssh(aiohttp.BaseConnector):
             if process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
+                await process.wait()
 
 
 def _certificates(address: str, given: Certificates | None) -> Certificates | None:
