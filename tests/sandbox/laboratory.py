@@ -50,9 +50,10 @@ async def _run(settings: EngineSettings, specimens: Mapping[str, Specimen], **op
     actor = await supervisor(settings, **options)
 
     async def one(name: str, specimen: Specimen) -> tuple[str, Any]:
-        job = Job(specimen.ecosystem, archive=specimen.archive, limits=specimen.limits, total_s=300.0)
+        archive = await asyncio.to_thread(lambda: specimen.archive)
+        job = Job(specimen.ecosystem, archive=archive, limits=specimen.limits, total_s=300.0)
         try:
-            return name, await actor.analyse(job, Artifact(specimen.ecosystem, "sample", file=specimen.archive[0]))
+            return name, await actor.analyse(job, Artifact(specimen.ecosystem, "sample", file=archive[0]))
         except Exception as error:  # shown by the test that wanted this report
             return name, error
 

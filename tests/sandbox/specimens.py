@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import textwrap
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from tests.sandbox.samples import composer, crate, gem, jar, npm, sdist, wheel
 
@@ -14,11 +16,16 @@ OUTSIDE_PORT = 34567  # where the specimen `outside` looks for this host
 
 @dataclass(frozen=True)
 class Specimen:
-    """A package and how long its phases may take."""
+    """A package, or what makes it when it is wanted, and how long its phases may take."""
 
     ecosystem: str
-    archive: tuple[str, bytes]
+    made: tuple[str, bytes] | Callable[[], tuple[str, bytes]]
     limits: dict[str, float] = field(default_factory=dict)
+
+    @cached_property
+    def archive(self) -> tuple[str, bytes]:
+        """Its file's name and content."""
+        return self.made() if callable(self.made) else self.made
 
 
 def _python(module: str, *, limits: dict[str, float] | None = None) -> Specimen:
@@ -34,10 +41,13 @@ def _node(index: str = "", **scripts: str) -> Specimen:
 
 
 def _bomb() -> tuple[str, bytes]:
-    """A wheel of a few hundred kB with a gigabyte of zeros in it."""
+    """A wheel of a few MB with a gigabyte of zeros in it."""
     name, small = wheel("sample", "")
     made = io.BytesIO(small)
-    with zipfile.ZipFile(made, "a", zipfile.ZIP_DEFLATED) as archive, archive.open("zeros.bin", "w") as member:
+    with (
+        zipfile.ZipFile(made, "a", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("zeros.bin", "w") as member,
+    ):
         for _ in range(1024):
             member.write(bytes(1 << 20))
     return name, made.getvalue()
@@ -435,7 +445,7 @@ FLOODS = {
     """,
         limits={"import": 60, "execute": 0.2},
     ),
-    "bomb": Specimen("pypi", _bomb()),
+    "bomb": Specimen("pypi", _bomb),
     "unbuildable": _setup("raise SystemExit('no compiler here')"),
     "no archive": Specimen("pypi", ("sample-1.0.tar.gz", b"this is no archive")),
     "npm no archive": Specimen("npm", ("sample-1.0.0.tgz", b"this is no archive")),
