@@ -19,7 +19,7 @@ from typing import Any
 import aiosql
 import asyncpg
 
-from pumpkin.errors import StartError, Unavailable
+from pumpkin.errors import InvalidRequest, StartError, Unavailable
 from pumpkin.model.vault import Vault
 from pumpkin.store import migrations
 
@@ -52,6 +52,10 @@ STANDS = (
 """Those of them after which the connection is as good as before: with a full disk there may be no other to be had."""
 
 
+NOT_TEXT = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
+"""Those which say that a text has U+0000 in it, which PostgreSQL cannot keep: a fault of who sent it."""
+
+
 CROWDED = (asyncpg.DiskFullError, asyncpg.PostgresSystemError, asyncpg.ReadOnlySQLTransactionError)
 """Those which say that there is no room, or no disk, to write on."""
 
@@ -81,6 +85,7 @@ class Database:
     `db.reader()` one of a few that read. `queries` are the named ones of sql/queries.
 
     Both raise Unavailable while PostgreSQL is away; the next use tries again, at most once in a growing pause.
+    InvalidRequest says that a text holds U+0000.
     """
 
     def __init__(self, dsn: str, *, sql: Path | None = None, readers: int = READERS) -> None:
@@ -173,6 +178,8 @@ class _Line:
                 # lose it with the connection, after it was acknowledged; a cancel under way would hit it.
                 self._drop()
                 raise
+            except NOT_TEXT as error:
+                raise InvalidRequest("Text with the character U+0000 cannot be kept.") from error
             except Exception as error:
                 if not _is_away(error) and not connection.is_closed():
                     raise

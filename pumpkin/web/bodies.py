@@ -8,6 +8,7 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from pumpkin.errors import InvalidJson, InvalidRequest
+from pumpkin.model.wire import parse_json
 from pumpkin.web.limits import SMALL_BODY, body
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -18,11 +19,13 @@ FAULTS = 20
 async def parsed(request: web.Request, model: type[_Model], limit: int = SMALL_BODY) -> _Model:
     """The body of at most `limit` bytes as `model`; none at all counts as `{}`.
 
-    InvalidJson when it is no JSON, InvalidRequest naming the first 20 fields that do not fit, and what `body` raises.
+    InvalidJson when it is no JSON or says a name twice, InvalidRequest naming the first 20 fields that do not fit, and
+    what `body` raises.
     """
-    data = await body(request, limit)
+    data = await body(request, limit) or b"{}"
+    parse_json(data)
     try:
-        return model.model_validate_json(data or b"{}")
+        return model.model_validate_json(data)
     except ValidationError as error:
         faults = error.errors(include_url=False, include_input=False, include_context=False)[:FAULTS]
         if faults[0]["type"] == "json_invalid":

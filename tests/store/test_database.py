@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from pumpkin.adapters.embedded.postgres import EmbeddedPostgres
-from pumpkin.errors import StartError, Unavailable
+from pumpkin.errors import InvalidRequest, StartError, Unavailable
 from pumpkin.store import facts
 from pumpkin.store.database import Database, connect, load_queries, migrate, sql_folder
 
@@ -74,6 +74,22 @@ async def test_a_value_that_does_not_fit_is_not_taken_for_a_server_away(database
     async with database.reader() as connection:
         with pytest.raises(asyncpg.DataError):
             await connection.fetchval("select $1::int", 2**40)
+
+
+@pytest.mark.parametrize(
+    ("question", "value"),
+    [
+        ("select $1::text", "a\x00b"),
+        ("select $1::jsonb", {"a": "\x00"}),
+        ("select array_length($1::text[], 1)", ["\x00"]),
+    ],
+)
+async def test_text_that_cannot_be_kept_is_its_senders_fault(database: Database, question: str, value: object) -> None:
+    with pytest.raises(InvalidRequest, match=r"U\+0000"):
+        async with database.writer() as connection:
+            await connection.fetchval(question, value)
+    async with database.writer() as connection:
+        assert await connection.fetchval("select 1") == 1
 
 
 async def test_a_dry_run_names_what_is_missing_and_changes_nothing(postgres: EmbeddedPostgres) -> None:

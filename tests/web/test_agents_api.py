@@ -129,6 +129,7 @@ async def test_actions_reach_the_fleet_and_the_audit(served: Web, fleet: Fleet) 
         ("command", b'{"node": "x", "action": "explode"}'),
         ("run", b"{"),
         ("run", b'{"job": 7}'),
+        ("run", b'{"job": "a", "job": "b"}'),
     ],
 )
 async def test_a_bad_action_is_400_and_reaches_nobody(served: Web, fleet: Fleet, act: str, data: bytes) -> None:
