@@ -33,7 +33,7 @@ def full(times: int) -> Scene:
         with here.traffic(size=20_000) as traffic:
             for _ in range(times):
                 traffic.until(50)
-                _fill(place / "ballast")
+                fill(place / "ballast")
                 said = here.until_ready(503, within_s=60)
                 here.note(f"/ready while full: {said.get('missing')}")
                 time.sleep(3)
@@ -45,7 +45,8 @@ def full(times: int) -> Scene:
         return here
 
 
-def _fill(ballast: Path) -> None:
+def fill(ballast: Path) -> None:
+    """Write until the disk takes no more."""
     with ballast.open("wb", buffering=0) as file:
         size = 1 << 20
         while size >= 512:

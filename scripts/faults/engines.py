@@ -17,7 +17,7 @@ from pumpkin.adapters.engines.sandbox import LABEL
 from pumpkin.adapters.folder import DataFolder
 from pumpkin.settings import SandboxSettings
 from scripts.faults.scene import Broken, Scene, scene
-from scripts.trials.killed import PACKAGES, _hand_in, _in_phase
+from scripts.trials.killed import PACKAGES, hand_in, in_phase
 
 ENGINE = "/run/docker.sock"
 
@@ -68,8 +68,8 @@ async def _begin(here: Scene, phase: str) -> str:
         await asyncio.sleep(0.3)
     async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {here.key}"}) as client:
         name, content = PACKAGES[phase]
-        task = await _hand_in(client, here.product.url, name, content)
-        await _in_phase(client, here.product.url, task, phase)
+        task = await hand_in(client, here.product.url, name, content)
+        await in_phase(client, here.product.url, task, phase)
         return task
 
 

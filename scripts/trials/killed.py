@@ -48,26 +48,27 @@ async def _phase(docker: Docker, phase: str) -> bool:
         key = product.key("packages:write", "packages:read", "checks:read")
         try:
             async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"}) as client:
-                task = await _hand_in(client, product.url, *PACKAGES[phase])
-                await _in_phase(client, product.url, task, phase)
+                task = await hand_in(client, product.url, *PACKAGES[phase])
+                await in_phase(client, product.url, task, phase)
                 instance = DataFolder(product.data).node
-                mine = await _sandboxes(docker, instance)
+                mine = await sandboxes(docker, instance)
                 product.kill()
                 begun = time.monotonic()
-                while await _sandboxes(docker, instance):
+                while await sandboxes(docker, instance):
                     await asyncio.sleep(0.02)
                 gone = time.monotonic() - begun
                 await asyncio.to_thread(product.start)
-                ended = await _ended(client, product.url, task)
+                done = await ended(client, product.url, task)
         finally:
             product.kill()
-    well = bool(mine) and gone < 2 and ended["status"] == "completed"
+    well = bool(mine) and gone < 2 and done["status"] == "completed"
     print(f"{'passed' if well else 'FAILED'}: killed during {phase}: {len(mine)} sandboxes gone after {gone:.2f} s; "
-          f"the task ended {ended['status']}, {ended.get('outcome')}", flush=True)  # fmt: skip
+          f"the task ended {done['status']}, {done.get('outcome')}", flush=True)  # fmt: skip
     return well
 
 
-async def _hand_in(client: aiohttp.ClientSession, url: str, name: str, content: bytes) -> str:
+async def hand_in(client: aiohttp.ClientSession, url: str, name: str, content: bytes) -> str:
+    """The task that was made of it."""
     form = aiohttp.FormData({"ecosystem": "pypi", "package_name": "sample", "package_version": "1.0"})
     form.add_field("file", content, filename=name)
     async with client.post(f"{url}/api/v1/upload/", data=form) as response:
@@ -75,7 +76,7 @@ async def _hand_in(client: aiohttp.ClientSession, url: str, name: str, content: 
         return str(said["data"]["uuid"])
 
 
-async def _in_phase(client: aiohttp.ClientSession, url: str, task: str, phase: str) -> None:
+async def in_phase(client: aiohttp.ClientSession, url: str, task: str, phase: str) -> None:
     """Until the phase has begun."""
     async with asyncio.timeout(90), client.ws_connect(f"{url}/api/v1/task/{task}/events") as events:
         async for message in events:
@@ -84,7 +85,8 @@ async def _in_phase(client: aiohttp.ClientSession, url: str, task: str, phase: s
                 return
 
 
-async def _ended(client: aiohttp.ClientSession, url: str, task: str) -> dict[str, Any]:
+async def ended(client: aiohttp.ClientSession, url: str, task: str) -> dict[str, Any]:
+    """The task as it is once it has ended, whatever hinders it meanwhile."""
     async with asyncio.timeout(180):
         while True:
             try:
@@ -97,6 +99,7 @@ async def _ended(client: aiohttp.ClientSession, url: str, task: str) -> dict[str
             await asyncio.sleep(0.3)
 
 
-async def _sandboxes(docker: Docker, instance: str) -> list[str]:
+async def sandboxes(docker: Docker, instance: str) -> list[str]:
+    """The containers of one installation."""
     wanted = {"label": [f"{LABEL}.instance={instance}"]}
     return [one.id for one in await docker.containers.list(all=True, filters=wanted)]

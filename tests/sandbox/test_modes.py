@@ -6,19 +6,23 @@ import asyncio
 import contextlib
 import ssl
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from aiohttp.test_utils import TestServer
+from structlog.testing import capture_logs
 
 from actors.sandbox import SandboxSupervisor
 from pumpkin.adapters.engine import Certificates, Engine, EngineError, EngineSettings, Job, Registries
 from pumpkin.model.reports import Artifact
 from tests.sandbox import laboratory
+from tests.sandbox.registry import Registry
 from tests.sandbox.samples import wheel
 
 pytestmark = pytest.mark.timeout(120)
+Serve = Callable[..., Awaitable[TestServer]]
 
 
 async def test_open_a_package_reaches_this_host_and_what_leaves_is_searched(engine_settings: EngineSettings) -> None:
@@ -141,14 +145,40 @@ async def test_an_engine_over_tls_is_used_like_a_near_one(engine_settings: Engin
     assert not report.findings
 
 
-async def test_a_full_disk_costs_the_cache_only(tmp_path: Path) -> None:
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 64 kB."""
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(tmp_path)], check=True)
-    try:
-        async with Registries({}, tmp_path) as registries:
-            registries.cache.put("https://files.example/large", "text/plain", bytes(1 << 20))
-            assert registries.cache.get("https://files.example/large", None) is None
-            assert not [one for one in tmp_path.rglob("*") if one.is_file()], "no half of it is left"
-            registries.cache.put("https://files.example/small", "text/plain", b"small")
-            assert registries.cache.get("https://files.example/small", None) == ("text/plain", b"small")
-    finally:
-        subprocess.run(["umount", str(tmp_path)], check=True)
+    yield tmp_path
+    subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+async def test_a_full_disk_costs_the_cache_only(tiny_disk: Path) -> None:
+    async with Registries({}, tiny_disk) as registries:
+        with capture_logs() as said:
+            for _ in range(2):
+                registries.cache.put("https://files.example/large", "text/plain", bytes(1 << 20))
+        assert registries.cache.get("https://files.example/large", None) is None
+        assert not [one for one in tiny_disk.rglob("*") if one.is_file()], "no half of it is left"
+        registries.cache.put("https://files.example/small", "text/plain", b"small")
+        assert registries.cache.get("https://files.example/small", None) == ("text/plain", b"small")
+    assert [one["event"] for one in said] == ["what registries answer is not kept"], "and not once a file"
+    assert "No space left" in said[0]["why"]
+
+
+async def test_a_whole_run_goes_well_with_a_full_disk(
+    engine_settings: EngineSettings, aiohttp_server: Serve, tiny_disk: Path
+) -> None:
+    with contextlib.suppress(OSError), (tiny_disk / "ballast").open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(512))
+    server = await aiohttp_server(Registry(pypi={"sample": wheel("sample", "VALUE = 1\n")}).application())
+    async with Registries({"pypi": str(server.make_url("/simple"))}, tiny_disk) as registries:
+        actor = await laboratory.supervisor(engine_settings, warm=0, blank={}, registries=registries)
+        with capture_logs() as said:
+            report = await actor.analyse(Job("pypi", "sample"), Artifact("pypi", "sample"))
+        await laboratory.stop(actor)
+        assert not actor.status()[0]["busy"]
+    assert [phase.status for phase in report.phases] == ["completed"] * 3
+    assert "what registries answer is not kept" in [one["event"] for one in said]
+    assert [one.name for one in tiny_disk.rglob("*") if one.is_file()] == ["ballast"]

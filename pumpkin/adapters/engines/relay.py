@@ -21,9 +21,11 @@ from typing import Self
 from urllib.parse import unquote, urlsplit
 
 import aiohttp
+import structlog
 
 from pumpkin.adapters.engines import pages
 
+log = structlog.get_logger("pumpkin.sandbox")
 ORIGIN = "http://127.0.0.1:8081"
 PAGE_LIMIT = 48 << 20
 FILE_LIMIT = 100 << 20
@@ -63,6 +65,7 @@ class Cache:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._keeps = True
 
     def get(self, url: str, fresh_s: float | None) -> tuple[str, bytes] | None:
         """(media type, body), None when there is none or it is older than `fresh_s` seconds."""
@@ -79,7 +82,7 @@ class Cache:
         return media.decode("latin-1"), body
 
     def put(self, url: str, media: str, body: bytes) -> None:
-        """Keep it, quietly without when the disk is full."""
+        """Keep it. When the disk is full runs go on without, which is said once until it has room again."""
         path = self._path(url)
         fresh = path.with_suffix(f".{time.monotonic_ns()}")
         digest = hashlib.sha256(body).hexdigest().encode()
@@ -88,9 +91,14 @@ class Cache:
             with fresh.open("wb") as file:
                 file.writelines((media.encode("latin-1", "replace") + b"\n" + digest + b"\n", body))
             fresh.replace(path)
-        except OSError:
+        except OSError as error:
             with contextlib.suppress(OSError):
                 fresh.unlink()
+            if self._keeps:
+                log.warning("what registries answer is not kept", folder=str(self._folder), why=str(error))
+            self._keeps = False
+        else:
+            self._keeps = True
 
     def _path(self, url: str) -> Path:
         name = hashlib.sha256(url.encode()).hexdigest()
