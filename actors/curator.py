@@ -187,11 +187,15 @@ class Curator(LoopActor):
 
 
 def observation(kept: Kept, agent: str) -> Observation:
-    """The check a report is entered as: its digest and what it says; the same for every process that sends it."""
+    """The check a report is entered as: its digest and what it says; the same for every process that sends it.
+
+    The log is read by more people than a private report: its check names the report by number, never the package.
+    """
+    purl = kept.purl if not kept.realm else None
     payload = {
         "report_sha256": kept.digest.hex(),
         "report": f"/reports/sha256/{kept.digest.hex()}.json",
-        "purl": kept.purl,
+        "purl": purl,
         "outcome": kept.outcome,
         "score": kept.score,
         "tools": kept.tools,
@@ -209,7 +213,7 @@ def observation(kept: Kept, agent: str) -> Observation:
         kind="report",
         detail={
             "source": "package analysis",
-            "target": kept.purl[:1_000],
+            "target": purl[:1_000] if purl else f"private report {kept.id}",
             "status": _STATUS.get(kept.outcome, "unknown"),
             "labels": {"ecosystem": kept.ecosystem, "outcome": kept.outcome},
         },

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import urllib.parse
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -17,7 +18,8 @@ from tests.web.analysis.conftest import Analysis, StartAnalysis
 
 async def test_the_latest_report_has_both_addresses_and_an_etag(analysis: Analysis) -> None:
     await analysis.done("pkg:pypi/thing@1.0")
-    for path in ("/media/reports/pypi/thing/1.0.json", "/reports/pypi/thing/1.0.json"):
+    latest = ("/media/reports/pypi/thing/1.0.json", "/reports/pypi/thing/1.0.json")
+    for path in (*latest, *(f"{one}/" for one in latest)):
         async with analysis.web.client.get(path) as answer:
             body = await answer.read()
             assert (answer.status, answer.content_type) == (200, "application/json")
@@ -29,9 +31,10 @@ async def test_the_latest_report_has_both_addresses_and_an_etag(analysis: Analys
         async with analysis.web.client.head(path) as answer:
             assert answer.status == 200
     for_ever = f"/reports/sha256/{hashlib.sha256(body).hexdigest()}.json"
-    async with analysis.web.client.get(for_ever) as answer:
-        assert await answer.read() == body
-        assert "immutable" in answer.headers["Cache-Control"]
+    for path in (for_ever, f"{for_ever}/"):
+        async with analysis.web.client.get(path) as answer:
+            assert await answer.read() == body
+            assert "immutable" in answer.headers["Cache-Control"]
     document = json.loads(body)
     assert document["metadata"]["package"] == {
         "name": "thing", "version": "1.0", "ecosystem": "pypi", "purl": "pkg:pypi/thing@1.0",
@@ -200,6 +203,22 @@ async def test_an_archive_is_analysed_for_its_owner_alone(analysis: Analysis) ->
     assert shown["running_tasks"] == shown["queued_tasks"] == []
 
 
+async def test_the_check_of_a_private_report_does_not_name_its_package(analysis: Analysis) -> None:
+    data = (await _upload(analysis, form(package_name="topsecret"), 202))["data"]
+    task = await analysis.until(data["task_id"], "completed")
+    stored = await analysis.web.line.until("check.stored")
+    assert stored["uuid"] == task["proof_url"].split("/")[-2]
+    async with analysis.web.client.get(f"/api/v1/checks/{stored['uuid']}", headers=analysis.web.writer) as answer:
+        text = await answer.text()
+    check = json.loads(text)["data"]
+    assert "topsecret" not in text
+    assert check["target"] == f"private report {task['report_id']}"
+    said = json.loads(check["payload"]["text"])
+    assert said["purl"] is None
+    report = await analysis.get(f"/api/v1/reports/{task['report_id']}/")
+    assert report["analysis_results"]["proof"]["check"] == stored["uuid"]
+
+
 @pytest.mark.parametrize(
     ("name", "fields", "expected"),
     [
@@ -236,6 +255,18 @@ async def test_forms_that_will_not_do(start_analysis: StartAnalysis) -> None:
         assert (answer.status, (await answer.json())["code"]) == (400, "invalid_request")
     async with analysis.web.client.post("/api/v1/upload/", json={}, headers=analysis.headers) as answer:
         assert answer.status == 400
+    field = b'--B\r\nContent-Disposition: form-data; name="a"\r\n\r\nx\r\n'
+    file = b'--B\r\nContent-Disposition: form-data; name="file"; filename="a-1.zip"\r\n\r\nPK\r\n'
+    headers = {**analysis.headers, "Content-Type": "multipart/form-data; boundary=B"}
+    for body in (b"a" * 600_000, b"--B\r\n" + b"a" * 600_000, field * 22 + b"--B--\r\n", file * 2 + b"--B--\r\n"):
+        async with analysis.web.client.post("/api/v1/upload/", data=_chunks(body), headers=headers) as answer:
+            assert (answer.status, (await answer.json())["code"]) == (400, "invalid_request")
+
+
+async def _chunks(body: bytes) -> AsyncIterator[bytes]:
+    """A body whose length is not known before."""
+    for at in range(0, len(body), 65_536):
+        yield body[at : at + 65_536]
 
 
 async def test_a_report_has_an_offline_proof(analysis: Analysis) -> None:

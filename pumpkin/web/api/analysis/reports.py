@@ -27,7 +27,7 @@ _IMMUTABLE = "public, max-age=31536000, immutable"
 async def latest(request: web.Request) -> web.Response:
     """`GET /media/reports/<ecosystem>/<name>/<version>.json`: the latest report; `?format=ossf` in OSSF's shape."""
     ecosystem = SPELLINGS.get(request.match_info["ecosystem"].casefold())
-    name, slash, file = request.match_info["path"].rpartition("/")
+    name, slash, file = request.match_info["path"].removesuffix("/").rpartition("/")
     version, dot, kind = file.rpartition(".")
     if ecosystem is None or not slash or not dot or kind != "json" or not name or not version:
         raise ReportNotFound

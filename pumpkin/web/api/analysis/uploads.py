@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from pumpkin.errors import InvalidRequest, PayloadTooLarge
 from pumpkin.model.packages import file_name
@@ -21,6 +22,7 @@ from pumpkin.web.patience import Pace, pace
 from pumpkin.web.services import SERVICES
 
 FIELD_LIMIT = 1_000
+PARTS = 21
 _PARTED = re.compile(
     r"(?P<name>@?[A-Za-z0-9][A-Za-z0-9._~-]*?)-v?(?P<version>\d[A-Za-z0-9.!+_]*?)(?:-[A-Za-z0-9._-]+)?"
     r"\.(?:whl|tar\.gz|tgz|tar\.bz2|tar\.xz|zip|gem|crate|jar|apk)\Z"
@@ -106,7 +108,7 @@ async def read(request: web.Request) -> Form:
     try:
         async with pace() as deadline:
             await _parts(await request.multipart(), form, limit, deadline)
-    except (ValueError, AssertionError, RuntimeError):
+    except (ValueError, AssertionError, RuntimeError, HttpProcessingError):
         raise InvalidRequest("The body is no multipart form.") from None
     if not form.content:
         raise InvalidRequest("There is no file in the form.", fields={"file": "missing"})
@@ -114,16 +116,20 @@ async def read(request: web.Request) -> Form:
 
 
 async def _parts(reader: MultipartReader, form: Form, limit: int, deadline: Pace) -> None:
+    parts = 0
     async for part in reader:
+        parts += 1
+        if parts > PARTS:
+            raise InvalidRequest("An upload has one file and at most 20 fields.")
         if not isinstance(part, BodyPartReader) or part.name is None:
             raise InvalidRequest("An upload has plain fields and one file.")
         if part.name == "file" and part.filename is not None:
+            if form.content:
+                raise InvalidRequest("An upload has plain fields and one file.")
             form.name = _plain_name(part.filename)
             form.content = await _bounded(part, limit, deadline)
         else:
             form.fields[part.name[:100]] = (await _bounded(part, FIELD_LIMIT, deadline)).decode("utf-8", "replace")
-        if len(form.fields) > 20:
-            raise InvalidRequest("An upload has at most 20 fields.")
 
 
 async def _bounded(part: BodyPartReader, limit: int, deadline: Pace) -> bytes:
