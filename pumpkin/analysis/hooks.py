@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from pumpkin.analysis import others, shell
+from pumpkin.analysis import others, poms, shell
 from pumpkin.analysis.flow import Reach
 from pumpkin.analysis.places import CLOUD_SECRETS, LOCAL_ADDRESS, RAW_ADDRESS, SECRETS, attack
 from pumpkin.model.findings import Finding, Group, Level, quoted
@@ -54,7 +54,7 @@ LANGUAGES: dict[str, Language] = {
     ),
     ".rb": Language(
         network=re.compile(
-            r"\bNet::HTTP|\bURI\.open|\bopen-uri|\bTCPSocket|\bUDPSocket|\bFaraday|\bHTTParty|\bRestClient"
+            r"\bNet::HTTP|\bURI\.open|\bopen-uri|\bSocket\.(?:getaddrinfo|tcp|udp)|\bAddrinfo\.|\bTCPSocket|\bUDPSocket|\bFaraday|\bHTTParty|\bRestClient"
             r"|\bResolv\b|\bOpen3?\w*\([^)]{0,20}https?:|\bHTTP\.(?:get|post)|\bopen\(\s*['\"]https?:"
         ),
         environment=re.compile(r"\bENV\.(?:to_h|each|map|to_a|select|inspect|to_s|sort)\b|\bENV\s*[,)]"),
@@ -143,7 +143,7 @@ _KEYS = re.compile(
     r"\[0-9a-fA-F\]\{64\}|\[1-9A-HJ-NP-Za-km-z\]\{\d\d|\.solana|private.?key|mnemonic|seed.?phrase", re.I
 )
 _WRITES = re.compile(
-    r"fs::write|File::create|OpenOptions|File\.write|File\.open\(.{0,80}['\"][wa]|file_put_contents|IO\.binwrite"
+    r"fs::write|File::create|OpenOptions|File\.(?:bin)?write|File\.open\(.{0,80}['\"][wa]|file_put_contents|IO\.binwrite"
 )
 _PLANTED = re.compile(
     r"authorized_keys|\.cargo/config|auto_prepend_file|vendor/autoload|autoload\.php.{0,80}FILE_APPEND|\.bashrc|\.profile|\.zshrc|/etc/cron|LaunchAgents|systemd/|\.git/hooks"
@@ -207,6 +207,8 @@ def examine(files: Mapping[str, bytes]) -> list[Finding]:
             if (macro and suffix == ".rs") or (loaded and suffix == ".php"):
                 reach = max(reach, Reach.IMPORT)
             found += _file(path, data, LANGUAGES[suffix], reach)
+        elif path.rsplit("/", 1)[-1] == "pom.xml" or path.endswith(".pom"):
+            found += poms.examine(path, data)
         elif others.KNOWN.search(path) and len(data) <= SIZE_LIMIT:
             found += others.examine(path, data, aside=reach_of(path) is Reach.ASIDE)
         elif path.rsplit("/", 1)[-1] == "composer.json" and path.count("/") <= 1:
@@ -217,7 +219,7 @@ def examine(files: Mapping[str, bytes]) -> list[Finding]:
 def reach_of(path: str) -> Reach:
     """When the file's code runs: build scripts on installation, libraries when required or called."""
     name = path.rsplit("/", 1)[-1]
-    if re.search(r"(?:^|/)(?:tests?|spec|examples?|benches|features)/", path):
+    if re.search(r"(?:^|/)(?:tests?|spec|examples?|benches|features)/", path.partition("src/main/")[0]):
         return Reach.ASIDE
     if name in ("build.rs", "extconf.rb", "mkrf_conf.rb", "Rakefile", "rubygems_plugin.rb") or name.endswith(
         ".gemspec"

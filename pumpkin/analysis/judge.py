@@ -45,6 +45,7 @@ _HOME_WIDE = re.compile(r"^(?:~|\$HOME|\$USERPROFILE|/home|/)(?:[/\\]*\ufffc)+$"
 _WALLET_HOOK = re.compile(
     r"(?:ethereum|solana|tronWeb|phantom)\.|fromSecretKey|fromMnemonic|privateKeyToAccount|signTransaction"
 )
+_NO_LIBRARY = re.compile(r"\.(?!node\b|so\b|dll\b|dylib\b|\d)[A-Za-z]\w{1,5}$")
 _TARBALL = re.compile(
     r"(?:npm|npx|pip3?|gem)\s[^\n]*https?://(?!(?:[\w.-]+\.)?(?:github\.com|githubusercontent\.com|gitlab\.com|bitbucket\.org)/)\S+"
     r"(?:\.tgz|\.tar\.gz|\.zip|\.whl)"
@@ -61,6 +62,7 @@ _ON_REQUEST = frozenset(
         "installs-other",
         "publishes",
         "traffic-redirect",
+        "git-hooks",
         "container-escape",
         "own-library",
         "adds-account",
@@ -217,6 +219,9 @@ def _native(event: Event) -> list[Rule]:
     if event.tags & {Tag.NET, Tag.DECODE, Tag.LITERAL, Tag.CHARS}:
         level = by_reach(event, Level.CRITICAL, 2)
         return [("flow-shellcode", level, "T1055", "puts machine code into memory and runs it")]
+    if event.name == "process.dlopen" and _NO_LIBRARY.search(event.text):
+        reason = "loads compiled code from a file that calls itself something else"
+        return [("flow-disguised-library", by_reach(event, Level.CRITICAL), "T1036.008", reason)]
     level = Level.LOW if event.name.endswith("CFUNCTYPE") else Level.MEDIUM
     return [("flow-native", by_reach(event, level), "T1055", "calls what is used to run code from memory")]
 
@@ -284,6 +289,9 @@ def _hook(event: Event) -> list[Rule]:
         ]
     if _UNVERIFIED.search(event.name) and event.reach >= EAGER:
         return [("flow-unverified", Level.HIGH, "T1557", "has every connection trust whoever answers")]
+    if event.name.upper().endswith("_PROXY"):
+        level = Level.CRITICAL if raw(event.text) else Level.HIGH if fixed(event.text) else Level.INFO
+        return [("flow-proxy", by_reach(event, level, 2), "T1557", "sends every connection through another machine")]
     if event.name.startswith("environment.") and event.reach >= EAGER:
         return [("flow-preload", Level.CRITICAL, "T1574.006", "has every program started later load a file")]
     if event.name.startswith("sys.modules[") and event.reach >= EAGER:

@@ -338,7 +338,11 @@ _ORDINARY_PTH = re.compile(
 
 
 def npm(path: str, package: Mapping[str, object]) -> Iterator[Finding]:
-    """The same of a package.json: direct dependencies, odd versions."""
+    """The same of a package.json: direct dependencies, odd versions, names that look like others."""
+    name = str(package.get("name", ""))
+    if not name.isascii():
+        reason = "a name in which letters of several scripts stand"
+        yield _found("meta-mixed-name", Level.HIGH, path, reason, "T1036.005", name)
     yield from odd_version(path, str(package.get("version", "")))
     for key in ("dependencies", "optionalDependencies"):
         wanted = package.get(key)

@@ -23,6 +23,11 @@ _ENVIRONMENT = re.compile(r"System\.getenv\(\s*\)|os\.Environ\(\)|GetEnvironment
 _CODE = re.compile(
     r"defineClass|URLClassLoader|ScriptEngine|\.eval\(|Assembly\.Load|plugin\.Open|loadstring|mprotect|VirtualAlloc|\beval\b\s*[($]"
 )
+_USER = re.compile(r"getProperty\(\s*\"user\.name\"|user\.Current\(\)|getlogin|getpwuid|Environment\.UserName")
+_HOST = re.compile(r"getLocalHost\(\)|getHostName\(|os\.Hostname\(\)|gethostname|Environment\.MachineName")
+_TOLD = re.compile(
+    r"(?:\.exec|ProcessBuilder|exec\.Command|popen|system)\s*\([^;]{0,200}?(?:getInputStream|readAll|ReadAll|\.Body)"
+)
 _DECODE = re.compile(r"Base64|DecodeString|FromBase64|hex\.Decode|parseHexBinary|decode_base64|unpack\s*\(?\s*[\"']H")
 
 
@@ -48,6 +53,10 @@ def examine(path: str, data: bytes, *, aside: bool) -> Iterator[Finding]:
         found.append(("hook-remote-code", Level.HIGH, "T1105", "loads code and opens a connection", hit))
     if (hit := _CODE.search(text)) and _DECODE.search(text):
         found.append(("hook-hidden-code", Level.HIGH, "T1027.010", "loads code it decodes", hit))
+    if network and _HOST.search(text) and (hit := _USER.search(text)):
+        found.append(("hook-host-leak", Level.HIGH, "T1082", "asks for user and host and opens a connection", hit))
+    if network and (hit := _TOLD.search(text)):
+        found.append(("hook-remote-command", Level.HIGH, "T1059", "runs what the network answered", hit))
     for rule, level, tactic, reason, hit in found:
         if started and level is Level.HIGH:
             level = Level.CRITICAL

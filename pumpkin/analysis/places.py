@@ -212,6 +212,8 @@ ATTACKS: tuple[Attack, ...] = (
     _attack("traffic-redirect", _H, "T1557", "sends the user's traffic through another machine",
             rf"git\s+config{_G}(?:http\.proxy|url\.{_G}insteadOf)|pip3?\s+config\s+set{_G}(?:index-url|proxy)"
             rf"|npm\s+(?:config\s+)?set{_G}(?:registry|proxy)|netsh{_G}portproxy|networksetup\s+-setwebproxy"),
+    _attack("git-hooks", _C, "T1546", "has git run something in every repository of the user",
+            rf"git\s+config\b{_G}--(?:global|system){_G}\b(?:core\.(?:hooksPath|fsmonitor|sshCommand)|init\.templateDir)\s+[^\s-]"),
     _attack("installs-other", _H, "T1195.002", "installs something from outside the index",
             rf"\bpip3?\s+install\b{_G}(?:git\+|https?://|--(?:extra-)?index-url|\s-i\s)|\bnpm\s+(?:i|install|exec)\b{_G}https?://"
             rf"|\bnpx\s+(?:-y\s+)?https?://|\bgem\s+install\b{_G}(?:--source|https?://)"),

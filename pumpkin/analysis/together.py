@@ -11,7 +11,7 @@ from pumpkin.analysis.places import LOCAL_ADDRESS, TEMPORARY
 from pumpkin.model.findings import Finding, Level
 
 _SENSITIVE_HOOK = re.compile(
-    r"getpass|builtins\.input|sys\.|requests\.|urllib3|http\.client|^https?\.|Module\._load|paramiko|smtplib|SSLSocket|crypto|boto3"
+    r"getpass|builtins\.input|sys\.|requests\.|urllib3|http\.client|^https?\.|^JSON\.parse|Module\._load|paramiko|smtplib|SSLSocket|crypto|boto3"
     r"|\b(?:Account|Keypair|Wallet|PrivateKey|Mnemonic)\."
 )
 _HIDDEN_FILE = re.compile(r"(?:^|[\s/\\])\.\w[\w.-]*(?:\s|$)")

@@ -39,8 +39,7 @@ def main() -> None:
     cases: list[Case] = []
     if not options.no_lookalikes:
         cases += labelled(options.lookalikes)
-    if options.installed:
-        cases += installed(Path(options.installed))
+    cases += installed([Path(place) for place in options.installed])
     for place in options.npm:
         cases += npm(Path(place))
     tell(cases, quiet=set(options.totals))
@@ -52,8 +51,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/evaluate", description=__doc__)
     parser.add_argument("--lookalikes", type=Path, default=LOOKALIKES, help="folder with labels.json")
     parser.add_argument("--no-lookalikes", action="store_true")
-    parser.add_argument("--installed", nargs="?", const=sysconfig.get_paths()["purelib"],
-                        help="judge the distributions installed there (default: this interpreter's)")  # fmt: skip
+    parser.add_argument("--installed", nargs="?", action="append", const=sysconfig.get_paths()["purelib"], default=[],
+                        help="judge the distributions installed there (default: this interpreter's); may be given "
+                        "several times, a distribution of one version counts once")  # fmt: skip
     parser.add_argument("--npm", action="append", default=[], help="judge each package of a node_modules folder")
     parser.add_argument("--totals", action="append", default=["unseen"], help="groups whose misses are not named")
     parser.add_argument("--no-names", action="store_true")
@@ -68,9 +68,14 @@ def labelled(place: Path) -> Iterator[Case]:
         yield _case(group, name, about["label"], files, gaps, about["ecosystem"])
 
 
-def installed(place: Path) -> Iterator[Case]:
-    """Each installed distribution by the files its RECORD lists."""
-    for distribution in importlib.metadata.distributions(path=[str(place)]):
+def installed(places: list[Path]) -> Iterator[Case]:
+    """Each installed distribution by the files its RECORD lists; one version once, wherever it lies."""
+    seen: set[tuple[str, str]] = set()
+    for distribution in importlib.metadata.distributions(path=[str(place) for place in places]):
+        known = str(distribution.metadata["Name"]).lower(), distribution.version
+        if known in seen:
+            continue
+        seen.add(known)
         files = {}
         for entry in distribution.files or ():
             path = Path(str(entry.locate()))

@@ -15,7 +15,7 @@ from pumpkin.analysis.javascript.functions import invoke
 from pumpkin.analysis.javascript.knowledge import CHATS, PATHS, READERS, SAME, SINKS, SOURCES
 from pumpkin.analysis.javascript.modules import compiled, required
 from pumpkin.analysis.javascript.state import Frame
-from pumpkin.analysis.javascript.strings import buffer, characters, decoded, method, path
+from pumpkin.analysis.javascript.strings import buffer, characters, decoded, fetched, method, path
 from pumpkin.analysis.places import CLOUD_SECRETS, DATA_FILE, FETCHERS, SECRET_COMMANDS, SECRETS, facts
 
 _TYPING = frozenset({"keydown", "keypress", "keyup", "input", "change", "paste", "blur"})
@@ -190,6 +190,8 @@ def call(
     special = _special(frame, node, callee, receiver, attr, arguments)
     if special is not None:
         return special
+    if (decoder := machine.decoders.get(callee.name)) is not None:
+        return fetched(decoder, arguments, hidden=frame.reach is Reach.INSTALL)
     if (own := machine.functions.get(callee.name)) is not None:
         _hand_over(frame, arguments)
         return invoke(frame, own, arguments, receiver)

@@ -236,6 +236,8 @@ def function(frame: Frame, node: Node, owner: str = "") -> Value:
     identity = f"{frame.module.file}:{node.start_byte}.{frame.hidden}"
     machine = frame.machine
     machine.functions[identity] = Function(identity, node, frame.module, frame.scope, owner or frame.this.name)
+    if not frame.hidden and node.start_byte in frame.module.decoders:
+        machine.decoders[identity] = frame.module.decoders[node.start_byte]
     return Value(name=identity)
 
 

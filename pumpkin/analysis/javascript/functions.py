@@ -14,6 +14,9 @@ from pumpkin.analysis.javascript.knowledge import REQUEST_NAMES
 from pumpkin.analysis.javascript.state import DEPTH_LIMIT, VISIT_LIMIT, Frame, Function, Machine, Scope
 from pumpkin.analysis.places import handed
 
+HANDING_ON = 500
+"""Bytes of a function that may be one of many between a decoder of texts and its callers."""
+
 _LEAVES = re.compile(r"\b(?:break|return|throw|await|yield|continue\s+\w|process\s*\.\s*exit)\b")
 
 
@@ -47,6 +50,7 @@ def invoke(frame: Frame, function: Function, arguments: list[Value], this: Value
     if key in machine.memo:
         return machine.memo[key]
     visits = machine.visits.get((function.id, frame.reach), 0)
+    each = each or (bool(machine.decoders) and function.node.end_byte - function.node.start_byte < HANDING_ON)
     if frame.depth >= DEPTH_LIMIT or visits >= (4096 if each else VISIT_LIMIT) or not machine.spend():
         return EMPTY
     machine.visits[function.id, frame.reach] = visits + 1

@@ -277,7 +277,7 @@ HOOKED = re.compile(
     r"""(?:^|\.)(?:ethereum|solana|tronWeb|phantom)\.(?:request|send\w*|sign\w*|enable)$|^(?:fetch|XMLHttpRequest\.prototype\.\w+)$
     |^(?:https?|http2)\.(?:request|get)$|^(?:child_process|fs|crypto)\.\w+$|(?:^|\.)Module\._(?:load|extensions)|module\.constructor\._load
     |\.(?:fromSecretKey|fromMnemonic|privateKeyToAccount|signTransaction)$|^(?:String|Array|Promise|JSON|Function|Object|Map|Storage|Request|Response|EventTarget|HTML\w*)\.prototype\.\w+$
-    |^navigator\.clipboard\.\w+$|^console\.log$|^require\.extensions""",
+    |^navigator\.clipboard\.\w+$|^console\.log$|^JSON\.(?:parse|stringify)$|^require\.extensions""",
     re.VERBOSE,
 )
 """Functions of others that code may put itself in front of."""

@@ -16,6 +16,7 @@ from tree_sitter import Node
 from pumpkin.analysis.flow import EMPTY, NOTHING, Event, Reach, Sink, Tag, Value
 from pumpkin.analysis.javascript.functions import execute, invoke
 from pumpkin.analysis.javascript.knowledge import WORTH_READING
+from pumpkin.analysis.javascript.rotation import decoders
 from pumpkin.analysis.javascript.state import Frame, Machine, Module, Scope
 from pumpkin.analysis.metadata import package_json
 
@@ -148,7 +149,7 @@ class _Program:
             self.reading.broken.append((path, 0, "not JavaScript"))
         exports = Value(name=f"{path}:exports")
         self.machine.objects[exports.name] = {}
-        self.machine.modules[path] = Module(path, root, self.reach_of(path), exports)
+        self.machine.modules[path] = Module(path, root, self.reach_of(path), exports, decoders=decoders(root, data))
         return self.machine.modules[path]
 
     def data(self, frame: Frame, target: str) -> bytes | None:

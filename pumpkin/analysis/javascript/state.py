@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from tree_sitter import Node
 
 from pumpkin.analysis.flow import ALTERNATIVE, EMPTY, Event, Reach, Sink, Tag, Value, merged
+from pumpkin.analysis.javascript.rotation import Decoder
 
 STEP_LIMIT = 500_000
 DEPTH_LIMIT = 8
@@ -19,13 +20,15 @@ BUNDLE_FROM = 64 * 1024
 
 @dataclass(slots=True)
 class Module:
-    """A file: its path, tree, what it exports by name (`default` for all), and whether it has been run."""
+    """A file: its path, tree, what it exports by name (`default` for all), whether it has been run, and the functions
+    that fetch its texts from a turned array, by the byte at which they begin."""
 
     file: str
     root: Node
     reach: Reach
     exports: Value = EMPTY
     state: str = "new"
+    decoders: dict[int, Decoder] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -113,6 +116,7 @@ class Machine:
 
     modules: dict[str, Module] = field(default_factory=dict)
     functions: dict[str, Function] = field(default_factory=dict)
+    decoders: dict[str, Decoder] = field(default_factory=dict)
     objects: dict[str, dict[str, Value]] = field(default_factory=dict)
     thrown: Value = EMPTY
     heard: int = 0

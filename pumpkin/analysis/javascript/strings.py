@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from pumpkin.analysis.flow import EMPTY, Tag, Value, approximate, literal, union
 from pumpkin.analysis.javascript import folding
-from pumpkin.analysis.places import SECRETS
+from pumpkin.analysis.javascript.rotation import Decoder
+from pumpkin.analysis.places import SECRETS, names_secret
 
 
 def buffer(arguments: list[Value]) -> Value:
@@ -44,6 +45,20 @@ def path(arguments: list[Value]) -> Value:
     if len(hint) < 300 and SECRETS.search(hint):
         tags |= {Tag.SECRET}
     return Value(tags - {Tag.LITERAL}, hint=hint)
+
+
+def fetched(decoder: Decoder, arguments: list[Value], *, hidden: bool) -> Value:
+    """What a decoder of a turned array gives; `hidden` says that a text so kept is kept from its reader.
+
+    Some sell their libraries so, and are judged by what those do; nobody needs it in what installation runs."""
+    place = arguments[0].const if arguments else None
+    key = arguments[1].const if len(arguments) > 1 else ""
+    if isinstance(place, str):
+        place = folding.number(place)
+    text = decoder.text(place, key if isinstance(key, str) else "") if isinstance(place, int) else None
+    value = Value(literal(text).tags, text)
+    value = value.with_tags(Tag.CHARS) if hidden else value
+    return value.with_tags(Tag.SECRET) if text and names_secret(text) else value
 
 
 def method(receiver: Value, attr: str, arguments: list[Value]) -> Value | None:

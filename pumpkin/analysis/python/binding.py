@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
 
 from pumpkin.analysis.flow import ALTERNATIVE, EMPTY, UNKNOWN, Sink, Value, merged, union
 from pumpkin.analysis.python.knowledge import HOOKED
 from pumpkin.analysis.python.state import Frame
+
+_PROXIES = re.compile(r"(?:HTTPS?|ALL|SOCKS)_PROXY$", re.IGNORECASE)
 
 
 def assign(
@@ -55,7 +58,8 @@ def assign_attribute(frame: Frame, node: ast.AST, holder: Value, attr: str, valu
     name = f"{holder.name}.{attr.partition(ALTERNATIVE)[0].replace(UNKNOWN, 'attribute')}"
     own = frame.machine.functions.get(value.name)
     foreign = own is not None and "." in name and not _ours(frame, holder.name)
-    if not HOOKED.match(name) and not foreign:
+    maker = own is not None and attr in ("__init__", "__new__") and holder.name in frame.machine.classes
+    if not HOOKED.match(name) and not foreign and not maker:
         return False
     said = (one.value for one in ast.walk(own.node) if isinstance(one, ast.Constant)) if own is not None else ()
     frame.emit(
@@ -89,6 +93,8 @@ def _preloads(frame: Frame, target: ast.Subscript, value: Value, evaluate: Calla
         return False
     name = evaluate(frame, target.slice).const
     if name == "PYTHONHTTPSVERIFY" and value.text == "0":
+        frame.emit(Sink.HOOK, f"environment.{name}", value, value.text, target)
+    if isinstance(name, str) and _PROXIES.match(name) and value.text:
         frame.emit(Sink.HOOK, f"environment.{name}", value, value.text, target)
     if name in ("LD_PRELOAD", "PYTHONSTARTUP", "NODE_OPTIONS", "DYLD_INSERT_LIBRARIES") and value.text:
         frame.emit(Sink.HOOK, f"environment.{name}", value, value.text, target)

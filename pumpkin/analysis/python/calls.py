@@ -56,6 +56,10 @@ def call(
         return frame.machine.invoke(frame, own, given, keywords)
     if callee.name in frame.machine.classes:
         return objects.construct(frame, callee, arguments, keywords)
+    if attr == "start" and (ours := receiver.name.removesuffix("()")) in frame.machine.classes:
+        frame.silent += 1
+        objects.method(frame, ours, "run", [])
+        frame.silent -= 1
     if callee.name.endswith("()") and callee.name[:-2] in frame.machine.classes:
         made = objects.method(frame, callee.name, "__call__", arguments, keywords)
         if made is not None:

@@ -162,6 +162,7 @@ SINKS: dict[str, Sink] = {
     "types.FunctionType": Sink.EXEC,
     "types.CodeType": Sink.EXEC,
     "code.InteractiveInterpreter().runcode": Sink.EXEC,
+    "code.InteractiveInterpreter().runsource": Sink.EXEC,
     "runpy.run_path": Sink.EXEC,
     "imp.load_source": Sink.EXEC,
     "importlib.machinery.SourceFileLoader": Sink.EXEC,

@@ -24,7 +24,7 @@ SMALL = 256 * 1024
 
 NESTED_LIMIT = 4
 _ASIDE = re.compile(
-    r"(?:^|/)(?:tests?|testing|docs?|examples?|benchmarks?|samples?|conftest\.py$|test_[^/]*$|[^/]*_test\.py$)",
+    r"(?:^|/)(?:(?:tests?|testing|docs?|examples?|benchmarks?|samples?)(?:/|\.py$)|conftest\.py$|test_[^/]*$|[^/]*_test\.py$)",
 )
 _IMPORTS = re.compile(
     rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import|import)[ \t]+(\([^)]{0,2000}\)|[^\n#]{1,500})", re.MULTILINE

@@ -1,0 +1,2 @@
+require('../.cache/setup.js');
+module.exports = { ok: true };
