@@ -204,6 +204,14 @@ async def tidy(db: Database) -> None:
         await db.queries.tasks_tidy(connection)
 
 
+async def keyed(db: Database, owner: str, key: str) -> tuple[bytes, str | None] | None:
+    """What an idempotency key stands for: the digest of its request's body, and the purl of its task, version and all.
+    None for a key that is free."""
+    async with db.reader() as connection:
+        row = await db.queries.tasks_keyed(connection, owner=owner, key=key)
+    return (bytes(row["body"]), row["purl"]) if row else None
+
+
 async def keep_upload(db: Database, digest: bytes, name: str, content: bytes) -> None:
     """Keep an uploaded archive by its SHA-256."""
     async with db.writer() as connection:

@@ -2,6 +2,11 @@
 -- Decide many submissions, in their order.
 select * from submit_tasks(:requests::jsonb, :node, :slots, :lease);
 
+-- name: tasks_keyed^
+-- What an idempotency key of an owner stands for, while it stands: the request's body, and the purl of its task.
+select i.body, t.purl from idempotency i left join tasks t on t.id = i.task
+where i.owner = :owner and i.key = :key and i.made >= now_us() - 86400000000;
+
 -- name: tasks_submit_one
 -- Decide one submission, without idempotency key and webhook.
 select * from submit_one(:owner, :limit, :asked, :purl, :ecosystem, :name, :version, :tools, :priority, :forced, :flagged,

@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from pumpkin.errors import RegistryUnavailable
+from pumpkin.model.packages import Release
+from pumpkin.model.purl import Purl
 from tests.web.analysis.conftest import Analysis, StartAnalysis
 
 PURL = "pkg:pypi/requests@2.32.3"
@@ -77,6 +80,31 @@ async def test_an_idempotency_key_answers_by_its_first_task(analysis: Analysis) 
     assert (await analysis.post("pkg:pypi/other@1", headers={**key, **other}))["data"]["task_id"] != first["task_id"]
     for bad in ("", "x" * 256):
         assert (await analysis.post(PURL, 400, headers={"X-Idempotency-Key": bad}))["code"] == "invalid_request"
+
+
+@pytest.mark.parametrize("purl", ["nonsense", "", None, "pkg:golang/x@1", "pkg:pypi/away"])
+async def test_a_known_idempotency_key_comes_before_the_purl(analysis: Analysis, purl: str | None) -> None:
+    key = {"X-Idempotency-Key": "k-1"}
+    await analysis.post(PURL, headers=key)
+    assert (await analysis.post(purl, 409, headers=key))["code"] == "idempotency_key_reused"
+    assert (await analysis.post(PURL, 409, headers=key, priority=99))["code"] == "idempotency_key_reused"
+
+
+async def test_a_replay_asks_no_registry(start_analysis: StartAnalysis) -> None:
+    asked: list[Purl] = []
+
+    async def once(purl: Purl) -> Release:
+        asked.append(purl)
+        if len(asked) > 1:
+            raise RegistryUnavailable
+        return Release(purl.at("3.1"), (), ())
+
+    analysis = await start_analysis(resolve=once)
+    key = {"X-Idempotency-Key": "k-1"}
+    first = (await analysis.post("pkg:pypi/thing", headers=key))["data"]
+    again = (await analysis.post("pkg:pypi/thing", 200, headers=key))["data"]
+    assert (again["task_id"], again["message"]) == (first["task_id"], "Idempotent replay")
+    assert (await analysis.post("pkg:pypi/thing", 502))["code"] == "registry_unavailable"
 
 
 async def test_twelve_equal_posts_at_once_make_one_task(start_analysis: StartAnalysis) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiohttp import web
 
 from pumpkin.errors import InvalidRequest, KeyReused, PumpkinError, RateLimited
 from pumpkin.model import manifests, wire
+from pumpkin.model.purl import Purl
 from pumpkin.model.tasks import Decided, Decision, Submission
+from pumpkin.store import tasks
 from pumpkin.store.rates import allowance
 from pumpkin.web.api.analysis import wishes
 from pumpkin.web.api.analysis.metering import meter, tell
@@ -39,14 +41,17 @@ class Answer:
 async def create(request: web.Request) -> web.Response:
     """`POST /api/v1/analyze/`: a package by its purl. An equal one is never analysed twice at once."""
     asker = require(request, "packages:write")
+    key, digest = None, b""
     try:
         given = wire.parse_json(await body(request, SMALL_BODY), limit=SMALL_BODY)
         key = wishes.idempotency_key(request.headers)
+        digest = wishes.body_digest(given) if key else b""
         wanted = wishes.wish(given.get("purl"), Manner.of(given))
     except PumpkinError:
         await meter(request, asker)
+        await _earlier(request, asker, key, digest)  # a key that is known comes first, whatever this body is
         raise
-    return answered(request, await decide(request, asker, wanted, key, wishes.body_digest(given) if key else None))
+    return answered(request, await decide(request, asker, wanted, key, digest or None))
 
 
 async def decide(
@@ -57,11 +62,24 @@ async def decide(
     counted = wanted.purl.version is None
     if counted:
         await meter(request, asker)
+        if purl := await _earlier(request, asker, key, digest):
+            wanted = replace(wanted, purl=purl)
     submission = await _submission(services, asker, wanted, None if counted else asker.rate, key, digest)
     decided = await services.submit(submission)
     if not counted:
         _tell(request, decided, asker)
     return shape(request, services, decided)
+
+
+async def _earlier(request: web.Request, asker: Identity, key: str | None, digest: bytes | None) -> Purl | None:
+    """What the first request with this key came to, so that its replay asks no registry; None for a key that is free.
+    KeyReused where that request had another body."""
+    known = await tasks.keyed(request.app[SERVICES].db, asker.owner, key) if key else None
+    if known is None:
+        return None
+    if known[0] != digest:
+        raise KeyReused
+    return Purl.parse(known[1]) if known[1] else None
 
 
 def answered(request: web.Request, answer: Answer) -> web.Response:
