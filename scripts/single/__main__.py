@@ -193,7 +193,7 @@ def seal(tree: Path, out: Path, version: str) -> str:
     )
     pack = ("tar", *order, "-C", tree, "-c", ".")
     with packed.open("wb") as file, subprocess.Popen(pack, stdout=subprocess.PIPE) as archive:
-        subprocess.run(["gzip", "-9", "-n"], stdin=archive.stdout, stdout=file, check=True)
+        subprocess.run(["gzip", "-6", "-n"], stdin=archive.stdout, stdout=file, check=True)
     if archive.returncode != 0:
         raise SystemExit("single-file: the archive could not be made")
     data = packed.read_bytes()
