@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from pumpkin.model.alerts.book import message
 from pumpkin.model.rules import Cleared, Engine, Fired, InvalidRules, Known, Sighting, read
 from pumpkin.model.rules.document import KINDS
 from pumpkin.model.rules.machine import GROUPS
@@ -370,6 +371,15 @@ def test_groups_are_judged_each_by_itself() -> None:
     assert past.see(1, "critical", detail={"labels": {"env": "b"}}) == []
     (fired,) = past.see(2, "critical", detail={"labels": {"env": "a"}})
     assert (fired.key, fired.subject.labels) == (("a",), {"env": "a"})
+
+
+def test_a_message_names_labels_the_groups_do_not() -> None:
+    past = Past(rule("expected") + '\nmessage = "{target} of {label.owner}, {label.none}."')
+    (fired,) = past.see(0, "critical", detail={"labels": {"owner": "ada", "env": "a"}})
+    (read_rule,) = read((rule("expected") + '\nmessage = "{target} of {label.owner}, {label.none}."').encode()).rule
+    assert message(read_rule, fired) == "shop of ada, ."
+    with pytest.raises(InvalidRules):
+        read((rule("expected") + '\nmessage = "{label. }"').encode())
 
 
 def test_what_alerts_put_into_the_log_is_looked_at_by_no_rule() -> None:

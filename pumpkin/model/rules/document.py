@@ -46,7 +46,7 @@ def _several(value: object) -> object:
 
 def _message(text: str) -> str:
     for name in _PLACEHOLDER.findall(text):
-        if name not in PLACEHOLDERS and not name.startswith("label."):
+        if name not in PLACEHOLDERS and not (name.startswith("label.") and _GROUP.match(name)):
             raise ValueError(f"names {{{name[:40]}}}; known are {', '.join(sorted(PLACEHOLDERS))} and label.NAME")
     return text
 
@@ -129,6 +129,12 @@ class BaseRule(_Part):
     to: Recipients = ()
     escalate: tuple[Escalation, ...] = Field((), max_length=10)
     act: tuple[Act, ...] = Field((), max_length=10)
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The labels its message names."""
+        found = (one.partition(".") for one in _PLACEHOLDER.findall(self.message))
+        return tuple(dict.fromkeys(name for kind, _, name in found if kind == "label"))
 
     @field_validator("by")
     @classmethod

@@ -51,6 +51,7 @@ class Machine(ABC, Generic[R]):
         self.states: dict[Key, State] = {}
         self.dirty: set[Key] = set()
         self.forgotten = 0
+        self._told = rule.told
         self.since = 0  # nothing could be heard before
         self.now = 0
         self.soonest = [NEVER]  # when any machine of the engine wants to be looked at; shared by them
@@ -63,7 +64,7 @@ class Machine(ABC, Generic[R]):
     def paths(self) -> frozenset[str]:
         """The values of a check this rule looks at."""
         labels = {one for one in self.rule.by if one.startswith("label.")}
-        more = {f"labels.{one.partition('.')[2]}" for one in labels}
+        more = {f"labels.{one.partition('.')[2]}" for one in labels} | {f"labels.{one}" for one in self._told}
         value = getattr(self.rule, "value", None)
         holds = getattr(self.rule, "holds", None)
         return self.selection.paths | more | ({value} if value else set()) | ({holds.value} if holds else set())
@@ -189,6 +190,8 @@ class Machine(ABC, Generic[R]):
         state["on"], state["fired"] = True, at
         value, links = more.pop("value", None), more.pop("links", ())
         subject = self.subject(key, seen)
+        if seen is not None:
+            more |= {f"label.{name}": seen.values.get(f"labels.{name}") or "" for name in self._told}
         return Fired(self.rule.name, key, at, subject, value, more, tuple(links), fresh)
 
     def cleared(self, key: Key, state: State, at: int, why: str, *links: Link) -> Cleared | None:
