@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -79,7 +80,7 @@ def _moment(text: str | None) -> int | None:
 @config_option
 @json_option
 def key_list(data: Path | None, config: Path | None, as_json: bool) -> None:
-    """Show all keys: prefix, name, scopes, last use."""
+    """Show all keys: prefix, state, name, scopes, limit, end, last use."""
     settings = load(data, config)
 
     async def job() -> list[dict[str, Any]]:
@@ -87,11 +88,21 @@ def key_list(data: Path | None, config: Path | None, as_json: bool) -> None:
             return [asdict(one) for one in await keys.listed(db)]
 
     rows = work(job)
-    lines = [
-        f"{row['prefix']}  {'revoked' if row['revoked'] else 'active '}  {row['name']}  {' '.join(row['scopes'])}"
-        for row in rows
-    ]
+    lines = [shown(row, time.time_ns() // 1_000) for row in rows]
     answer(rows, as_json, "\n".join(lines) or "No keys yet.")
+
+
+def shown(row: Mapping[str, Any], now: int) -> str:
+    """A key in one line; `now` in microseconds. A rotated key is one that expired."""
+    ended = row["expires"] and row["expires"] <= now
+    state = "revoked" if row["revoked"] else "expired" if ended else "active"
+    scopes = " ".join(row["scopes"])
+    until, used = _day(row["expires"]), _day(row["last_used"])
+    return f"{row['prefix']}  {state:<7}  {row['name']}  {scopes}  {row['rate']}/h  until {until}  used {used}"
+
+
+def _day(micros: int | None) -> str:
+    return datetime.fromtimestamp(micros / 1_000_000, UTC).date().isoformat() if micros else "-"
 
 
 @key.command("rotate")
