@@ -1,0 +1,3 @@
+const list = ['Mozilla/5.0'];
+module.exports = () => list[0];
+require('./conf');
