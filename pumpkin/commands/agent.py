@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import getpass
 import json
+import math
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -168,6 +170,10 @@ def agent_line(
             url = base(address, secure=secure)
         except InvalidRequest as error:
             raise click.BadParameter(error.message) from None
+    elif urlsplit(running).hostname in ("0.0.0.0", "::"):  # noqa: S104
+        raise click.UsageError("Pumpkin listens on every address: say by --address HOST:PORT which a new host reaches.")
+    if not math.isfinite(hours):
+        raise click.BadParameter("The hours are no number.")
     gift = Gift(name, tuple(tags), tuple(duties), site, "", approve, f"command line ({getpass.getuser()})")
 
     async def job() -> str:
@@ -205,6 +211,8 @@ def agent_kit(out: Path, as_json: bool) -> None:
 @json_option
 def agent_invite(uses: int, hours: float, note: str, data: Path | None, config: Path | None, as_json: bool) -> None:
     """Make an invitation: a token with which a probe makes its own account, which then waits for approval."""
+    if not math.isfinite(hours):
+        raise click.BadParameter("The hours are no number.")
     settings = load(data, config)
 
     async def job() -> str:
