@@ -68,6 +68,10 @@ start_probe() {
         # shellcheck disable=SC2086
         nohup $as "$home/pumpkin" probe -c "$home/probe.toml" --data "$home/data" >>"$home/probe.log" 2>&1 </dev/null &
         echo $! >"$home/probe.pid"
+        sleep 1
+        if ! kill -0 $! 2>/dev/null; then
+            die "it ended at once: $(tail -n 1 "$home/probe.log")"
+        fi
         say "it runs (process $!, log $home/probe.log); without systemd you start it at boot yourself"
     fi
 }
