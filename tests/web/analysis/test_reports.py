@@ -99,6 +99,8 @@ async def test_the_old_interface_has_its_reports(analysis: Analysis) -> None:
         str(first["report_id"]): "a", str(second["report_id"]): "b",
     }  # fmt: skip
     assert body[str(first["report_id"])].keys() == {"id", "package_name", "package_version", "ecosystem", "time"}
+    for wrong in ("page=0", "page_size=x"):
+        assert (await analysis.get(f"/get_all_report/?{wrong}", 400, {}))["code"] == "invalid_pagination"
     one = await analysis.get(f"/get_report/{first['report_id']}/", headers={})
     assert one.keys() == {"package_name", "package_version", "ecosystem", "time", "report_data"}
     assert one["report_data"]["metadata"]["package"]["name"] == "a"

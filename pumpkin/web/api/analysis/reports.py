@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from pumpkin.analysis import documents
-from pumpkin.errors import InvalidRequest, ReportNotFound
+from pumpkin.errors import InvalidPagination, InvalidRequest, ReportNotFound
 from pumpkin.model.purl import SPELLINGS
 from pumpkin.store import reports
 from pumpkin.store.reports import Kept
@@ -101,8 +101,11 @@ async def old_one(request: web.Request) -> web.Response:
 
 async def old_all(request: web.Request) -> web.Response:
     """`GET /get_all_report/`: reports by number as the old interface has them, newest first; `page`, `page_size`."""
-    page = whole(request.query, "page", 1, least=1, most=2**31)
-    size = whole(request.query, "page_size", 1_000, least=1, most=1_000)
+    try:
+        page = whole(request.query, "page", 1, least=1, most=2**31)
+        size = whole(request.query, "page_size", 1_000, least=1, most=1_000)
+    except InvalidRequest as error:
+        raise InvalidPagination(error.message, fields=error.fields) from None
     found = await reports.listed(request.app[SERVICES].db, realms=_realms(request), skip=(page - 1) * size, limit=size)
     return plain({str(kept.id): {"id": kept.id, **_old(kept)} for kept in found})
 
