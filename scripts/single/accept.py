@@ -259,7 +259,8 @@ def accept_kit(place: Place, url: str, folder: Path) -> None:
     check("Enrolled as beside@" in done.stdout, "a host with Debian's Python alone is enrolled by its line", done)
     key = json.loads(place.run(PROGRAM, "key", "add", "--name", "a", "--scope", "agents:read", "--json"))["key"]
     agent = json.loads(get(f"{url}/api/v1/agents/beside@localhost", key))["data"]
-    check(bool(agent.get("last_seen")), f"its probe, from the kit, came: {agent}", agent)
+    known = agent["version"] and any(one["subscription"] == "both" for one in agent["contacts"])
+    check(bool(known), f"its probe, from the kit, is {agent['state']} and says it is version {agent['version']}", agent)
 
 
 def images() -> set[str]:
