@@ -42,7 +42,7 @@ _QUIET = re.compile(
 def command(argv: list[str], output: str) -> list[str]:
     """`argv` under strace, its lines going to the file or pipe at `output`, where the package may not go."""
     return [
-        "/usr/bin/strace", "-q", "-f", "--seccomp-bpf", "-yy", "-ttt", "-s", str(HEAD_BYTES),
+        "/usr/bin/strace", "-q", "-f", "--seccomp-bpf", "--decode-fds=path,socket", "-ttt", "-s", str(HEAD_BYTES),
         "-e", f"signal={DEADLY}", "-e", "abbrev=!execve,execveat", "-e", f"trace={CALLS}",
         "-e", f"inject={HIDING}:error=ENOSYS", "-e", "inject=ptrace:retval=0",
         "-o", output, "--", *argv,
