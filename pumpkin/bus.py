@@ -43,11 +43,13 @@ class Event:
 
 @dataclass(eq=False)
 class Subscription:
-    """A bounded queue of events; iterate it, and close it when done."""
+    """A bounded queue of events; iterate it, and close it when done. With `asks` false it hears what is published
+    anyway, and is no reason to make what costs something."""
 
     bus: Bus
     topics: frozenset[str]
     limit: int
+    asks: bool = True
     overrun: bool = False
     _queue: deque[Event] = field(default_factory=deque)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -103,10 +105,10 @@ class Bus:
             reader.offer(event)
 
     def subscribe(
-        self, topics: Iterable[str] = (ALL,), *, limit: int = 1_000, since: int | None = None
+        self, topics: Iterable[str] = (ALL,), *, limit: int = 1_000, since: int | None = None, asks: bool = True
     ) -> Subscription:
         """Read `topics` (`"*"` is all). With `since`, first the remembered events with a greater id."""
-        subscription = Subscription(self, frozenset(topics), limit)
+        subscription = Subscription(self, frozenset(topics), limit, asks)
         if since is not None:
             for event in self._history:
                 if event.id > since and (ALL in subscription.topics or event.topic in subscription.topics):
@@ -131,7 +133,7 @@ class Bus:
 
     def read_by_anyone(self, topic: str) -> bool:
         """Whether publishing on `topic` would reach somebody (spares making costly data for nobody)."""
-        return topic in self._readers or ALL in self._readers
+        return any(reader.asks for name in (topic, ALL) for reader in self._readers.get(name, ()))
 
     def listen(self, topics: Iterable[str], heard: Callable[[Event], None]) -> Callable[[], None]:
         """Call `heard` for each event from a task of its own; the answer stops it."""

@@ -91,7 +91,7 @@ class Pulse:
 
     async def _listen(self) -> None:
         while True:
-            subscription = self._bus.subscribe((ALL,), limit=20_000)
+            subscription = self._bus.subscribe((ALL,), limit=20_000, asks=False)
             async for event in subscription:
                 self._heard(event.topic)
             if not subscription.overrun:

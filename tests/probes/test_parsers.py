@@ -139,9 +139,11 @@ def test_a_parser_that_raises_anything_makes_a_check_that_says_so(monkeypatch: p
         (info / "METADATA").write_text("Metadata-Version: 2.1\nName: odd-parser\nVersion: 1\n")
         (info / "entry_points.txt").write_text("[pumpkin.parsers]\nodd = odd_parser\n")
         monkeypatch.syspath_prepend(folder)
+        parsers.others.cache_clear()  # another test may have looked before
         found = parsers.normalise("odd", b"x", {})
         assert found == {"parser": "odd", "version": 1, "error": "out of cheese"}
         parsers.find.cache_clear()
+        parsers.others.cache_clear()
 
 
 @pytest.mark.parametrize(

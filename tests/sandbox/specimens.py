@@ -11,7 +11,7 @@ from functools import cached_property
 
 from tests.sandbox.samples import composer, crate, gem, jar, npm, sdist, wheel
 
-OUTSIDE_PORT = 34567  # where the specimen `outside` looks for this host
+OUTSIDE_PORT = 24567  # where the specimen `outside` looks for this host; below the ports connections are given
 
 
 @dataclass(frozen=True)
@@ -350,7 +350,7 @@ print("attach", call(101, 16, 1, 0, 0))
     "outside": _python("""
         import glob, os, socket
         for address in ("172.17.0.1", "172.17.0.2", "10.0.0.1", "192.168.1.1", "192.0.2.1", "host.docker.internal"):
-            for port in (34567, 2375, 22):
+            for port in (24567, 2375, 22):
                 try:
                     one = socket.create_connection((address, port), 2)
                     one.sendall(b"hello from the sandbox")

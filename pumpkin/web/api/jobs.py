@@ -144,8 +144,10 @@ async def take_back(request: web.Request, ident: int, who: str) -> None:
 
 async def of_agent(request: web.Request) -> web.Response:
     """`GET /api/v1/agents/<jid>/jobs`: an agent's order as it was signed, and what it runs; also for itself."""
-    services, jid = request.app[SERVICES], _jid(request)
-    asker = identity(request)
+    services, asker = request.app[SERVICES], identity(request)
+    if asker.kind != "basic":
+        require(request, "agents:read")
+    jid = _jid(request)
     own = asker.kind == "basic" and asker.name == jid
     if not own:
         require(request, "agents:read")

@@ -68,14 +68,16 @@ async def test(request: web.Request) -> web.Response:
 
 async def retry_one(request: web.Request) -> web.Response:
     """`POST /api/v1/modules/<name>/dead/<id>/retry`: try one dead letter once more."""
-    number = _number(request)
-    return await _done(request, lambda services, name: retried(services, name, number, identity(request).name))
+    return await _done(
+        request, lambda services, name: retried(services, name, _number(request), identity(request).name)
+    )
 
 
 async def discard(request: web.Request) -> web.Response:
     """`POST /api/v1/modules/<name>/dead/<id>/discard`: let go of one dead letter."""
-    number = _number(request)
-    return await _done(request, lambda services, name: discarded(services, name, number, identity(request).name))
+    return await _done(
+        request, lambda services, name: discarded(services, name, _number(request), identity(request).name)
+    )
 
 
 # -- what the page does, too
