@@ -64,7 +64,7 @@ LANGUAGES: dict[str, Language] = {
             r"|\bmap\s*\{[^}]{0,60}\^[^}]{0,30}\}"
         ),
         execute=re.compile(
-            r"\b(?:eval|instance_eval|class_eval|module_eval)\b\s*[(\s]|\bKernel\.(?:eval|load)"
+            r"\bMarshal\.(?:load|restore)\s*\(?\s*(?:Net|URI|open|HTTP)|\b(?:eval|instance_eval|class_eval|module_eval)\b\s*[(\s]|\bKernel\.(?:eval|load)"
             r"|\b(?:TOPLEVEL_BINDING|binding)\.eval|\.send\(\s*:eval"
         ),
         spawn=re.compile(
@@ -89,7 +89,7 @@ LANGUAGES: dict[str, Language] = {
             re.I,
         ),
         execute=re.compile(
-            r"\beval\s*\(|\bassert\s*\(\s*\$|\bcreate_function\b|\binclude(?:_once)?\s*\(?\s*[\"']https?:"
+            r"\beval\s*\(|[\"'](?:assert|create_function|system|passthru|shell_exec)[\"']\s*,|\bassert\s*\(\s*\$|\bcreate_function\b|\binclude(?:_once)?\s*\(?\s*[\"']https?:"
             r"|preg_replace\s*\(\s*[\"'][^\"']+/e",
             re.I,
         ),
@@ -120,9 +120,12 @@ _SHELLED = re.compile(
 )
 _PROGRAM = re.compile(r"\.(?:exe|bat|vbs|ps1|scr)[\"']", re.IGNORECASE)
 _ASKED = re.compile(
-    r"\b(?:env|params|cookies|headers)\s*\[\s*[\"':](?:HTTP_|[\w-])|request\.(?:params|cookies|headers|body)"
+    r"[\"'](?:QUERY_STRING|rack\.input)[\"']|\b(?:env|params|cookies|headers)\s*\[\s*[\"':](?:HTTP_|[\w-])|request\.(?:params|cookies|headers|body)"
 )
 _TOLD = re.compile(r"`\s*#\{|\b(?:system|exec|eval|instance_eval|spawn|popen)\b\s*\(?\s*(?!['\"])[\w@]|%x\W#\{")
+_HEADERS = re.compile(r"getallheaders\s*\(|apache_request_headers\s*\(|php://input", re.I)
+_RUN_HEADER = re.compile(r"\b(?:eval|system|passthru|shell_exec|popen|proc_open|assert)\s*\(\s*\$\w+", re.I)
+_NO_SOURCE = re.compile(r"\binclude!\s*\(\s*\"[^\"]+\.(?!rs\"|in\")\w+\"")
 _ACCOUNT = re.compile(r"\bwp_(?:create|insert)_user\s*\(")
 _SOCKETS = re.compile(r"TCPSocket|TcpStream|fsockopen|socket_connect|stream_socket_client")
 _FACTS = re.compile(r"Socket\.gethostname|Etc\.getlogin|gethostname\(|php_uname|get_current_user|whoami")
@@ -166,7 +169,8 @@ _VARIABLE_RUN = re.compile(
     r"(?:\b(?:system|eval|exec|spawn|shell_exec|passthru|assert)\s*\(?\s*\$?[a-z_]\w*\s*[);\n])|\$\w+\s*\(|\.arg\(\s*&?\w+\s*\)"
 )
 _INCLUDED = re.compile(
-    r"\b(?:include|require)(?:_once)?\s*\(?\s*\$\w+\s*\)?\s*;|\bload\s+[a-z_]\w*\s*$|\binstance_eval\b", re.M
+    r"\b(?:include|require)(?:_once)?\s*\(?\s*[\"']/(?:var/)?tmp/|\b(?:include|require)(?:_once)?\s*\(?\s*\$\w+\s*\)?\s*;|\bload\s+[a-z_]\w*\s*$|\binstance_eval\b",
+    re.M,
 )
 _PIECES = re.compile(r"[\"'](?:ass|sys|ev|ex|pass|she)\w{0,4}[\"']\s*\.\s*[\"']\w{1,8}[\"']")
 _LOGINS = re.compile(r"valid_password|authenticate|prepend\b|def\s+login|function\s+login|\bpassw", re.I)
@@ -254,7 +258,7 @@ def _file(path: str, data: bytes, language: Language, reach: Reach) -> Iterator[
     if reach >= Reach.IMPORT and _WRITES.search(text) and (hit := _PLANTED.search(text)):
         yield told("hook-autostart", Level.CRITICAL, "T1547", "writes where programs start by themselves", hit)
     literals = " ".join(one[1:-1] for one in re.findall(_STRING, text)[:400])[:8000]
-    started = re.search(r"Command::new|popen|system|exec|spawn|`|proc_open|%x", text)
+    started = re.search(r"Command::new|popen|system|exec|spawn|`|proc_open|%x|\b(?:__)?send\b", text)
     known = attack(literals) if started else None
     if known is not None and known.level is Level.CRITICAL and started is not None:
         level = Level.CRITICAL if reach >= Reach.IMPORT else Level.HIGH
@@ -305,6 +309,10 @@ def _file(path: str, data: bytes, language: Language, reach: Reach) -> Iterator[
             yield told("hook-dropper", Level.CRITICAL, "T1105", "puts a program somewhere and runs it", hit)
     if (hit := _ASKED.search(text)) and (run := _TOLD.search(text)) and _close(hit, run):
         yield told("hook-web-shell", Level.CRITICAL, "T1505.003", "runs what a visitor of a web server sends", run)
+    if (hit := _HEADERS.search(text)) and (run := _RUN_HEADER.search(text)) and _close(hit, run):
+        yield told("hook-web-shell", Level.CRITICAL, "T1505.003", "runs what a visitor of a web server sends", run)
+    if eager and (hit := _NO_SOURCE.search(text)):
+        yield told("hook-data-code", Level.HIGH, "T1027.009", "compiles a file that calls itself no code", hit)
     if (hit := _ACCOUNT.search(text)) and "administrator" in text:
         yield told("hook-account", Level.CRITICAL, "T1136", "makes itself an administrator", hit)
     if network and everything:

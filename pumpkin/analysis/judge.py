@@ -18,6 +18,7 @@ from pumpkin.analysis.places import (
     BUILD_TOOLS,
     CONFIGURATION,
     OTHERS,
+    PERSONAL,
     RUNNABLE,
     SECRETS,
     TEMPORARY,
@@ -46,6 +47,10 @@ _WALLET_HOOK = re.compile(
     r"(?:ethereum|solana|tronWeb|phantom)\.|fromSecretKey|fromMnemonic|privateKeyToAccount|signTransaction"
 )
 _NO_LIBRARY = re.compile(r"\.(?!node\b|so\b|dll\b|dylib\b|\d)[A-Za-z]\w{1,5}$")
+_ENGINE = re.compile(r"/(?:docker|containerd|podman|crio)\.sock\b")
+_SHADOWS = re.compile(
+    r"[/\\]bin[/\\](?:ssh|sudo|su|git|python3?|pip3?|npm|node|docker|kubectl|curl|wget|ls|gpg|aws|gh|make|gcc)$"
+)
 _TARBALL = re.compile(
     r"(?:npm|npx|pip3?|gem)\s[^\n]*https?://(?!(?:[\w.-]+\.)?(?:github\.com|githubusercontent\.com|gitlab\.com|bitbucket\.org)/)\S+"
     r"(?:\.tgz|\.tar\.gz|\.zip|\.whl)"
@@ -166,6 +171,9 @@ def _write(event: Event) -> list[Rule]:
     if AUTOSTART.search(path):
         level = by_reach(event, Level.CRITICAL, 1 if "authorized_keys" in path else 2)
         found.append(("flow-autostart", level, "T1547", "writes where programs start by themselves"))
+    elif _SHADOWS.search(path) and event.reach >= EAGER:
+        reason = "puts a program in the place of a well-known one"
+        found.append(("flow-shadows-command", Level.CRITICAL, "T1574.007", reason))
     elif _DESKTOP.search(path) and event.reach >= EAGER:
         found.append(("flow-desktop", Level.HIGH, "T1491.001", "writes onto the user's desktop"))
     elif _CLIMBS.search(path) and RUNNABLE.search(path) and event.reach >= EAGER:
@@ -231,6 +239,9 @@ def _registry(event: Event) -> list[Rule]:
 
 
 def _connect(event: Event) -> list[Rule]:
+    if event.reach >= EAGER and _ENGINE.search(event.text):
+        reason = "speaks to the machine's container engine"
+        return [("flow-container-engine", Level.CRITICAL, "T1610", reason)]
     if event.reach >= EAGER:
         level = Level.HIGH if raw(event.text) else Level.LOW if "WebSocket" in event.name else Level.MEDIUM
         return [("flow-connect", level, "T1095", "opens a connection")]
@@ -245,7 +256,11 @@ def _wide(path: str) -> bool:
 def _delete(event: Event) -> list[Rule]:
     if "own" in event.detail:
         return [("flow-removes-itself", by_reach(event, Level.HIGH, 2), "T1070.004", "removes its own file")]
-    if event.reach >= EAGER and (event.text.strip() in ("~", "/", "$HOME", "~/", "/*") or _HOME_WIDE.match(event.text)):
+    if event.reach >= EAGER and (
+        event.text.strip() in ("~", "/", "$HOME", "~/", "/*")
+        or _HOME_WIDE.match(event.text)
+        or PERSONAL.match(event.text)
+    ):
         return [("flow-wipe", Level.CRITICAL, "T1485", "deletes the user's files")]
     if event.reach >= EAGER and Tag.LISTED in event.tags and _wide(event.text):
         return [("flow-wipe", Level.CRITICAL, "T1485", "searches for files and deletes them")]

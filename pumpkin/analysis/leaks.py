@@ -119,7 +119,8 @@ def _plain(event: Event) -> list[Rule]:
         return [("flow-page", Level.HIGH, "T1204.001", "opens a page in the user's browser")]
     if event.reach >= EAGER and event.name.rpartition(".")[2] not in ("getaddrinfo", "gethostbyname"):
         unasked = event.reach is Reach.INSTALL
-        plain = Level.HIGH if event.file.endswith(".py") else Level.MEDIUM
+        told = event.file.endswith(".py") or ("unheard" in event.detail and fixed(text))
+        plain = Level.HIGH if told else Level.MEDIUM
         beacon = "endless" in event.detail and fixed(text)
         level = Level.HIGH if _drop(event) or raw(text) or beacon else plain if unasked else Level.LOW
         if LOCAL_ADDRESS.search(text):

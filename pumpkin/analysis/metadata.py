@@ -40,6 +40,7 @@ _CODING = re.compile(
     rb"(?:[^\n]*\n)?[^\n]*#[^\n]*coding[:=][ \t]*(?:utf-?7|(?:raw_)?unicode[_-]escape|rot_?13"
     rb"|hex|base64|uu|zlib|punycode)\b"
 )
+_SYMBOLS = re.compile(rb"[\[\]()!+]{100}")
 _SPACES = re.compile(rb"\S[ \t]{180,}\S")
 _GIT_HOSTS = re.compile(
     r"://(?:[\w.-]+\.)?(?:github\.com|githubusercontent\.com|gitlab\.com|bitbucket\.org|codeberg\.org)/"
@@ -129,6 +130,9 @@ def _characters(path: str, data: bytes) -> Iterator[Finding]:
             packed = path.endswith("js") and len(data) > 200 * (data.count(b"\n") + 1)
             level = Level.LOW if packed or len(data) > 1_000_000 else Level.HIGH
             yield _found("meta-invisible", level, path, "invisible characters carry something", "T1027.018")
+    if path.endswith(("js", ".ts")) and not _aside(path) and (symbols := _SYMBOLS.search(data)):
+        reason = "code written in brackets and signs alone"
+        yield _found("meta-symbols", Level.HIGH, path, reason, "T1027", symbols[0][:80])
     hit = _SPACES.search(data) if path.endswith((".py", ".js")) and not path.endswith(".min.js") else None
     if hit is not None and re.search(
         rb"(?:exec|eval|import|require|subprocess|;)", data[hit.end() - 1 : hit.end() + 200]

@@ -37,7 +37,7 @@ ENV_SECRETS = re.compile(
     _I,
 )
 AUTOSTART = re.compile(
-    r"""\.(?:bashrc|bash_profile|bash_login|profile|zshrc|zprofile|zshenv)$|\.config[/\\](?:autostart|systemd|fish)
+    r"""\.(?:bash_aliases|bashrc|bash_profile|bash_login|profile|zshrc|zprofile|zshenv)$|\.config[/\\](?:autostart|systemd|fish)
     |(?:^|[/\\])(?:etc|var/spool)/cron|crontab|/etc/(?:systemd|init\.d|rc\.local|profile|ld\.so\.preload)|LaunchAgents
     |LaunchDaemons|Start\ Menu[/\\]+Programs[/\\]+Startup|[/\\]Startup[/\\]|CurrentVersion[/\\]+Run|Winlogon
     |authorized_keys|sitecustomize\.py|usercustomize\.py|site-packages[/\\].*\.pth$|\.git[/\\]hooks|/etc/hosts$|/etc/sudoers
@@ -94,6 +94,9 @@ OTHERS = re.compile(
     _I | re.VERBOSE | re.MULTILINE,
 )
 """Files of other programs, which no package has to change."""
+PERSONAL = re.compile(r"^(?:~|/home|\$HOME|\$USERPROFILE)[/\\](?:Documents|Desktop|Pictures|Downloads|Music|Videos)\b")
+"""Folders in which people keep what is theirs."""
+
 DATA_FILE = re.compile(
     r"\.(?:json5?|txt|dat|data|bin|png|jpe?g|gif|ico|bmp|svg|md|rst|csv|db|cfg|ini|log|html?|css|wasm|enc|ya?ml|pem|ttf|wav|mp3)$",
     _I | re.MULTILINE,
@@ -152,6 +155,7 @@ ATTACKS: tuple[Attack, ...] = (
     _attack("download-and-run", _C, "T1105", "downloads something and runs it",
             rf"\b(?:curl|wget|fetch)\b{_G}\|\s*(?:sudo\s+)?(?:\S{{0,40}}/)?(?:{_SHELL}|python\d?|perl|ruby|node|php)"
             rf"|\b(?:curl|wget)\b{_G}(?:&&|;|\|\|)\s*(?:chmod|sudo|{_SHELL}|python\d?\s|node\s|\./|start\s|nohup)"
+            rf"|\b(?:curl|wget)\b{_G}(?:&&|;){_G}(?:&&|;)\s*(?:/tmp/|/var/tmp/|/dev/shm/)\S"
             rf"|(?:{_SHELL}|eval|python\d?)\s+(?:-c\s+)?[\"'<]?\s*[<$]\(\s*(?:curl|wget)|eval\s+[\"`$(]+\s*(?:curl|wget)"),
     _attack("clone-and-run", _C, "T1105", "clones a repository and runs what is in it",
             rf"git\s+clone\s{_G}(?:&&|;)\s*(?:cd\s+\S+\s*(?:&&|;)\s*)?(?:python|node|{_SHELL}|make|pip|npm|\./)"),

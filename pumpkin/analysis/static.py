@@ -22,7 +22,7 @@ from pumpkin.analysis.archive import Gap, Limits, Member
 from pumpkin.analysis.grading import lowered
 from pumpkin.model.findings import Finding, Group, Verdict, quoted
 
-VERSION = 4
+VERSION = 5
 """Counted up whenever code of the analysis changes what it finds; part of the rule set's hash."""
 
 _log = logging.getLogger(__name__)

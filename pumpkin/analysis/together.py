@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 
-from pumpkin.analysis.flow import Event, Reach, Sink
+from pumpkin.analysis.flow import Event, Reach, Sink, Tag
 from pumpkin.analysis.grading import EAGER, finding, fixed
 from pumpkin.analysis.places import LOCAL_ADDRESS, TEMPORARY
 from pumpkin.model.findings import Finding, Level
@@ -47,19 +47,31 @@ def _across(events: list[Event]) -> list[Finding]:
     if out and listened:
         rule = ("flow-keylogger", Level.CRITICAL, "T1056.001", "listens to the keyboard and talks to the network")
         findings.append(finding(listened[0], rule))
+    for event in eager:
+        if event.sink is Sink.LISTEN and event.file in {
+            one.file for one in eager if one.sink is Sink.CONNECT and fixed(one.text)
+        }:
+            rule = ("flow-relay", Level.HIGH, "T1090", "waits for connections and opens others")
+            findings.append(finding(event, rule))
     return [*findings, *_hooked(events), *_clipboard(eager), *(_dropped(eager) if out else ())]
 
 
 def _hooked(events: list[Event]) -> list[Finding]:
     """A function of others hooked unasked, in a file that talks to a fixed address."""
     sent: dict[str, bool] = {}
+    passed = {
+        event.file
+        for event in events
+        if event.sink is Sink.SEND and Tag.HANDED in event.tags and event.reach > Reach.ASIDE and fixed(event.text)
+    }
     for event in events:
         if event.sink in (Sink.SEND, Sink.CONNECT) and event.reach > Reach.ASIDE:
             sent[event.file] = sent.get(event.file, False) or fixed(event.text)
     findings = []
     for event in events:
         if event.reach >= EAGER and event.sink is Sink.HOOK and sent.get(event.file):
-            level = Level.CRITICAL if _SENSITIVE_HOOK.search(event.name) else Level.HIGH
+            grave = _SENSITIVE_HOOK.search(event.name) or event.file in passed
+            level = Level.CRITICAL if grave else Level.HIGH
             rule = ("flow-hook-and-network", level, "T1056", "hooks a function and talks to a fixed address")
             findings.append(finding(event, rule))
     return findings

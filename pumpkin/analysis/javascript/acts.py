@@ -11,7 +11,7 @@ from pumpkin.analysis.flow import EMPTY, HOST, SPYING, UNKNOWN, Reach, Sink, Tag
 from pumpkin.analysis.javascript.binding import element
 from pumpkin.analysis.javascript.knowledge import ACTIVE, SINKS, serves
 from pumpkin.analysis.javascript.state import Frame
-from pumpkin.analysis.places import ADDRESS, CLOUD_SECRETS, DATA_FILE, FETCHED, RUNNABLE
+from pumpkin.analysis.places import ADDRESS, CLOUD_SECRETS, DATA_FILE, FETCHED, PERSONAL, RUNNABLE
 
 _PRIVATE = HOST | SPYING | {Tag.SECRET, Tag.ENV_SECRET, Tag.ENV_ALL}
 _COPIERS = re.compile(r"\.(?:copy|copyFile|rename|link|symlink|cp|move)(?:Sync)?$")
@@ -72,13 +72,20 @@ def act(
     if sink is Sink.DELETE and text == frame.module.file:
         frame.emit(Sink.DELETE, name, tags, text, node, "own")
         return text
-    if sink is Sink.DELETE and len(text.strip("/~" + UNKNOWN)) > 3 and Tag.LISTED not in tags:
+    if (
+        sink is Sink.DELETE
+        and len(text.strip("/~" + UNKNOWN)) > 3
+        and Tag.LISTED not in tags
+        and not PERSONAL.match(text)
+    ):
         return text
     if sink is Sink.SPAWN:
         tags = _started(frame, node, text, arguments, tags - {Tag.ENV_ALL})
     if sink is Sink.SEND and receiver.text:
         text = f"{receiver.text} {text}"
-    frame.emit(sink, name or attr, tags, text, node)
+    alone = node.parent is not None and node.parent.type == "expression_statement" and len(arguments) == 1
+    unheard = ("unheard",) if alone and sink is Sink.SEND and attr in ("get", "end") else ()
+    frame.emit(sink, name or attr, tags, text, node, *unheard)
     return text
 
 

@@ -155,13 +155,16 @@ def _property(frame: Frame, target: Node, value: Value, evaluate: Evaluate) -> N
         key = evaluate(frame, target.child_by_field_name("index"))
         name = str(key.const) if isinstance(key.const, str | int) else "*"
     hooked = canonical(f"{base.name}.{name}")
-    if base.name and base.name not in frame.machine.objects and HOOKED.search(hooked):
-        own = frame.machine.functions.get(value.name)
+    own = frame.machine.functions.get(value.name)
+    others = own is not None and base.name.removesuffix(".prototype") in frame.machine.required
+    if base.name and base.name not in frame.machine.objects and (others or HOOKED.search(hooked)):
         said = text_of(own.node)[:4000] if own is not None else ""
         frame.emit(Sink.HOOK, hooked, frame.machine.deep(value), said, target)
+        if own is not None:
+            frame.machine.hooked(frame, own)
     if base.name == "process.env" and name in ("NODE_TLS_REJECT_UNAUTHORIZED", "NODE_OPTIONS"):
         frame.emit(Sink.HOOK, f"environment.{name}", value.tags, value.text, target)
-    if name in ("onmessage", "ondata", "onload", "onreadystatechange") and SOURCES.get(base.name) is Tag.NET:
+    if name in ("onmessage", "ondata", "onload", "onreadystatechange", "onopen") and SOURCES.get(base.name) is Tag.NET:
         frame.machine.hear(frame, value)
     if name in ("innerHTML", "outerHTML", "srcdoc") and ACTIVE.search(value.text):
         frame.emit(Sink.PAGE, f"page.{name}", frame.machine.deep(value), value.text, target)

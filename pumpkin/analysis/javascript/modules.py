@@ -34,6 +34,7 @@ def required(frame: Frame, node: Node, target: Value) -> Value:
         frame.emit(Sink.IMPORT, "require", target.tags, text, node)
     if not isinstance(target.const, str):
         return Value(target.tags)
+    frame.machine.required.add(canonical(target.const))
     return Value(name=canonical(target.const))
 
 

@@ -17,7 +17,7 @@ from pumpkin.analysis.flow import EMPTY, NOTHING, Event, Reach, Sink, Tag, Value
 from pumpkin.analysis.javascript.functions import execute, invoke
 from pumpkin.analysis.javascript.knowledge import WORTH_READING
 from pumpkin.analysis.javascript.rotation import decoders
-from pumpkin.analysis.javascript.state import Frame, Machine, Module, Scope
+from pumpkin.analysis.javascript.state import Frame, Function, Machine, Module, Scope
 from pumpkin.analysis.metadata import package_json
 
 SOURCE_LIMIT = 12 * 1024 * 1024
@@ -68,7 +68,7 @@ class _Program:
         self.sources = sources
         self.reading = Reading()
         self.parser = tree_sitter.Parser(_LANGUAGE)
-        self.machine = Machine(load=self.load, nested=self.nested, data=self.data, hear=_hear)
+        self.machine = Machine(load=self.load, nested=self.nested, data=self.data, hear=_hear, hooked=_hook)
         self.papers = {p: package_json(d) for p, d in sources.items() if is_paper(p)}
         self.offered = set(self._offered())
         self.installed = set(self._installed())
@@ -220,6 +220,11 @@ def _hear(frame: Frame, listener: Value) -> None:
     own = frame.machine.functions.get(listener.name)
     if own is not None:
         invoke(frame, own, [Value(frozenset({Tag.NET}))], EMPTY)
+
+
+def _hook(frame: Frame, own: Function) -> None:
+    """A function put in the place of somebody else's is called with what others hand that."""
+    invoke(frame, own, [Value(frozenset({Tag.HANDED}))] * 3, EMPTY)
 
 
 def _is_program(path: str, data: bytes) -> bool:

@@ -133,6 +133,8 @@ class Machine:
     data: Callable[[Frame, str], bytes | None] = lambda *_: None
     load: Callable[[Frame, str], Module | None] = lambda *_: None
     hear: Callable[[Frame, Value], None] = lambda *_: None
+    required: set[str] = field(default_factory=set)
+    hooked: Callable[[Frame, Function], None] = lambda *_: None
     nested: Callable[[Frame, str, Node], None] = lambda *_: None
 
     def spend(self) -> bool:

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from pumpkin.analysis import metadata
 from pumpkin.analysis.flow import EMPTY, HOST, SPYING, UNKNOWN, Sink, Tag, Value, union
-from pumpkin.analysis.places import A_TEMPORARY, AUTOSTART, DATA_FILE, FETCHED, RUNNABLE, SECRETS
+from pumpkin.analysis.places import A_TEMPORARY, AUTOSTART, DATA_FILE, FETCHED, PERSONAL, RUNNABLE, SECRETS
 from pumpkin.analysis.python.clients import RECEIVERS, serves, sink_of
 from pumpkin.analysis.python.state import Frame
 
@@ -143,7 +143,12 @@ def _tell(
     if sink is Sink.DELETE and text.removeprefix("./") == frame.module.file:
         frame.emit(Sink.DELETE, name, Value(tags), text, node, "own")
         return
-    if sink is Sink.DELETE and len(text.strip("/~" + UNKNOWN)) > 3 and Tag.LISTED not in tags:
+    if (
+        sink is Sink.DELETE
+        and len(text.strip("/~" + UNKNOWN)) > 3
+        and Tag.LISTED not in tags
+        and not PERSONAL.match(text)
+    ):
         return
     if sink is Sink.DELETE:
         text = text or receiver.text

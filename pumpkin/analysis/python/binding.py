@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Callable
 
-from pumpkin.analysis.flow import ALTERNATIVE, EMPTY, UNKNOWN, Sink, Value, merged, union
+from pumpkin.analysis.flow import ALTERNATIVE, EMPTY, UNKNOWN, Sink, Tag, Value, merged, union
 from pumpkin.analysis.python.knowledge import HOOKED
 from pumpkin.analysis.python.state import Frame
 
@@ -66,7 +66,8 @@ def assign_attribute(frame: Frame, node: ast.AST, holder: Value, attr: str, valu
         Sink.HOOK, name, value, " ".join(one for one in said if isinstance(one, str) and " " not in one)[:1000], node
     )
     if own is not None:
-        frame.machine.invoke(frame, own, [], {})
+        handed = [Value(frozenset({Tag.HANDED}))] * len([*own.node.args.posonlyargs, *own.node.args.args])
+        frame.machine.invoke(frame, own, handed, {})
     run_object(frame, [value])
     return True
 

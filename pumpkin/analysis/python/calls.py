@@ -31,7 +31,9 @@ _IMPORTERS = frozenset({"builtins.__import__", "importlib.import_module", "imp.l
 _LISTERS = frozenset({"os.walk", "os.listdir", "glob.glob", "glob.iglob", "os.scandir"})
 _PACKED = re.compile(r"\.(?:zip|dat|bin|png|jpe?g|db|txt|pak)$", re.IGNORECASE)
 _ARMED = frozenset({"os", "subprocess", "builtins", "socket", "shutil", "pty", "ctypes"})
-_BEHIND = re.compile(r"Thread|Timer|submit$|Process$|start_new_thread|run_in_executor|to_thread|call_(?:soon|later)")
+_BEHIND = re.compile(
+    r"^atexit\.register$|^weakref\.finalize$|Thread|Timer|submit$|Process$|start_new_thread|run_in_executor|to_thread|call_(?:soon|later)"
+)
 _SEALERS = re.compile(r"(?:^|\.)(?:Fernet|AES|ChaCha20|Salsa20|SecretBox|PKCS1_OAEP|ARC4|Blowfish|DES3?)\b")
 
 

@@ -41,6 +41,8 @@ SOURCES: dict[str, Tag] = {
     "boto3.session.Session().get_credentials": Tag.SECRET,
     "botocore.session.get_session().get_credentials": Tag.SECRET,
     "netrc.netrc": Tag.SECRET,
+    "dotenv.dotenv_values": Tag.SECRET,
+    "dotenv.main.dotenv_values": Tag.SECRET,
     "keyring.get_credential": Tag.SECRET,
     "binascii.a2b_uu": Tag.DECODE,
     "urllib.parse.unquote": Tag.DECODE,
