@@ -99,6 +99,9 @@ def lay_packages(tree: Path, workshop: Path) -> None:
     for folder in sorted((path for path in packages.rglob("*") if path.is_dir()), reverse=True):
         if not any(folder.iterdir()):
             folder.rmdir()
+    for record in packages.glob("*.dist-info/RECORD"):  # says what is there, and nothing of the build's folders
+        lines = record.read_text("utf-8").splitlines(keepends=True)
+        record.write_text("".join(line for line in lines if (packages / line.rsplit(",", 2)[0].strip('"')).is_file()))
 
 
 def lay_libraries(tree: Path) -> list[Path]:
