@@ -107,7 +107,8 @@ def serving(
 ) -> Iterator[tuple[str, dict[str, Any], float]]:
     """The server in there: its address, its ready.json, and the seconds until its first answer."""
     began = time.monotonic()
-    port, xmpp = free_ports(1), free_ports(2)
+    port = free_ports(3)
+    xmpp = port + 1
     process = place.start(*(PROGRAM, "run", "--listen", f"{address}:{port}", "--xmpp-port", str(xmpp), "--no-demo"))
     assert process.stdout is not None
     lines = []
