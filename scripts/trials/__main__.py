@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from scripts.trials import chains, engines, full, killed, popular
+from scripts.trials import chains, engines, killed, popular
 
-TRIALS = {
-    "popular": popular.run, "killed": killed.run, "full": full.run, "engines": engines.run, "chains": chains.run,
-}  # fmt: skip
+TRIALS = {"popular": popular.run, "killed": killed.run, "engines": engines.run, "chains": chains.run}
 
 
 def main() -> int:
