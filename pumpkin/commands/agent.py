@@ -18,7 +18,7 @@ from pumpkin.adapters.xmppd.accounts import verifiers
 from pumpkin.commands import signing
 from pumpkin.commands.place import answer, config_option, data_option, database, domain, json_option, load, work
 from pumpkin.errors import Conflict, InvalidRequest, NotFound, StartError
-from pumpkin.model.agents import bare
+from pumpkin.model.agents import OWN, bare, is_own
 from pumpkin.model.invitation import Pins, base, line
 from pumpkin.store import accounts, agents, audit, enrolments, invitations
 from pumpkin.store.enrolments import Gift
@@ -30,10 +30,6 @@ def agent() -> None:
 
 
 agent.add_command(signing.key)
-
-
-OWN = frozenset({"aggregator", "aggregation-engine", "correlation-engine"})
-"""Pumpkin's own names: they live in the process, nobody may log in to them."""
 
 
 def _jid(jid: str, host: str) -> str:
@@ -123,6 +119,8 @@ def agent_remove(jid: str, data: Path | None, config: Path | None, as_json: bool
         async with database(settings) as db:
             if await agents.get(db, name) is None:
                 raise NotFound(f"There is no agent {name} here; `pumpkin agent list` names all.")
+            if is_own(name, own):
+                raise Conflict(f"{name} is Pumpkin's own; it stays.")
             await agents.revoke(db, name)
             user, _, host = name.partition("@")
             if host == own:

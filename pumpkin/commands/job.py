@@ -17,6 +17,8 @@ from pumpkin.errors import InvalidRequest, NotFound
 from pumpkin.model.assignments import Targets, name_of, read_job, read_targets
 from pumpkin.store import assignments, audit, pools
 
+NUMBER = click.IntRange(1, 2**63 - 1)
+
 
 @click.group()
 def job() -> None:
@@ -93,7 +95,7 @@ def job_add(
 
 
 @job.command("change")
-@click.argument("number", type=int)
+@click.argument("number", type=NUMBER)
 @click.argument("job")
 @data_option
 @config_option
@@ -113,7 +115,7 @@ def job_change(number: int, job: str, data: Path | None, config: Path | None, as
 
 
 @job.command("remove")
-@click.argument("number", type=int)
+@click.argument("number", type=NUMBER)
 @data_option
 @config_option
 @json_option

@@ -14,6 +14,16 @@ AGENT_STATES = ("pending", "approved", "revoked")
 _BARE = re.compile(r"[^\x00-\x20\"&'/:<>@\x7f]{1,255}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,253}[A-Za-z0-9])?\Z")
 
 
+OWN = frozenset({"aggregator", "aggregation-engine", "correlation-engine"})
+"""Pumpkin's own names: they live in the process, nobody may log in to them or shut them out."""
+
+
+def is_own(jid: str, domain: str) -> bool:
+    """Whether a bare JID is one of Pumpkin's own on `domain`."""
+    user, _, host = jid.partition("@")
+    return host == domain and user in OWN
+
+
 def bare(jid: str) -> str:
     """The bare JID, case-folded: `Probe@Example/x` gives `probe@example`. ValueError for anything else."""
     plain = jid.partition("/")[0].strip().casefold()

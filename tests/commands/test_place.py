@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from pumpkin.__main__ import COMMANDS, cli
+from pumpkin.store import agents
+from pumpkin.store.database import Database
 
 READING = [
     ("audit",),
@@ -59,6 +62,17 @@ def test_agents_are_made_in_the_domain_of_the_running_server_and_not_with_its_ow
     assert status == 1
     assert "There is no agent nobody@fleet.example" in text
     assert run("agent", "remove", "probe1", *place, PUMPKIN_DATABASE=dsn)[0] == 0
+    with asyncio.Runner() as runner:
+        runner.run(_seen(dsn, "aggregator@fleet.example"))
+    status, text = run("agent", "remove", "aggregator", *place, PUMPKIN_DATABASE=dsn)
+    assert status == 1
+    assert "Pumpkin's own" in text
+
+
+async def _seen(dsn: str, jid: str) -> None:
+    db = await Database.open(dsn)
+    await agents.seen(db, jid, state="approved")
+    await db.close()
 
 
 def test_wrong_values_are_one_sentence(tmp_path: Path) -> None:
@@ -67,6 +81,7 @@ def test_wrong_values_are_one_sentence(tmp_path: Path) -> None:
         (("run", "--domain", "bad domain"), "The setting xmpp.domain is not a host name"),
         (("run", "--domain", "UPPER"), "The setting xmpp.domain is not a host name"),
         (("user", "add", "ada"), "give --password"),
+        (("job", "remove", "99999999999999999999"), "is not in the range"),
     ):
         status, text = run(*wrong, "--data", str(tmp_path))
         assert status in (1, 2)

@@ -10,6 +10,7 @@ import pytest
 
 from pumpkin.model.agents import Behaviour, Board, Message, Presence
 from pumpkin.store import accounts, agents, audit, messages
+from pumpkin.web.fleet import Fleet as Grounds
 from tests.web.conftest import StartWeb, Web
 
 JID = "probe@pumpkin.example"
@@ -96,6 +97,18 @@ async def test_one_agent_has_behaviours_and_history(served: Web) -> None:
     for name in ("nobody@pumpkin.example", "no-jid", "%00@x"):
         async with served.client.get(f"/api/v1/agents/{name}", headers=headers) as answer:
             assert (answer.status, (await answer.json())["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("name", ["aggregator", "aggregation-engine", "correlation-engine"])
+async def test_pumpkins_own_agents_are_not_shut_out(start_web: StartWeb, fleet: Fleet, name: str) -> None:
+    web = await start_web(fleet=Grounds(domain="pumpkin.example"), revoke=fleet.revoke)
+    jid = f"{name}@pumpkin.example"
+    await agents.seen(web.services.db, jid, state="approved")
+    headers = await web.key("agents:*")
+    for method, url in (("POST", f"/api/v1/agents/{jid}/revoke"), ("DELETE", f"/api/v1/agents/{jid}")):
+        async with web.client.request(method, url, headers=headers) as answer:
+            assert (answer.status, (await answer.json())["code"]) == (409, "conflict")
+    assert fleet.asked == []
 
 
 async def test_actions_reach_the_fleet_and_the_audit(served: Web, fleet: Fleet) -> None:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
-from pumpkin.errors import InvalidRequest, NotFound
-from pumpkin.model.agents import AGENT_STATES, Agent, Behaviour, Message, Presence, bare
+from pumpkin.errors import Conflict, InvalidRequest, NotFound
+from pumpkin.model.agents import AGENT_STATES, Agent, Behaviour, Message, Presence, bare, is_own
 from pumpkin.model.wire import rfc3339
 from pumpkin.store import accounts, agents, audit, messages
 from pumpkin.web.api.checks import text_or_none, whole
@@ -130,7 +130,7 @@ async def approve(request: web.Request) -> web.Response:
 async def revoke(request: web.Request) -> web.Response:
     """`POST /api/v1/agents/<jid>/revoke`: nothing of it is taken any more."""
     asker, jid = require(request, "agents:write"), _jid(request)
-    await request.app[SERVICES].revoke(jid, asker.name)
+    await shut_out(request, jid, asker.name)
     return success(request, {"jid": jid, "state": "revoked"})
 
 
@@ -141,10 +141,18 @@ async def remove(request: web.Request) -> web.Response:
     return success(request, {"jid": agent.jid, "state": "revoked"})
 
 
+async def shut_out(request: web.Request, jid: str, who: str) -> None:
+    """Revoke an agent; Conflict for one that lives in this process."""
+    services = request.app[SERVICES]
+    if is_own(jid, services.fleet.domain):
+        raise Conflict(f"{jid} is Pumpkin's own; it stays.")
+    await services.revoke(jid, who)
+
+
 async def put_out(request: web.Request, jid: str, who: str) -> None:
     """Revoke an agent with its account here (and so its sessions) and its keys; said in the audit."""
     services = request.app[SERVICES]
-    await services.revoke(jid, who)
+    await shut_out(request, jid, who)
     user, _, host = jid.partition("@")
     if services.fleet.accounts and host == services.fleet.domain:
         await accounts.delete_account(services.db, user)

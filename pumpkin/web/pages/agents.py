@@ -18,7 +18,7 @@ from pumpkin.errors import InvalidRequest, NotFound
 from pumpkin.model.agents import AGENT_STATES, Board, Presence, bare
 from pumpkin.store import assignments, audit, checks, enrolments, overview
 from pumpkin.store.assignments import Order
-from pumpkin.web.api.agents import contacts_of, put_out
+from pumpkin.web.api.agents import contacts_of, put_out, shut_out
 from pumpkin.web.api.jobs import drift
 from pumpkin.web.guard import identity
 from pumpkin.web.pages import enroll, jobs
@@ -251,7 +251,7 @@ async def revoke(request: web.Request) -> web.Response:
     await act(request, "agents:write")
     jid = _jid(request)
     await _row(request, jid)
-    await request.app[SERVICES].revoke(jid, _who(request))
+    await shut_out(request, jid, _who(request))
     return _back(request, jid)
 
 
