@@ -43,15 +43,19 @@ class Server:
 
     def ask(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """The answer's data; StartError with the server's own sentence, NameTaken for 409."""
-        parts = urlsplit(self.url)
+        try:
+            parts = urlsplit(self.url)
+            port = parts.port
+        except ValueError:
+            raise StartError(f"{self.url[:200]} is no address, for instance https://pumpkin.example:8000.") from None
         line: http.client.HTTPConnection
         if parts.scheme == "https":
             context = ssl.create_default_context()
             if self.certificate:
                 context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-            line = http.client.HTTPSConnection(parts.hostname or "", parts.port or 443, context=context, timeout=60)
+            line = http.client.HTTPSConnection(parts.hostname or "", port or 443, context=context, timeout=60)
         elif parts.scheme == "http" and (parts.hostname or "") in ("localhost", "127.0.0.1", "::1"):
-            line = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=60)
+            line = http.client.HTTPConnection(parts.hostname or "", port or 80, timeout=60)
         else:
             raise StartError(f"{self.url[:200]} is no https address; a password is not sent in the clear.")
         try:
@@ -77,7 +81,16 @@ class Server:
 async def enrol(server: Server, token: str, domain: str, name: str, home: Path) -> dict[str, Any]:
     """Enrol as `name` (or with a few letters more, where that is taken); writes `probe.toml` and what belongs to it.
 
-    Answers `{"jid", "state", "fingerprint"}`; `state` is "known" where this host enrolled before."""
+    Answers `{"jid", "state", "fingerprint"}`; `state` is "known" where this host enrolled before. StartError when the
+    server refuses or `home` cannot be written."""
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return await _enrol(server, token, domain, name, home)
+    except OSError as error:
+        raise StartError(f"{home} cannot be used: {error.strerror or error}.") from None
+
+
+async def _enrol(server: Server, token: str, domain: str, name: str, home: Path) -> dict[str, Any]:
     if (home / "probe.toml").exists():
         return {"jid": "", "state": "known", "fingerprint": ""}
     wanted = plain_name(name or socket.gethostname())
