@@ -15,6 +15,8 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from pumpkin.adapters.embedded.postgres import EmbeddedPostgres
 from pumpkin.store.database import Database, migrate
@@ -78,8 +80,15 @@ async def database(dsn: str) -> AsyncIterator[Database]:
     await db.close()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+class Files(LoadScopeScheduling):
     """Files stay whole when tests run in two processes, and one process has the container engine to itself."""
-    for item in items:
-        folder, _, _ = item.nodeid.partition("::")
-        item.add_marker(pytest.mark.xdist_group("engine" if folder.startswith("tests/sandbox/") else folder))
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "engine" if file.startswith("tests/sandbox/") else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Files:
+    """How xdist (`-n 2`) hands out the tests."""
+    return Files(config, log)
