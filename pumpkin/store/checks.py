@@ -72,6 +72,8 @@ async def store_batch(db: Database, rows: Sequence[Row]) -> list[Receipt | Check
 def is_content_fault(error: BaseException) -> bool:
     """Whether a write failed because of what was to be written, and would fail again anywhere: it fits no column (the
     driver says so), or PostgreSQL refused it (SQLSTATE classes 22 and 54, a check constraint, a null)."""
+    if isinstance(error, InvalidRequest):  # text with U+0000, named as such already
+        return True
     state = str(getattr(error, "sqlstate", None) or "")
     return isinstance(error, ValueError | TypeError) or state[:2] in {"22", "54"} or state in {"23502", "23514"}
 

@@ -45,7 +45,7 @@ class Log:
 
 
 async def _until(true: Callable[[], Any]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await true():
             await asyncio.sleep(0.01)
 

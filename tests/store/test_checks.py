@@ -112,7 +112,7 @@ async def test_two_nodes_give_out_places_without_a_gap(database: Database, dsn: 
 
 async def test_a_batch_that_fails_takes_no_place(database: Database, row: Make) -> None:
     bad = row(detail={"target": "a\x00b"})
-    with pytest.raises(Exception, match=r"(?i)\\u0000|0x00|utf8"):
+    with pytest.raises(Exception, match=r"(?i)u.?0000|0x00|utf8"):
         await checks.store_batch(database, [row(), bad, row()])
     answers = await checks.store_batch(database, [row()])
     assert isinstance(answers[0], Receipt)
