@@ -62,6 +62,7 @@ class SandboxSupervisor(LoopActor):
         self._freed = asyncio.Condition()
         self._swept: set[str] = set()
         self._checking = asyncio.Lock()
+        self._asked = False
         self._blank, self._why = blank, why
         self._baselines: dict[str, asyncio.Future[frozenset[str]]] = {}
 
@@ -102,6 +103,11 @@ class SandboxSupervisor(LoopActor):
             return self._why or NoEngine().message
         problems = [f"{pool.engine.settings.address}: {pool.problem}" for pool in self._pools if pool.problem]
         return "; ".join(problems) if len(problems) == len(self._pools) else ""
+
+    @property
+    def asked(self) -> bool:
+        """Whether the engines were asked at all; before that, `unavailable` knows nothing and `analyse` asks."""
+        return self._asked
 
     async def analyse(self, job: Job, artifact: Artifact, tell: Tell = lambda _: None) -> Report:
         """The report of `job`, with findings; `tell` gets its container's id, then each phase and event as it
@@ -221,6 +227,7 @@ class SandboxSupervisor(LoopActor):
                     if pool.engine.settings.mode == "open":
                         log.warning("packages can reach the world and this host", setting="sandbox.network")
                 await self._first_time(pool)
+            self._asked = True
             await self._notify()
 
     async def _discover(self) -> None:

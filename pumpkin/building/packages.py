@@ -97,7 +97,7 @@ async def build_bench(
     def no_engine() -> str:
         if sandbox.state != "running":
             return "the sandbox's part is not running"
-        return sandbox.actor.unavailable()
+        return sandbox.actor.unavailable() if sandbox.actor.asked else ""
 
     def engines() -> list[dict[str, Any]]:
         return sandbox.actor.status() if sandbox.state == "running" else []
