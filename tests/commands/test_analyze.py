@@ -70,16 +70,14 @@ def test_a_server_that_does_not_answer_is_not_a_finding() -> None:
      ("package_not_found", 4)],
 )  # fmt: skip
 def test_what_was_refused_says_whether_the_package_or_the_asking_was_wrong(
-    server: str, monkeypatch: pytest.MonkeyPatch, code: str, status: int, wait: str
+    server: str, code: str, status: int, wait: str
 ) -> None:
-    monkeypatch.setattr(Refusing, "code", code)
+    Refusing.code = code
     assert analyze("pkg:pypi/six@1.16.0", "--server", server, wait).exit_code == status
 
 
-def test_a_lock_file_of_any_length_is_asked_for_in_parts(
-    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Refusing, "code", "invalid_purl")
+def test_a_lock_file_of_any_length_is_asked_for_in_parts(server: str, tmp_path: Path) -> None:
+    Refusing.code = "invalid_purl"
     packages = {f"node_modules/p{n}": {"version": "1.0.0"} for n in range(2_300)}
     (tmp_path / "package-lock.json").write_text(json.dumps({"lockfileVersion": 3, "packages": packages}))
     done = analyze(str(tmp_path / "package-lock.json"), "--server", server)
