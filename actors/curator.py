@@ -60,6 +60,7 @@ class Curator(LoopActor):
         self._woken = asyncio.Event()
         self._cached: asyncio.Queue[int] = asyncio.Queue(WAITING_MOST)
         self._looked: dict[int, float] = {}
+        self._judging = asyncio.Lock()
 
     async def on_start(self) -> None:
         _ = self.spawn(self._enter(), name="entering reports")
@@ -137,9 +138,7 @@ class Curator(LoopActor):
                 log.info("the files of a package changed", purl=task.purl)
                 await self._again(task)
                 return
-        newest = await reports.latest(self._db, kept.ecosystem, kept.name, kept.version, (kept.realm,))
-        if newest is not None and self._rules() and newest.rules != self._rules():
-            await self._rescore(newest)
+        await self._judged_by_now(kept)
 
     async def _again(self, task: Task) -> None:
         if self._submit is not None:
@@ -162,11 +161,20 @@ class Curator(LoopActor):
         while found := await rescoring_store.outdated(self._db, rules, after):
             for after in found:
                 kept = await reports.get(self._db, after)
-                if kept is not None:
-                    await self._rescore(kept)
-                    done += 1
+                done += kept is not None and await self._judged_by_now(kept)
         if done:
             log.info("reports of older rules were judged anew", reports=done)
+
+    async def _judged_by_now(self, kept: Kept) -> bool:
+        """Judge the newest report of the version of `kept` anew where its rules are not ours; whether that was needed.
+
+        The look at cached reports and the renewal meet at the same report; only the first of them may judge it.
+        """
+        async with self._judging:
+            newest = await reports.latest(self._db, kept.ecosystem, kept.name, kept.version, (kept.realm,))
+            if newest is None or not self._rules() or newest.rules == self._rules():
+                return False
+            return await self._rescore(newest) is not None
 
     async def _rescore(self, kept: Kept) -> Kept | None:
         if kept.document is None:
