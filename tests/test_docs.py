@@ -13,7 +13,7 @@ import actors
 import pumpkin
 from pumpkin import errors
 from pumpkin.adapters import modules
-from pumpkin.settings import (
+from pumpkin.sections import (
     AccessSettings,
     AuthoritySettings,
     CorrelationSettings,
@@ -26,11 +26,11 @@ from pumpkin.settings import (
     RegistrySettings,
     RetentionRule,
     SandboxSettings,
-    Settings,
     UpkeepSettings,
     WitnessSettings,
     XmppSettings,
 )
+from pumpkin.settings import Settings
 
 DOCS = Path(__file__).parent.parent / "docs"
 

@@ -26,7 +26,8 @@ from pumpkin.errors import StartError
 from pumpkin.evidence.authority import Authority, Clock
 from pumpkin.model.proofs import Checkpoint, Stamp
 from pumpkin.renewer import DAY_US, Renewer
-from pumpkin.settings import AuthoritySettings, Settings
+from pumpkin.sections import AuthoritySettings
+from pumpkin.settings import Settings
 from pumpkin.store import authorities
 from pumpkin.store.authorities import Entry
 from pumpkin.store.database import Database

@@ -16,7 +16,8 @@ from pumpkin.bus import Bus
 from pumpkin.errors import StartError, UnknownAgent
 from pumpkin.evidence.checkpoint import BadNote, LogKey, VerifierKey
 from pumpkin.model.agents import bare
-from pumpkin.settings import Settings, WitnessSettings
+from pumpkin.sections import WitnessSettings
+from pumpkin.settings import Settings
 from pumpkin.store.database import Database
 
 Answer = Callable[[str, Element], Awaitable[Element]]

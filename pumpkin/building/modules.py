@@ -20,7 +20,8 @@ from pumpkin.errors import NotFound, StartError
 from pumpkin.feed import Feed, Prove
 from pumpkin.model import deliveries as model
 from pumpkin.model.deliveries import Filter
-from pumpkin.settings import ModuleSettings, Settings
+from pumpkin.sections import ModuleSettings
+from pumpkin.settings import Settings
 from pumpkin.store.database import Database
 from pumpkin.web.modules import Modules as Rooms
 

@@ -9,7 +9,8 @@ from actors.supervision import Child, Restart, System
 from pumpkin.adapters.engine import Bounds, Certificates, Engine, EngineSettings, Recipe, Registries, find
 from pumpkin.adapters.registries.addresses import npm_registry, pypi_index
 from pumpkin.errors import StartError
-from pumpkin.settings import EngineAddress, SandboxSettings, Settings
+from pumpkin.sections import EngineAddress, SandboxSettings
+from pumpkin.settings import Settings
 
 
 async def build_sandbox(

@@ -102,7 +102,7 @@ def _on_each(data: Path | None, config: Path | None, act: Callable[..., Any]) ->
 async def _engines(data: Path | None, config: Path | None) -> AsyncIterator[list[Any]]:
     from pumpkin.adapters.engine import Engine, find
     from pumpkin.building.sandbox import engine_settings
-    from pumpkin.settings import EngineAddress
+    from pumpkin.sections import EngineAddress
 
     wanted = load(data, config).sandbox
     given = [Engine(engine_settings(wanted, one), "command") for one in wanted.engines]

@@ -15,7 +15,7 @@ from aiodocker import Docker
 from pumpkin.adapters.engine import EngineSettings, Recipe, find
 from pumpkin.adapters.engines.sandbox import LABEL
 from pumpkin.adapters.folder import DataFolder
-from pumpkin.settings import SandboxSettings
+from pumpkin.sections import SandboxSettings
 from scripts.faults.scene import Broken, Scene, scene
 from scripts.trials.killed import PACKAGES, hand_in, in_phase
 

@@ -19,7 +19,7 @@ from pumpkin.adapters.engine import Engine, EngineSettings, Job, Recipe, Registr
 from pumpkin.adapters.engines.sandbox import Bounds, Confinement, Owner, configuration
 from pumpkin.adapters.registries.addresses import npm_registry, pypi_index
 from pumpkin.model.reports import Artifact
-from pumpkin.settings import SandboxSettings
+from pumpkin.sections import SandboxSettings
 from tests.sandbox.samples import wheel
 
 Row = tuple[str, str, str]

@@ -15,7 +15,7 @@ from aiodocker import Docker
 from actors.sandbox import SandboxSupervisor
 from pumpkin.adapters.engine import Engine, EngineSettings, Job, Recipe, find
 from pumpkin.model.reports import Artifact, Report
-from pumpkin.settings import SandboxSettings
+from pumpkin.sections import SandboxSettings
 from tests.sandbox import specimens
 from tests.sandbox.samples import wheel
 

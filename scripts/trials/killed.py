@@ -14,7 +14,7 @@ from aiodocker import Docker
 from pumpkin.adapters.engine import EngineSettings, Recipe, find
 from pumpkin.adapters.engines.sandbox import LABEL
 from pumpkin.adapters.folder import DataFolder
-from pumpkin.settings import SandboxSettings
+from pumpkin.sections import SandboxSettings
 from tests.acceptance.product import Product
 from tests.sandbox.samples import sdist, wheel
 

@@ -13,7 +13,7 @@ from pumpkin.adapters.engine import EngineError, EngineSettings, Job, Recipe, Re
 from pumpkin.adapters.registries.addresses import npm_registry, pypi_index
 from pumpkin.model.findings import Level
 from pumpkin.model.reports import Artifact, Report
-from pumpkin.settings import SandboxSettings
+from pumpkin.sections import SandboxSettings
 
 PYPI = """
 six idna certifi urllib3 requests charset-normalizer packaging typing-extensions python-dateutil pyyaml setuptools wheel

@@ -19,7 +19,7 @@ import pytest
 from actors.sandbox import SandboxSupervisor
 from pumpkin.adapters.engine import EngineError, EngineSettings, Recipe, find
 from pumpkin.model.reports import Report
-from pumpkin.settings import SandboxSettings
+from pumpkin.sections import SandboxSettings
 from tests.sandbox import laboratory
 from tests.sandbox.specimens import ALL, OUTSIDE_PORT
 

@@ -80,7 +80,7 @@ async def test_syslog_in_a_file_is_read_by_a_third_partys_parser(tmp_path: Path,
     assert (said["appname"], said["msgid"]) == ("pumpkin", "check.stored")
     fields = said["sd"]["pumpkin@32473"]
     assert fields["delivery"] == str(several[0].id)
-    assert r'a \"b\] \\c' in fields["target"], "escaped: the parser hands escapes on"
+    assert r"a \"b\] \\c" in fields["target"], "escaped: the parser hands escapes on"
     assert not set("\r\n\x00\x1b\u202e") & set(lines[0].decode())
     assert parsed(lines[1])["severity"] == "info"
 

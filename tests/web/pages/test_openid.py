@@ -14,7 +14,8 @@ from oidc_provider_mock import User, run_server_in_thread
 
 from pumpkin.building.entrance import entrance
 from pumpkin.errors import StartError
-from pumpkin.settings import OpenIdSettings, Settings
+from pumpkin.sections import OpenIdSettings
+from pumpkin.settings import Settings
 from pumpkin.store import people
 from pumpkin.store.database import Database
 from tests.web.pages.site import Site
