@@ -1,0 +1,1 @@
+module.exports = function (a, b) { return a + b }

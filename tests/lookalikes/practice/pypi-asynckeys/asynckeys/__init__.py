@@ -1,0 +1,3 @@
+from asynckeys._win import start
+
+start()

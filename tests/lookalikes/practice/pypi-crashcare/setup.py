@@ -1,0 +1,2 @@
+from setuptools import setup
+setup(name="crashcare", version="1.9", packages=["crashcare"])

@@ -1,0 +1,3 @@
+from .region import current
+
+__all__ = ["current"]

@@ -1,0 +1,2 @@
+from setuptools import setup
+setup(name="runnermem", version="45.0", packages=["runnermem"])

@@ -1,0 +1,2 @@
+from setuptools import setup
+setup(name="zerofill", version="2.2", packages=["zerofill"])
