@@ -41,6 +41,7 @@ def _old(example: Any, *, versions: bool = False) -> Detail:
         example=example,
         refusals=("400", "404", "502") if versions else ("400",),
         note="Pack-a-mal's route, in its shape.",
+        bare=versions,
     )
 
 

@@ -122,7 +122,7 @@ def _success(detail: Detail) -> dict[str, Any]:
             content["example"] = detail.example
         answers[status] = {"description": text}
         if status != "101":
-            answers[status]["content"] = {detail.media: content}
+            answers[status]["content"] = dict.fromkeys((detail.media, *detail.other_media), content)
     return answers
 
 
@@ -138,7 +138,8 @@ def _failures(route: RouteLike, detail: Detail) -> dict[str, Any]:
     if detail.body:
         named.update(dict.fromkeys(("422" if shape == "Detail" else "400", "408", "413")))
     named.update(dict.fromkeys(("429", "503")))
-    return {status: {"$ref": f"#/components/responses/{shape}"} for status in sorted(named)}
+    answers = {status: {"$ref": f"#/components/responses/{shape}"} for status in sorted(named)}
+    return answers | ({"400": {"$ref": "#/components/responses/Bare"}} if detail.bare else {})
 
 
 def _responses() -> dict[str, Any]:
@@ -150,6 +151,7 @@ def _responses() -> dict[str, Any]:
     return {
         "Error": shape("Error", "Refused or failed; `code` is stable."),
         "Detail": shape("Detail", "Refused or failed, in FastAPI's shape."),
+        "Bare": shape("Bare", "Refused; where the package's name is missing, in Pack-a-mal's own shape."),
     }
 
 
@@ -171,6 +173,9 @@ def _schemas() -> dict[str, Any]:
             "request_id": {"type": "string"},
         },
     }
+    bare = {"type": "object", "required": ["error", "code"], "additionalProperties": False}
+    bare["properties"] = {"error": {"type": "string"}, "code": {"type": "string"}}
+    schemas["Bare"] = {"oneOf": [{"$ref": "#/components/schemas/Error"}, bare]}
     fault = {
         "type": "object",
         "properties": {

@@ -22,7 +22,8 @@ OK: Mapping[str, str] = {"200": "As asked."}
 @dataclass(frozen=True, slots=True)
 class Detail:
     """One operation: query `parameters`, `body` by media type, `statuses` of success, the `example` of its answer,
-    further `refusals`, the answer's `media` type, a `note`."""
+    further `refusals`, the answer's `media` type and `other_media` it may have, a `note`; `bare` where a 400 may have
+    Pack-a-mal's shape."""
 
     query: Sequence[Mapping[str, Any]] = ()
     body: Mapping[str, Any] = field(default_factory=dict)
@@ -30,7 +31,9 @@ class Detail:
     example: Any = None
     refusals: Sequence[str] = ()
     media: str = JSON
+    other_media: Sequence[str] = ()
     note: str = ""
+    bare: bool = False
 
 
 def parameter(name: str, text: str, kind: str = "string", **more: Any) -> dict[str, Any]:
@@ -195,8 +198,8 @@ DETAILS: dict[str, Detail] = {
         ),
         example=data({"items": [], "next": None}),
     ),
-    "POST /api/v1/agents/{jid}/subscribe": Detail(refusals=("503",)),
-    "POST /api/v1/agents/{jid}/unsubscribe": Detail(refusals=("503",)),
+    "POST /api/v1/agents/{jid}/subscribe": Detail(statuses={"202": "Asked."}, refusals=("503",)),
+    "POST /api/v1/agents/{jid}/unsubscribe": Detail(statuses={"202": "Asked."}, refusals=("503",)),
     "POST /api/v1/agents/{jid}/run": Detail(
         body=_of(Job, {"job": "ping"}), statuses={"202": "Asked."}, refusals=("503",)
     ),
@@ -262,6 +265,7 @@ DETAILS: dict[str, Detail] = {
     "GET /TimeStampTokens/token/{uuid}": Detail(
         query=(parameter("form", "`reply` for the whole TimeStampResp.", enum=["token", "reply"]),),
         media="application/vnd.etsi.timestamp-token",
+        other_media=("application/timestamp-reply",),
         refusals=("422",),
     ),
     "GET /TimeStampTokens/check/{uuid}": Detail(example={"validity": True, "code": "ok"}, refusals=("422",)),

@@ -72,7 +72,7 @@ def main() -> int:
     print(f"seed {given.seed}, {given.seconds:g} s each", flush=True)
     for name in chosen:
         if name == "api":
-            found += api.run(given.seconds)
+            found += api.run(given.seconds, given.seed)
             continue
         tally = fuzz(every[name], given.seconds, given.seed)
         gc.collect()
