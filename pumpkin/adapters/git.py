@@ -2,7 +2,8 @@
 
 A tag is fetched shallow and without contents (`--filter=blob:none`): the tree names the blob ids, which is all a
 comparison needs. Only https (and a folder given by the operator) may be spoken to, no hooks, no submodules, no
-credentials, no prompts; bytes and seconds are bounded.
+credentials, no prompts, no redirections; bytes and seconds are bounded. What a package names goes through
+`adapters.forges` first.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from pumpkin.errors import Unavailable
 TIMEOUT_S = 60.0
 OUTPUT_LIMIT = 64 * 1024 * 1024
 DISK_LIMIT = 256 * 1024 * 1024
+REFS_LIMIT = 100_000
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SAFE = ("-c", "core.hooksPath=/dev/null", "-c", "protocol.ext.allow=never", "-c", "credential.helper=",
          "-c", "core.fsmonitor=false", "-c", "submodule.recurse=false", "-c", "gc.auto=0",
-         "-c", "safe.directory=*")  # fmt: skip
+         "-c", "http.followRedirects=false", "-c", "transfer.bundleURI=false", "-c", "safe.directory=*")  # fmt: skip
 
 
 class GitFailed(Unavailable):
@@ -48,16 +51,30 @@ async def tag_tree(repository: str, version: str, name: str = "", *, timeout_s: 
     """
     async with asyncio.timeout(timeout_s):
         listed = await _git(None, "ls-remote", "--tags", "--", repository)
-        tag = best_tag([line.partition("\t")[2] for line in listed.splitlines()], version, name)
-        if tag is None:
-            return None
-        with tempfile.TemporaryDirectory(prefix="pumpkin-git-") as folder:
-            place = Path(folder)
-            await _git(place, "init", "-q", "--bare", ".")
-            await _git(place, "fetch", "-q", "--depth=1", "--no-tags", "--filter=blob:none", "--", repository, tag)
-            commit = (await _git(place, "rev-parse", "FETCH_HEAD^{commit}")).strip()
-            listed = await _git(place, "ls-tree", "-r", "-z", "FETCH_HEAD")
-            return Tree(commit, tag.removeprefix("refs/tags/"), _files(listed))
+        refs = [line.partition("\t")[2] for line in listed.splitlines()[:REFS_LIMIT]]
+        tag = best_tag(refs, version, name)
+        return None if tag is None else await _tree(repository, tag, tag.removeprefix("refs/tags/"))
+
+
+async def commit_tree(repository: str, commit: str, *, timeout_s: float = TIMEOUT_S) -> Tree:
+    """The tree of one commit (its id in hex), as an attestation names it. GitFailed when it cannot be had."""
+    if not _COMMIT.fullmatch(commit):
+        raise GitFailed("the commit's id is none")
+    async with asyncio.timeout(timeout_s):
+        found = await _tree(repository, commit, "")
+    if found.commit != commit:
+        raise GitFailed("the repository answers with another commit")
+    return found
+
+
+async def _tree(repository: str, ref: str, name: str) -> Tree:
+    with tempfile.TemporaryDirectory(prefix="pumpkin-git-") as folder:
+        place = Path(folder)
+        await _git(place, "init", "-q", "--bare", ".")
+        await _git(place, "fetch", "-q", "--depth=1", "--no-tags", "--filter=blob:none", "--", repository, ref)
+        commit = (await _git(place, "rev-parse", "FETCH_HEAD^{commit}")).strip()
+        listed = await _git(place, "ls-tree", "-r", "-z", "FETCH_HEAD")
+        return Tree(commit, name, _files(listed))
 
 
 async def history(repository: str, *, timeout_s: float = TIMEOUT_S) -> Tree:
@@ -102,8 +119,11 @@ async def _git(place: Path | None, *arguments: str) -> str:
         "PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": "/nonexistent", "LC_ALL": "C.UTF-8",
         "GIT_ALLOW_PROTOCOL": "https:file", "GIT_TERMINAL_PROMPT": "0", "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_ASKPASS": "/bin/false", "GIT_LFS_SKIP_SMUDGE": "1",
-        **{key: os.environ[key] for key in ("HTTPS_PROXY", "https_proxy", "SSL_CERT_FILE") if key in os.environ},
+        **{key: os.environ[key] for key in ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy") if key in os.environ},
     }  # fmt: skip
+    authorities = os.environ.get("GIT_SSL_CAINFO") or os.environ.get("SSL_CERT_FILE")
+    if authorities:
+        environment["GIT_SSL_CAINFO"] = authorities
     where = ("-C", str(place)) if place is not None else ()
     try:
         process = await asyncio.create_subprocess_exec(

@@ -21,9 +21,13 @@ from pumpkin.analysis.static import FileFact
 from pumpkin.model.findings import Finding, Group, Level, quoted
 
 TOOL = "source"
+GOOD_STATES = frozenset({"attested", "verified", "matched"})
 PEELING = "lastpymile"
 LIST_LIMIT = 200
-_HOSTS = r"github\.com|gitlab\.com|bitbucket\.org|codeberg\.org|git\.sr\.ht|opendev\.org|gitlab\.[\w.]+|framagit\.org"
+_HOSTS = (
+    r"github\.com|gitlab\.com|bitbucket\.org|codeberg\.org|git\.sr\.ht|opendev\.org|framagit\.org|salsa\.debian\.org"
+)
+_HOSTS += r"|(?:git|gitlab|gitea|forgejo)\.[\w.-]+"
 _REPOSITORY = re.compile(
     rf"(?:https?|git|ssh)(?:\+\w+)?://(?:[\w.-]+@|www\.)?({_HOSTS})[/:]([\w.~-]+)/([\w.-]+)", re.IGNORECASE
 )
@@ -244,7 +248,7 @@ def inside(path: str) -> str:
 
 def findings(compared: Comparison, url: str, static: Iterable[Finding] = ()) -> list[Finding]:
     """What the comparison means: good evidence, or files only the release has, heavier where rules speak of them."""
-    if compared.state in ("verified", "matched", "attested"):
+    if compared.state in GOOD_STATES:
         reason = f"every code file is in the source repository ({compared.same} files)"
         return [_found("source-verified", Level.GOOD, reason, url)]
     if compared.state == "mismatch":
