@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from pumpkin.errors import InvalidRequest
+from pumpkin.model import sentences
 from pumpkin.model.shapes import DETAIL_LIMIT, LabelValue, small
 
 Short = Annotated[str, StringConstraints(max_length=100)]
@@ -43,9 +44,8 @@ def read(document: Mapping[str, Any]) -> dict[str, Any]:
         small(DETAIL_LIMIT)(dict(document))
         said = _Introduction.model_validate(document)
     except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(str(part) for part in fault["loc"])
-        raise InvalidRequest(f"The report does not fit: {where[:100]}: {fault['msg'][:200]}.") from None
+        where, wrong = sentences.first(error)
+        raise InvalidRequest(f"The report does not fit: {where[:100]}: {wrong}.") from None
     except (ValueError, RecursionError) as error:
         raise InvalidRequest(f"The report does not fit: {str(error)[:200]}.") from None
     return said.model_dump()

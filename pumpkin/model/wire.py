@@ -18,6 +18,7 @@ from uuid import uuid4
 from pydantic import BaseModel, ValidationError
 
 from pumpkin.errors import InvalidCheck, InvalidJson, PayloadTooLarge
+from pumpkin.model import sentences
 from pumpkin.model.checks import DETAIL_KEYS, PAYLOAD_LIMIT, Check, Observation
 from pumpkin.model.shapes import (
     BASE64_LIMIT,
@@ -73,11 +74,6 @@ def _fault(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError) or "digits" not in str(error):
         return str(error)[:120]
     return "a number has too many digits"
-
-
-def _plainly(message: str) -> str:
-    """pydantic's words without the names of our classes."""
-    return message.removeprefix("Value error, ").partition(" or instance of ")[0][:200]
 
 
 def _no_constant(name: str) -> None:
@@ -271,10 +267,7 @@ def _parse(model: type[_M], body: Mapping[str, Any]) -> _M:
     try:
         return model.model_validate(body)
     except ValidationError as error:
-        fields = {
-            ".".join(str(part) for part in fault["loc"])[:200]: _plainly(fault["msg"])
-            for fault in error.errors(include_url=False, include_input=False, include_context=False)[:20]
-        }
+        fields = sentences.faults(error)
         first = next(iter(fields))
         raise InvalidCheck(f"{first}: {fields[first]}", fields=fields) from None
     except RecursionError:

@@ -8,12 +8,11 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from pumpkin.errors import InvalidJson, InvalidRequest
+from pumpkin.model import sentences
 from pumpkin.model.wire import parse_json
 from pumpkin.web.limits import SMALL_BODY, body
 
 _Model = TypeVar("_Model", bound=BaseModel)
-
-FAULTS = 20
 
 
 async def parsed(request: web.Request, model: type[_Model], limit: int = SMALL_BODY) -> _Model:
@@ -27,8 +26,7 @@ async def parsed(request: web.Request, model: type[_Model], limit: int = SMALL_B
     try:
         return model.model_validate_json(data)
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False, include_context=False)[:FAULTS]
-        if faults[0]["type"] == "json_invalid":
+        if error.errors(include_url=False, include_input=False)[0]["type"] == "json_invalid":
             raise InvalidJson from None
-        fields = {".".join(str(part) for part in fault["loc"])[:200]: fault["msg"][:200] for fault in faults}
-        raise InvalidRequest(fields=fields) from None
+        where, wrong = sentences.first(error)
+        raise InvalidRequest(f"{where or 'body'}: {wrong}.", fields=sentences.faults(error)) from None

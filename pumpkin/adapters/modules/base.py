@@ -22,6 +22,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from pumpkin.errors import StartError
+from pumpkin.model import sentences
 from pumpkin.model.deliveries import Item
 
 DAY_S = 86_400.0
@@ -102,10 +103,8 @@ def read_options(kind: type[Module], name: str, given: dict[str, Any]) -> Any:
     try:
         return kind.Options.model_validate({key: _secret(name, key, value) for key, value in given.items()})
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "options"
-        words = first["msg"].removeprefix("Value error, ")
-        raise StartError(f"The option {where} of the module {name} is not right: {words.lower()}.") from None
+        where, wrong = sentences.first(error)
+        raise StartError(f"The option {where or 'options'} of the module {name} is not right: {wrong}.") from None
 
 
 def _secret(name: str, key: str, value: Any) -> Any:

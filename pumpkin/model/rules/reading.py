@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from pumpkin.errors import InvalidRequest
+from pumpkin.model import sentences
 from pumpkin.model.rules.document import KINDS, RuleFile
 
 SIZE_LIMIT = 1024 * 1024
@@ -144,7 +145,7 @@ class _Places:
 
     def fault(self, error: ErrorDetails) -> Fault:
         where = [one for one in error["loc"] if one not in KINDS]
-        message = _WORDS.get(error["type"]) or error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+        message = _WORDS.get(error["type"]) or sentences.words(error)
         code = _CODES.get(error["type"], "rules_bad_value")
         if len(where) >= 2 and isinstance(where[1], int):
             table, number = str(where[0]), where[1]

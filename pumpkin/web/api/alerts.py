@@ -10,6 +10,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pumpkin.errors import InvalidRequest, NotFound
+from pumpkin.model import sentences
 from pumpkin.model.alerts import SEVERITIES, STATES, Alert
 from pumpkin.model.alerts.muting import Matcher, Span
 from pumpkin.model.rules.document import Duration
@@ -269,10 +270,7 @@ def checked(model: type[M], given: Any) -> M:
     except (ValidationError, OverflowError) as error:
         if not isinstance(error, ValidationError):
             raise InvalidRequest("The time is out of all bounds.") from None
-        fields = {
-            "body." + ".".join(str(part) for part in one["loc"]): one["msg"].removeprefix("Value error, ")
-            for one in error.errors(include_url=False, include_input=False, include_context=False)[:20]
-        }
+        fields = sentences.faults(error, "body.")
         first = next(iter(fields))
         raise InvalidRequest(f"{first.removeprefix('body.') or 'body'}: {fields[first]}", fields=fields) from None
 

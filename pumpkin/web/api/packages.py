@@ -12,6 +12,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pumpkin.errors import InvalidRequest, NotFound, UnsupportedEcosystem
+from pumpkin.model import sentences
 from pumpkin.model.packages import Versions, stamp
 from pumpkin.model.purl import Purl, of_name
 from pumpkin.model.watches import Wish, ecosystem_of
@@ -115,9 +116,8 @@ async def watch_add(request: web.Request) -> web.Response:
     try:
         given = Watched.model_validate(parse_json(await body(request, SMALL_BODY)), strict=True)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "body"
-        raise InvalidRequest(f"{where}: {first['msg']}", fields={f"body.{where}": str(first["msg"])}) from None
+        where, wrong = sentences.first(error)
+        raise InvalidRequest(f"{where or 'body'}: {wrong}.", fields=sentences.faults(error, "body.")) from None
     services = request.app[SERVICES]
     kept = await watches.add(services.db, Wish.of(given.purl, given.priority), asker.owner or asker.name)
     services.discovery.look()

@@ -12,7 +12,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from pumpkin.errors import Conflict, InvalidRequest, NotFound
-from pumpkin.model import scram
+from pumpkin.model import scram, sentences
 from pumpkin.model.agents import bare
 from pumpkin.store import accounts, agents, audit, invitations
 from pumpkin.store.enrolments import Gift
@@ -147,8 +147,7 @@ def _wanted(fields: Mapping[str, str]) -> Invited:
             address=fields.get("address", "").strip(),
         )
     except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(str(part) for part in fault["loc"])
-        raise InvalidRequest(f"{where}: {fault['msg']}.", fields={where: fault["msg"]}) from None
+        where, wrong = sentences.first(error)
+        raise InvalidRequest(f"{where}: {wrong}.", fields={where: wrong}) from None
     except ValueError:
         raise InvalidRequest("Hours and uses are numbers.", fields={"hours": "not a number"}) from None

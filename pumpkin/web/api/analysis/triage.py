@@ -12,7 +12,8 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pumpkin.analysis import triage as words
-from pumpkin.errors import InvalidRequest, NotFound, ReportNotFound
+from pumpkin.errors import InvalidJson, InvalidRequest, NotFound, ReportNotFound
+from pumpkin.model import sentences
 from pumpkin.model.findings import Finding
 from pumpkin.store import triage
 from pumpkin.store.reports import Kept
@@ -66,7 +67,9 @@ def word(given: bytes | Mapping[str, Any]) -> Word:
     try:
         return Word.model_validate_json(given) if isinstance(given, bytes) else Word.model_validate(given)
     except ValidationError as error:
-        fields = {".".join(map(str, one["loc"])) or "body": one["msg"] for one in error.errors()}
+        if error.errors(include_url=False, include_input=False)[0]["type"] == "json_invalid":
+            raise InvalidJson from None
+        fields = sentences.faults(error)
         raise InvalidRequest("A mark has `state`, `reason` and, if it ends, `days`.", fields=fields) from None
 
 
