@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ import click
 from pumpkin.commands.options import config_option, data_option, json_option
 from pumpkin.commands.place import answer, database, load, work
 from pumpkin.errors import InvalidRequest, NotFound
-from pumpkin.model.assignments import Targets, name_of, read_job, read_targets
+from pumpkin.model.assignments import Targets, assignable, name_of, read_targets, shareable
+from pumpkin.model.jobs import Job
 from pumpkin.store import assignments, audit, pools
 
 NUMBER = click.IntRange(1, 2**63 - 1)
@@ -38,13 +39,13 @@ def _document(given: str) -> dict[str, Any]:
     return found
 
 
-def _job(given: str) -> dict[str, Any]:
+def _job(given: str, fits: Callable[[dict[str, Any]], Job] = assignable) -> dict[str, Any]:
     try:
         found = _document(given)
-        read_job(found)
+        fits(found)
     except InvalidRequest as error:
         raise click.ClickException(error.message) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise click.BadParameter(f'{error}; give a file or JSON, for instance \'{{"use": "system"}}\'') from None
     return found
 
@@ -166,7 +167,7 @@ def job_list(data: Path | None, config: Path | None, as_json: bool) -> None:
 @json_option
 def job_share(pool: str, jobs: Sequence[str], duty: str, data: Path | None, config: Path | None, as_json: bool) -> None:
     """Put JOBS (files or JSON, run once each) at the end of the list POOL that agents of a duty share."""
-    documents = [_job(one) for one in jobs]
+    documents = [_job(one, shareable) for one in jobs]
 
     async def run() -> None:
         async with database(load(data, config)) as db:

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pumpkin.errors import InvalidRequest
+from pumpkin.model import parsing, sentences, targets
 from pumpkin.model.agents import bare
 from pumpkin.model.jobs import Job
 from pumpkin.model.ready import expanded
@@ -106,16 +107,44 @@ def read_job(given: Mapping[str, Any]) -> Job:
     try:
         job = Job.model_validate({"behaviour": usual, **expanded(plain)})
     except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(str(part) for part in fault["loc"]) or "it"
-        reason = fault["msg"].removeprefix("Value error, ")
-        raise InvalidRequest(
-            f"The job: {where[:100]}: {reason[:200]}.", fields={f"job.{where[:100]}": reason}
-        ) from None
+        where, reason = sentences.first(error)
+        where = where[:100] or "it"
+        raise InvalidRequest(f"The job: {where}: {reason}.", fields={f"job.{where}": reason}) from None
     except (ValueError, TypeError) as error:
         raise InvalidRequest(f"The job: {str(error)[:200]}.", fields={"job": str(error)[:200]}) from None
     if job.behaviour == "fsm":
         raise InvalidRequest("A machine stands in the probe's own file; assign its jobs one by one.")
+    return job
+
+
+def assignable(given: Mapping[str, Any]) -> Job:
+    """The job in `given`, once it can work on a probe that has its tool: what page, API and command line all ask before
+    they assign. InvalidRequest with one sentence for a job of unbearable size, a parser there is none of, an option or
+    schema it cannot use, a target that is missing or none. Whether the tool is there only the probe knows."""
+    if len(str(given)) > JOB_BYTES:
+        raise InvalidRequest("The job is larger than a job may be.", fields={"job": "too large"})
+    job = read_job(given)
+    try:
+        if not job.command[0].strip() or any("\x00" in word for word in job.argv):
+            raise ValueError("its command names no program")
+        if not job.target and any("{target}" in word for word in (*job.command, *job.args)):
+            raise ValueError("it needs a target")
+        if given.get("use") and not given.get("command") and job.target:
+            targets.check(str(given["use"]), job.target)
+        parsing.check(job.result_parser, job.parser_options)
+        for one in job.thresholds:
+            if one.warning is None and one.critical is None:
+                raise ValueError(f"the threshold of {one.field[:60]} names neither warning nor critical")
+    except ValueError as error:
+        raise InvalidRequest(f"The job cannot work: {error}.", fields={"job": str(error)[:300]}) from None
+    return job
+
+
+def shareable(given: Mapping[str, Any]) -> Job:
+    """The job in `given`, once it can work and runs once, as those of a shared list do. InvalidRequest otherwise."""
+    job = assignable(given)
+    if job.behaviour != "one-shot":
+        raise InvalidRequest("A shared list holds jobs that run once.", fields={"jobs": "behaviour"})
     return job
 
 

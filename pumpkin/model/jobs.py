@@ -20,6 +20,7 @@ from cronsim import CronSim, CronSimError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from pumpkin.errors import StartError
+from pumpkin.model import sentences
 from pumpkin.model.ready import expanded
 from pumpkin.model.shapes import Labels, LabelValue, Name
 
@@ -98,9 +99,11 @@ class Job(_Part):
             if self.cron is None:
                 raise ValueError("a schedule needs cron")
             try:
-                next(CronSim(self.cron, datetime(2026, 1, 1, tzinfo=self.timezone)), None)
+                first = next(CronSim(self.cron, datetime(2026, 1, 1, tzinfo=self.timezone)), None)
             except CronSimError as error:
                 raise ValueError(f"cron cannot be read: {error}") from None
+            if first is None:
+                raise ValueError("cron names a time that never comes")
         return self
 
     @property
@@ -206,9 +209,9 @@ def parse(document: Mapping[str, Any], environment: Mapping[str, str] | None = N
     try:
         return ProbeConfig.model_validate({**plain, "jobs": [_named(one, at, driven) for at, one in enumerate(jobs)]})
     except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(str(part) for part in fault["loc"] if part != "jobs" or listed) or "it"
-        raise StartError(f"The probe's configuration: {where}: {fault['msg'].removeprefix('Value error, ')}.") from None
+        where, wrong = sentences.first(error)
+        where = where if listed else where.removeprefix("jobs.")
+        raise StartError(f"The probe's configuration: {where or 'it'}: {wrong}.") from None
 
 
 def loads(text: str, environment: Mapping[str, str] | None = None, *, toml: bool = False) -> ProbeConfig:

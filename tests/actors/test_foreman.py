@@ -25,7 +25,7 @@ from pumpkin.errors import BadSignature, Forbidden, InvalidRequest
 from pumpkin.evidence import orders
 from pumpkin.evidence.orders import FleetKey
 from pumpkin.model import jobs
-from pumpkin.model.assignments import Targets, read_job, read_targets
+from pumpkin.model.assignments import Targets, assignable, read_job, read_targets
 from pumpkin.model.jobs import Job
 from pumpkin.store import assignments, checks, pools
 from pumpkin.store.database import Database
@@ -273,3 +273,57 @@ def test_jobs_no_probe_could_run_are_refused_with_a_sentence(given: dict[str, An
     with pytest.raises(InvalidRequest) as refused:
         read_job(given)
     assert len(refused.value.message.splitlines()) == 1
+
+
+WORKS: dict[str, Any] = {"command": "x"}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"result_parser": "surprise"}, "there is no result_parser 'surprise'; there are raw, lines, json"),
+        ({"result_parser": "regex"}, "the parser regex needs parser_options.pattern"),
+        ({"result_parser": "regex", "parser_options": {"pattern": "("}}, "parser_options.pattern is not a regular"),
+        ({"result_parser": "regex", "parser_options": {"pattern": 7}}, "parser_options.pattern is not text"),
+        ({"result_parser": "csv", "parser_options": {"delimeter": ";"}}, "the parser csv has no option 'delimeter'"),
+        ({"result_parser": "csv", "parser_options": {"delimiter": ";;"}}, "parser_options.delimiter is not one char"),
+        ({"result_parser": "json", "parser_options": {"lines": "yes"}}, "parser_options.lines is not true or false"),
+        ({"result_parser": "json", "parser_options": {"schema": []}}, "parser_options.schema is not an object"),
+        ({"result_parser": "json", "parser_options": {"schema": {"type": "nonsense"}}}, "the schema is none: "),
+        ({"result_parser": "json", "parser_options": {"schema": {"properties": 5}}}, "the schema is none: "),
+        ({"result_parser": "json", "parser_options": {"schema": {"pattern": "("}}}, "the schema is none: "),
+        ({"parser_options": {"schema": {"$ref": "http://x.example/"}}}, "the schema refers to http://x.example/"),
+        ({"cron": "0 0 30 2 *"}, "cron cannot be read: Bad day-of-month"),
+        ({"cron": "0 0 * * *", "zone": "Mars/Olympus"}, "there is no time zone 'Mars/Olympus' here"),
+        ({"command": " "}, "command: has fewer than 1 member"),
+        ({"command": "echo {target}"}, "it needs a target"),
+        ({"command": "echo \x00"}, "its command names no program"),
+        ({"command": "", "use": "tcp", "target": "no port"}, "'no port' is not HOST:PORT"),
+        ({"command": "", "use": "tls"}, "it needs a target"),
+        ({"command": "", "use": "http", "target": "ftp://x"}, "'ftp://x' is not an address http:// or https://"),
+        ({"command": "", "use": "dns", "target": "x.example/WHAT"}, "there is no kind of record 'WHAT'"),
+        ({"command": "", "use": "nmap", "target": "--script=/tmp/x"}, "a target does not begin with a hyphen"),
+        ({"thresholds": [{"field": "size"}]}, "the threshold of size names neither warning nor critical"),
+        ({"labels": {"a": "x" * 40_000}}, "larger than a job may be"),
+    ],
+)  # fmt: skip
+def test_a_job_that_cannot_work_is_refused_before_it_is_assigned(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        assignable({**WORKS, **given})
+    assert said.casefold() in refused.value.message.casefold()
+    assert len(refused.value.message.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"use": "tls", "target": "[::1]:443", "period": 60}, {"use": "tls", "target": "www.example.org"},
+        {"use": "dns", "target": "example.org/MX@127.0.0.1:53"}, {"use": "packages"},
+        {"use": "system", "cron": "* * * * *"},
+        {"command": "df /", "result_parser": "Regex", "parser_options": {"pattern": "(?P<a>x)", "all": True}},
+        {"command": "x", "result_parser": "nmap-xml", "parser_options": {"schema": {"type": "object"}}},
+        {"use": "nmap", "command": "echo -1", "target": "-1"},
+    ],
+)  # fmt: skip
+def test_a_job_that_can_work_may_be_assigned(given: dict[str, Any]) -> None:
+    assert assignable(given).command

@@ -6,7 +6,7 @@ import socket
 import time
 from typing import Any
 
-from pumpkin.probes.ready.places import host_and_port
+from pumpkin.model.targets import host_and_port
 
 TIMEOUT_S = 10.0
 GREETING_S = 0.5

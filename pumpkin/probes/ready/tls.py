@@ -11,7 +11,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from pumpkin.probes.ready.places import host_and_port
+from pumpkin.model.targets import host_and_port
 
 TIMEOUT_S = 15.0
 

@@ -8,10 +8,10 @@ from typing import Any
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
-from pumpkin.errors import InvalidRequest, NotFound
+from pumpkin.errors import NotFound
 from pumpkin.evidence.orders import digest
 from pumpkin.model.agents import bare
-from pumpkin.model.assignments import JOB_BYTES, Assignment, Targets, name_of, read_job, read_targets
+from pumpkin.model.assignments import JOB_BYTES, Assignment, Targets, assignable, name_of, read_targets
 from pumpkin.model.wire import rfc3339
 from pumpkin.probes import parsers
 from pumpkin.store import agents, assignments, audit
@@ -76,21 +76,12 @@ async def create(request: web.Request) -> web.Response:
 
 async def assign(request: web.Request, job: Mapping[str, Any], targets: Targets, who: str) -> int:
     """Keep the assignment, and say who made it; its number. InvalidRequest for a job no probe could run."""
-    fitting(job)
+    assignable(job)
     db = request.app[SERVICES].db
     ident = await assignments.add(db, job, targets, who)
     detail = {"job": dict(job), "targets": targets.as_json()}
     await audit.add(db, who=who, act="job.assign", object=f"job:{ident}", detail=detail)
     return ident
-
-
-def fitting(job: Mapping[str, Any]) -> None:
-    """InvalidRequest unless the job can be read, its parser exists, and it is of bearable size."""
-    if len(str(job)) > JOB_BYTES:
-        raise InvalidRequest("The job is larger than a job may be.", fields={"job": "too large"})
-    read = read_job(job)
-    if read.result_parser.casefold() not in parsers.known():
-        raise InvalidRequest(f"There is no result_parser {read.result_parser[:60]!r}.", fields={"job": "result_parser"})
 
 
 async def index(request: web.Request) -> web.Response:
@@ -121,7 +112,7 @@ async def change(request: web.Request) -> web.Response:
 
 async def replace(request: web.Request, ident: int, job: Mapping[str, Any], who: str) -> None:
     """Change a standing assignment, and say who did."""
-    fitting(job)
+    assignable(job)
     db = request.app[SERVICES].db
     if not await assignments.change(db, ident, job):
         raise NotFound("This job is assigned no more.")
@@ -173,7 +164,7 @@ async def put_agent(request: web.Request) -> web.Response:
         raise NotFound("There is no agent with this JID.")
     wanted = (await parsed(request, Listed, JOBS_BODY)).jobs
     for job in wanted:
-        fitting(job)
+        assignable(job)
     own = [one for one in await assignments.standing(services.db) if one.targets == Targets("jids", (jid,))]
     kept: list[int] = []
     for job in wanted:

@@ -9,13 +9,13 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
 from pumpkin.errors import InvalidRequest, NotFound
-from pumpkin.model.assignments import read_job
+from pumpkin.model.assignments import shareable
 from pumpkin.model.invitation import Pins, base, line
 from pumpkin.model.wire import rfc3339
 from pumpkin.store import audit, enrolments, invitations, pools
 from pumpkin.store.enrolments import Gift
 from pumpkin.web.api.checks import whole
-from pumpkin.web.api.jobs import JOBS_BODY, fitting
+from pumpkin.web.api.jobs import JOBS_BODY
 from pumpkin.web.bodies import parsed
 from pumpkin.web.enrolling import url_of
 from pumpkin.web.envelope import success
@@ -56,9 +56,7 @@ async def add(request: web.Request) -> web.Response:
     asker, name = require(request, "agents:write"), _named(request)
     wanted = await parsed(request, Pooled, JOBS_BODY)
     for job in wanted.jobs:
-        fitting(job)
-        if read_job(job).behaviour != "one-shot":
-            raise InvalidRequest("A shared list holds jobs that run once.", fields={"jobs": "behaviour"})
+        shareable(job)
     db = request.app[SERVICES].db
     await pools.add(db, name, wanted.duty, wanted.jobs, asker.name)
     detail = {"duty": wanted.duty, "jobs": len(wanted.jobs)}

@@ -15,12 +15,15 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pumpkin.adapters.xmppd.certificates import Certificates
+from pumpkin.commands import job as command_line
 from pumpkin.evidence import keys
 from pumpkin.model import jobs
 from pumpkin.store import accounts, agents, assignments, audit, pools
+from pumpkin.store import keys as keys_store
 from pumpkin.store.database import sql_folder
 from pumpkin.web import routes
 from pumpkin.web.fleet import Fleet, KitFile
@@ -217,7 +220,7 @@ async def test_who_may_only_read_neither_invites_nor_assigns_and_nobody_without_
 async def test_a_job_is_given_changed_and_taken_back_on_its_pages(site: Site, client: Client) -> None:
     await site.agent()
     await sign_in(client, "otto")
-    fields = {"kind": "jids", "jid": [PROBE], "use": "tls", "target": EVIL, "period": "60"}
+    fields = {"kind": "jids", "jid": [PROBE], "use": "files", "target": EVIL, "period": "60"}
     status, _, place = await post(client, "/jobs", "/jobs", **fields)
     assert (status, place) == (303, "/jobs/1")
     async with client.get(place) as answer:
@@ -239,6 +242,35 @@ async def test_a_job_is_given_changed_and_taken_back_on_its_pages(site: Site, cl
         assert "<script>alert" not in await answer.text()
     acts = [act.act for act in await audit.page(site.db)]
     assert acts[:3] == ["job.end", "job.change", "job.assign"]
+
+
+async def test_a_job_that_cannot_work_is_refused_alike_by_page_api_and_command_line(site: Site, client: Client) -> None:
+    await site.agent()
+    await sign_in(client, "otto")
+    _, key = await keys_store.create(site.db, name="hand", scopes=["agents:write"])
+    job = {"command": "uptime", "result_parser": "regex", "parser_options": {"pattern": "(?P<load"}}
+    said = "The job cannot work: parser_options.pattern is not a regular expression: missing &gt;, unterminated name"
+    more = json.dumps({"parser_options": job["parser_options"]})
+    fields = {"kind": "all", "command": "uptime", "result_parser": "regex", "more": more}
+    status, text, _ = await post(client, "/jobs", "/jobs", **fields)
+    assert status == 400
+    assert said in text
+    plain = said.replace("&gt;", ">")
+    headers = {"Authorization": f"Bearer {key}"}
+    for method, path, body in (
+        ("post", "/api/v1/jobs", {"targets": {"all": True}, "job": job}),
+        ("put", f"/api/v1/agents/{PROBE}/jobs", {"jobs": [job]}),
+        ("post", "/api/v1/pools/list", {"duty": "probe", "jobs": [job]}),
+    ):
+        async with client.request(method, path, json=body, headers=headers) as answer:
+            found = await answer.json()
+        assert (answer.status, found["code"]) == (400, "invalid_request"), path
+        assert found["message"].startswith(plain), path
+    for argv in (["add", json.dumps(job), "--all"], ["share", "list", json.dumps(job), "--duty", "probe"]):
+        done = CliRunner().invoke(command_line.job, argv)
+        assert done.exit_code == 1, done.output
+        assert plain in done.output
+    assert await assignments.standing(site.db) == []
 
 
 async def test_a_removed_agent_loses_its_account(site: Site, client: Client) -> None:
