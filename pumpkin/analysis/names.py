@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
-
-from rapidfuzz.distance import OSA
 
 from pumpkin.model.findings import Finding, Group, Level, quoted
 
@@ -184,7 +182,7 @@ class Index:
         for other, targets in self.scoped.items():
             if other == scope or len(other) < 4 or not _resembles(scope, other):
                 continue
-            near = min(targets, key=lambda target: OSA.distance(target.partition("/")[2], rest))
+            near = min(targets, key=lambda target: _distance()(target.partition("/")[2], rest))
             yield self._made(name, near, "scope", f"a scope that looks like @{other}")
 
     def _made(self, name: str, target: str, kind: str, why: str) -> Candidate:
@@ -232,9 +230,17 @@ def _less(text: str) -> list[str]:
     return [text[:place] + text[place + 1 :] for place in range(len(text))]
 
 
+@cache
+def _distance() -> Callable[..., int]:
+    """Edits between two texts (optimal string alignment); 3 MB, loaded when first asked for."""
+    from rapidfuzz.distance import OSA
+
+    return OSA.distance
+
+
 def edit(name: str, target: str) -> tuple[str, str] | None:
     """Kind and words of the edit between two flat names; None when they are further apart than is confusing."""
-    distance = OSA.distance(name, target, score_cutoff=2)
+    distance = _distance()(name, target, score_cutoff=2)
     if distance > 2 or distance == 0:
         return None
     if distance == 2:
@@ -268,7 +274,7 @@ def edit(name: str, target: str) -> tuple[str, str] | None:
 def _resembles(scope: str, other: str) -> bool:
     """Are two scopes an edit or two apart, or is one the other with a word added?"""
     one, two = _bare(scope), _bare(other)
-    if abs(len(one) - len(two)) <= 2 and OSA.distance(one, two, score_cutoff=2) <= 2:
+    if abs(len(one) - len(two)) <= 2 and _distance()(one, two, score_cutoff=2) <= 2:
         return True
     words = _DELIMITERS.split(scope)
     return len(words) > 1 and other in (words[0], words[-1])

@@ -17,7 +17,7 @@ from email.parser import BytesHeaderParser
 from email.policy import compat32
 from typing import Any
 
-from pumpkin.analysis.static import FileFact
+from pumpkin.analysis.scans import FileFact
 from pumpkin.model.findings import Finding, Group, Level, quoted
 
 TOOL = "source"

@@ -9,7 +9,6 @@ from typing import Any
 
 from actors.lookout import Lookout
 from actors.supervision import Child
-from pumpkin.adapters.openid import OpenId, Pending
 from pumpkin.building.disclosed import shown
 from pumpkin.errors import StartError
 from pumpkin.settings import Settings, file_of
@@ -24,6 +23,8 @@ def entrance(settings: Settings, stack: AsyncExitStack) -> Entrance | None:
         return None
     if not wanted.client_id:
         raise StartError("The setting openid.client_id is missing; the provider gave it out with the registration.")
+    from pumpkin.adapters.openid import OpenId, Pending  # 2 MB for those who use it
+
     provider = OpenId(wanted.issuer, wanted.client_id, wanted.client_secret, wanted.scopes)
     stack.push_async_callback(provider.close)
 

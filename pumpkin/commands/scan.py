@@ -15,6 +15,7 @@ from pumpkin.adapters.scanner import Scanner
 from pumpkin.analysis import outputs, static
 from pumpkin.analysis import packs as rule_packs
 from pumpkin.analysis.archive import is_archive
+from pumpkin.analysis.scans import Scan
 from pumpkin.commands.place import answer, data_option, json_option, load
 from pumpkin.model.findings import Level, Outcome
 
@@ -60,7 +61,7 @@ def scan(path: Path, fail_on: str, form: str | None, as_json: bool, data: Path |
     sys.exit(3 if report.verdict.outcome is Outcome.INCOMPLETE else 0)
 
 
-def scanned(path: Path, packs: Path) -> static.Scan:
+def scanned(path: Path, packs: Path) -> Scan:
     if path.is_dir():
         files, gaps = folder(path)
         return static.scan_files(files, path.name, gaps=gaps, packs=rule_packs.load(packs))
@@ -72,11 +73,11 @@ def scanned(path: Path, packs: Path) -> static.Scan:
         return static.scan_files({path.name: data}, path.name, packs=rule_packs.load(packs))
     if not is_archive(data[:512]) and b"PK\x05\x06" not in data[-66_000:]:
         raise ValueError("neither an archive of a known format nor a source file")
-    scan: static.Scan = asyncio.run(_confined(data, path.name, packs))
+    scan: Scan = asyncio.run(_confined(data, path.name, packs))
     return scan
 
 
-async def _confined(data: bytes, name: str, packs: Path) -> static.Scan:
+async def _confined(data: bytes, name: str, packs: Path) -> Scan:
     async with Scanner(packs=packs) as scanner:
         return await scanner.scan(data, name)
 
@@ -109,7 +110,7 @@ def packs_folder(data: Path | None) -> Path:
     return load(data).data / "rules"
 
 
-def _told(report: static.Scan) -> str:
+def _told(report: Scan) -> str:
     lines = [f"{report.artifact['name']}: {report.verdict.outcome} (score {report.verdict.score} of 100)"]
     shown = [f for f in report.findings if f.level.rank >= Level.LOW.rank][:20]
     lines += [f"  {f.level:<8} {f.reason}  [{f.rule}] {f.file}:{f.line}\n           {f.quote}" for f in shown]

@@ -12,6 +12,7 @@ import click
 from pumpkin.adapters import git
 from pumpkin.analysis import archive, static
 from pumpkin.analysis import source as comparing
+from pumpkin.analysis.scans import FileFact
 from pumpkin.commands.place import answer, json_option, work
 from pumpkin.commands.scan import ARTIFACT_LIMIT, folder
 
@@ -63,7 +64,7 @@ def _read(artifact: Path) -> dict[str, bytes]:
 
 async def _compare(files: dict[str, bytes], addresses: list[str], version: str, name: str) -> dict[str, Any]:
     """The best comparison over the addresses: each one's tag, then its whole history."""
-    facts = {path: static.FileFact.of(data) for path, data in files.items()}
+    facts = {path: FileFact.of(data) for path, data in files.items()}
     best: dict[str, Any] = {"state": "claimed", "repository": addresses[0], "faults": []}
     faults: list[str] = []
     for address in addresses:
@@ -80,7 +81,7 @@ async def _compare(files: dict[str, bytes], addresses: list[str], version: str, 
     return {**best, "faults": faults}
 
 
-async def compared_with(facts: dict[str, static.FileFact], address: str, version: str, name: str) -> dict[str, Any]:
+async def compared_with(facts: dict[str, FileFact], address: str, version: str, name: str) -> dict[str, Any]:
     """The comparison with one repository: at the version's tag, and over all history when that is not enough."""
     tree = await git.tag_tree(address, version, name) if version else None
     tagged = comparing.compare(facts, tree.files) if tree is not None else None

@@ -14,8 +14,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from rapidfuzz.distance import DamerauLevenshtein
-
 from pumpkin.model.purl import ECOSYSTEMS
 
 if TYPE_CHECKING:
@@ -133,6 +131,8 @@ async def suggest(db: Database, ecosystem: str, text: str, limit: int = 5) -> li
             limit=CANDIDATES,
         )
         found = {row["name"]: Found(row["name"], row["latest"]) async for row in rows}
+    from rapidfuzz.distance import DamerauLevenshtein  # 3 MB, when first asked for
+
     near = [(DamerauLevenshtein.distance(part, name.lower(), score_cutoff=most), name) for name in found]
     return [found[name] for edits, name in sorted(near) if edits <= most][:limit]
 

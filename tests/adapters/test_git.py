@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pumpkin.adapters import git
-from pumpkin.analysis.static import blob_id
+from pumpkin.analysis.scans import blob_id
 
 BODY = "def answer():\n    return 42\n"
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from pumpkin.analysis import source
-from pumpkin.analysis.static import FileFact, blob_id
+from pumpkin.analysis.scans import FileFact, blob_id
 from pumpkin.model.findings import Finding, Group, Level
 
 BODY = b"def answer():\n    return 42  # a body that is long enough to prove something\n"

@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from pumpkin.analysis.static import Scan
+from pumpkin.analysis.scans import Scan
 
 ANSWER_LIMIT = 64 * 1024 * 1024
 TIMEOUT_S = 120.0
