@@ -9,6 +9,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+FORGES = (
+    "github.com", "gitlab.com", "bitbucket.org", "codeberg.org", "git.sr.ht", "opendev.org", "framagit.org",
+    "gitlab.gnome.org", "gitlab.freedesktop.org", "salsa.debian.org", "gitlab.inria.fr",
+)  # fmt: skip
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -154,6 +159,13 @@ class PackageSettings(_Part):
     waiting: int = Field(10_000, ge=1, description="Most analyses of one owner that wait; more are refused with 429.")
     upload_limit: int = Field(100, ge=1, le=512, description="Largest archive taken by upload, in MiB.")
     origins: bool = Field(True, description="Whether the source repository a package names is asked and compared.")
+    forges: list[str] = Field(
+        default_factory=lambda: list(FORGES),
+        description="Hosts asked for sources, each exactly or with `*.` all below it; others are never spoken to.",
+    )
+    trust_root: str = Field(
+        "", description="Sigstore's trusted root (JSON) for attestations; empty for the one its library carries."
+    )
     webhooks: list[str] = Field(
         default_factory=list, description="Base addresses webhooks may go to besides public HTTPS ones."
     )
@@ -192,6 +204,14 @@ class AccessSettings(_Part):
     open_everywhere: bool = Field(False, description="Nor elsewhere.")
     public_rate: float = Field(100.0, gt=0, description="Requests a second of one address that presents nothing.")
     public_burst: int = Field(1_000, ge=1, description="How many of them at once.")
+    rate: float = Field(
+        1_000.0,
+        gt=0,
+        description="Requests a second of one key, account or person from elsewhere; checks are not counted.",
+    )
+    burst: int = Field(10_000, ge=1, description="How many of those at once.")
+    streams: int = Field(2_500, ge=1, description="Websockets and event streams one of them holds open.")
+    public_streams: int = Field(100, ge=1, description="How many one address holds open that presents nothing.")
     trusted_proxies: list[str] = Field(
         default_factory=list,
         description="Networks (CIDR) of reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.",

@@ -19,8 +19,9 @@ from pumpkin.adapters.dossier import NOT_RUN, Case, File, folded
 from pumpkin.adapters.engine import EngineError, Job
 from pumpkin.adapters.origins import Origin
 from pumpkin.adapters.registries.base import Fetched
-from pumpkin.analysis import behaviour, triage
-from pumpkin.analysis.static import Scan
+from pumpkin.analysis import behaviour, provenance, triage
+from pumpkin.analysis.provenance import Provenance, State, Subject, hashes
+from pumpkin.analysis.scans import Scan
 from pumpkin.errors import PackageNotFound, RegistryError, RegistryUnavailable
 from pumpkin.model import reports as model
 from pumpkin.model.findings import Finding, Group, Level
@@ -31,6 +32,8 @@ from pumpkin.store.reports import NewReport
 
 ARTIFACT_LIMIT = 256 * 1024 * 1024
 ADVISORIES_S, ADVISORIES_PAUSE_S = 5.0, 60.0
+ATTESTATION_S = 10.0
+CLAIMS = ("none", "claimed", "attested")  # known without a comparison
 INSTALLED_FIRST = ("wheel", "tarball", "gem", "crate", "jar", "zip", "apk", "sdist")
 
 Tell = Callable[[str, Mapping[str, Any]], None]
@@ -48,6 +51,7 @@ class Sources(Protocol):
     async def resolve(self, purl: Purl) -> Release: ...
     async def fetch(self, artifact: Artifact, folder: Path, *, limit: int) -> Fetched: ...
     async def known_bad(self, purl: Purl) -> tuple[Advisory, ...]: ...
+    async def attestation(self, artifact: Artifact) -> bytes: ...
 
 
 Run = Callable[[Job, model.Artifact, Callable[[Mapping[str, Any]], None]], Awaitable[model.Report]]
@@ -57,7 +61,8 @@ Run = Callable[[Job, model.Artifact, Callable[[Mapping[str, Any]], None]], Await
 class Parts:
     """What an analysis is made with. `no_engine()` says why nothing can be run ("" when it can); `names(ecosystem,
     name)` what a name looks like, None where that tool is not there; `index(ecosystem)` the mirror a sandbox reads;
-    `marks(package)` what people said of findings of `ecosystem/name`."""
+    `attested(document, subject)` judges what a builder signed; `marks(package)` what people said of findings of
+    `ecosystem/name`."""
 
     sources: Sources
     scanner: Looks
@@ -68,7 +73,8 @@ class Parts:
     names: Callable[[str, str], Sequence[Finding]] | None = None
     names_known: Callable[[str], bool] = lambda _: True
     known_bad: bool = False
-    origin: Callable[[Scan, str, str], Awaitable[Origin]] | None = None
+    origin: Callable[[Scan, str, str, Provenance | None], Awaitable[Origin]] | None = None
+    attested: Callable[[bytes, Subject], Provenance] | None = None
     folder: Path | None = None
     marks: Callable[[str], Awaitable[Sequence[triage.Mark]]] | None = None
 
@@ -83,6 +89,8 @@ class Parts:
             there.add("known_bad")
         if self.origin is not None:
             there |= {"source", "lastpymile"}
+        if self.attested is not None:
+            there.add("provenance")
         return tuple(sorted(there))
 
 
@@ -138,7 +146,7 @@ class Analyst:
             for artifact in release.chosen or release.artifacts[:1]:
                 fetched = await self._parts.sources.fetch(artifact, Path(name), limit=ARTIFACT_LIMIT)
                 data = await asyncio.to_thread(fetched.path.read_bytes)
-                files.append(File(artifact.filename, data, artifact.kind, artifact.url))
+                files.append(File(artifact.filename, data, artifact.kind, artifact.url, artifact))
         return files, release.digest_key
 
     # -- tools
@@ -160,19 +168,48 @@ class Analyst:
         case.failed += gaps
         case.note("static", "failed" if gaps else "ran", "; ".join(gaps)[:1_000], files=len(files), rules=case.rules)
         tell("phase", {"phase": "static", "status": "completed"})
-        await self._origin(case, wanted, files, scans, task)
+        attested = await self._attested(case, wanted, files, scans, task)
+        await self._origin(case, wanted, files, scans, task, attested)
+
+    async def _attested(
+        self, case: Case, wanted: frozenset[str], files: Sequence[File], scans: Sequence[Scan], task: Task
+    ) -> Mapping[str, Provenance]:
+        """What the builders of the files signed, by file name; no statement is an answer too, a fault is said."""
+        if self._parts.attested is None or "provenance" not in wanted or task.upload is not None:
+            return {}
+        seen: dict[str, Provenance] = {}
+        for file, scan in zip(files, scans, strict=True):
+            if file.artifact is None:
+                continue
+            try:
+                async with asyncio.timeout(ATTESTATION_S):
+                    document = await self._parts.sources.attestation(file.artifact)
+            except (RegistryError, TimeoutError) as error:
+                why = error.message if isinstance(error, RegistryError) else "the registry did not answer in time"
+                case.skipped.append(f"provenance: {why}")
+                seen[file.name] = Provenance(State.PRESENT, f"it could not be fetched: {why}")
+                continue
+            if document:
+                about = Subject((file.name, task.purl), {**hashes(file.data), **file.artifact.digests})
+                seen[file.name] = await asyncio.to_thread(self._parts.attested, document, about)
+                case.findings += provenance.findings(seen[file.name], scan.sources)
+        told = {name: one.as_json() for name, one in seen.items()}
+        case.note("provenance", "ran", "" if seen else "the registry has no signed statement of it", attested=told)
+        return seen
 
     async def _origin(
-        self, case: Case, wanted: frozenset[str], files: Sequence[File], scans: Sequence[Scan], task: Task
-    ) -> None:
+        self, case: Case, wanted: frozenset[str], files: Sequence[File], scans: Sequence[Scan], task: Task,
+        attested: Mapping[str, Provenance],
+    ) -> None:  # fmt: skip
         """Source and what only the release has, over the source form where there is one."""
         if self._parts.origin is None or not wanted & {"source", "lastpymile"} or task.upload is not None:
             return
         kinds = [file.kind for file in files]
-        scan = scans[kinds.index("sdist")] if "sdist" in kinds else scans[0]
-        found = await self._parts.origin(scan, task.version, task.name.rpartition("/")[2])
+        place = kinds.index("sdist") if "sdist" in kinds else 0
+        signed = attested.get(files[place].name)
+        found = await self._parts.origin(scans[place], task.version, task.name.rpartition("/")[2], signed)
         for tool in sorted({"source", "lastpymile"} & wanted):
-            status = "ran" if found.compared or (tool == "source" and found.state in ("none", "claimed")) else "not_run"
+            status = "ran" if found.compared or (tool == "source" and found.state in CLAIMS) else "not_run"
             shown = found.compared if tool == "lastpymile" else {"repository": found.repository, "state": found.state}
             case.note(tool, status, found.why, **{**shown, "state": found.state})
             if status == "not_run":

@@ -15,6 +15,7 @@ from uuid import uuid4
 from pumpkin.analysis import documents, triage
 from pumpkin.model import reports as model
 from pumpkin.model.findings import Finding, Outcome, Verdict
+from pumpkin.model.packages import Artifact
 from pumpkin.model.tasks import Ending, Task
 from pumpkin.model.wire import rfc3339
 from pumpkin.store.reports import NewReport
@@ -46,6 +47,7 @@ class File:
     data: bytes = field(repr=False)
     kind: str
     source: str
+    artifact: Artifact | None = None
 
     @property
     def sha256(self) -> str:
@@ -65,7 +67,7 @@ def _outcome(case: Case, judged: Verdict) -> str:
 
 NOT_RUN = {
     "malcontent": "rule packs of the operator's own run with the static tools (pumpkin rules add)",
-    "provenance": "attestations are read where the package carries them; there were none",
+    "provenance": "it was not asked for, or the extra `provenance` is not installed",
     "known_bad": "it does not apply, or no advisory database is configured",
 }
 _SENTENCES = {

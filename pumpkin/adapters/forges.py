@@ -6,6 +6,7 @@ with no credentials. A repository that moved is followed only to another address
 
 from __future__ import annotations
 
+import ssl
 import urllib.request
 from collections.abc import Iterable
 from urllib.parse import urljoin, urlsplit
@@ -14,10 +15,6 @@ import aiohttp
 
 from pumpkin.adapters.git import GitFailed
 
-KNOWN = (
-    "github.com", "gitlab.com", "bitbucket.org", "codeberg.org", "git.sr.ht", "opendev.org", "framagit.org",
-    "gitlab.gnome.org", "gitlab.freedesktop.org", "salsa.debian.org", "gitlab.inria.fr",
-)  # fmt: skip
 ASKED_S = 15.0
 MOVES = 3
 _REFS = "/info/refs?service=git-upload-pack"
@@ -29,10 +26,14 @@ class NotShown(GitFailed):
 
 
 class Forges:
-    """The hosts listed: each exactly, or with `*.` all below it."""
+    """The hosts listed: each exactly (`host:port` for another port than https has), or with `*.` all below it.
 
-    def __init__(self, hosts: Iterable[str] = KNOWN) -> None:
+    `trust` are the authorities their certificates must come from, those of the system unless given.
+    """
+
+    def __init__(self, hosts: Iterable[str], trust: ssl.SSLContext | bool = True) -> None:
         self._hosts = frozenset(host.lower().rstrip(".") for host in hosts)
+        self._trust = trust
 
     def check(self, address: str) -> str:
         """`address` itself; NotShown when it is no plain https address of one of these hosts."""
@@ -41,10 +42,12 @@ class Forges:
             host, port = (parts.hostname or "").rstrip("."), parts.port
         except ValueError:
             raise NotShown("the repository's address is none") from None
-        if parts.scheme != "https" or not host or "@" in parts.netloc or port not in (None, 443):
+        if parts.scheme != "https" or not host or "@" in parts.netloc:
             raise NotShown("the repository's address is no plain https address")
         names = host.split(".")
-        if not {host, *("*." + ".".join(names[cut:]) for cut in range(1, len(names)))} & self._hosts:
+        below = {"*." + ".".join(names[cut:]) for cut in range(1, len(names))}
+        usual = port in (None, 443) and bool({host, *below} & self._hosts)
+        if not usual and f"{host}:{port}" not in self._hosts:
             raise NotShown(f"{host[:100]} is none of the hosts that are asked for sources (packages.forges)")
         return address
 
@@ -63,7 +66,9 @@ class Forges:
         """'' when it answers, else the address it moved to."""
         host = urlsplit(address).hostname or ""
         try:
-            async with session.get(f"{address}{_REFS}", allow_redirects=False, proxy=_proxy(host)) as response:
+            async with session.get(
+                f"{address}{_REFS}", allow_redirects=False, ssl=self._trust, proxy=_proxy(host)
+            ) as response:
                 if response.status == 200:
                     return ""
                 if response.status in _MOVED:

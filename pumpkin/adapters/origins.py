@@ -16,7 +16,7 @@ from pumpkin.adapters import git
 from pumpkin.adapters.forges import Forges, NotShown
 from pumpkin.analysis import source
 from pumpkin.analysis.provenance import Provenance
-from pumpkin.analysis.static import Scan
+from pumpkin.analysis.scans import Scan
 from pumpkin.model.findings import Finding
 
 DEADLINE_S = 25.0
@@ -39,9 +39,9 @@ class Origin:
 class Origins:
     """Asks forges under one deadline an analysis; remembers which of them do not answer."""
 
-    def __init__(self, deadline_s: float = DEADLINE_S, forges: Forges | None = None) -> None:
+    def __init__(self, forges: Forges, deadline_s: float = DEADLINE_S) -> None:
         self._deadline_s = deadline_s
-        self._forges = forges or Forges()
+        self._forges = forges
         self._away: dict[str, float] = {}
 
     async def of(self, scan: Scan, version: str, name: str, attested: Provenance | None = None) -> Origin:

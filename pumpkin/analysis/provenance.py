@@ -8,6 +8,7 @@ held against the package.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -83,6 +84,11 @@ class Subject:
         known = [(self.digests[one], str(value).lower()) for one, value in digests.items() if one in self.digests]
         called = _plain(named) in {_plain(one) for one in self.names}
         return called and bool(known) and all(ours == theirs for ours, theirs in known)
+
+
+def hashes(data: bytes) -> dict[str, str]:
+    """A file's digests by which a statement may name it."""
+    return {name: hashlib.new(name, data).hexdigest() for name in ("sha256", "sha512")}
 
 
 def available() -> bool:

@@ -8,6 +8,8 @@ import os
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -22,11 +24,12 @@ from pumpkin.adapters.analyst import Analyst, Parts
 from pumpkin.adapters.engine import Job
 from pumpkin.adapters.engines.relay import ORIGIN
 from pumpkin.adapters.folder import DataFolder
+from pumpkin.adapters.forges import Forges
 from pumpkin.adapters.origins import Origins
 from pumpkin.adapters.registries import Registries
 from pumpkin.adapters.scanner import Scanner
 from pumpkin.adapters.webhooks import Webhooks
-from pumpkin.analysis import names
+from pumpkin.analysis import names, provenance
 from pumpkin.building.line import Line
 from pumpkin.bus import Bus
 from pumpkin.errors import Unavailable
@@ -93,6 +96,7 @@ async def build_bench(
     for left in folder.glob("artifacts-*/*"):
         left.unlink(missing_ok=True)
     workers: list[Child[Worker]] = []
+    root = Path(wanted.trust_root) if wanted.trust_root else None
 
     def no_engine() -> str:
         if sandbox.state != "running":
@@ -118,7 +122,8 @@ async def build_bench(
         names=names.findings,
         names_known=lambda ecosystem: names.index(ecosystem) is not None,
         known_bad=bool(settings.registries.osv),
-        origin=Origins().of if wanted.origins else None,
+        origin=Origins(Forges(wanted.forges)).of if wanted.origins else None,
+        attested=partial(provenance.examine, root=root) if provenance.available() else None,
         folder=folder,
         marks=lambda package: triage.marks(db, package),
     )

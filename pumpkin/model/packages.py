@@ -23,7 +23,8 @@ class Artifact:
     """One published file. `digests` are lower-case hex by algorithm name, as the registry says (`{}`: it says none).
 
     `filename` is plain (no slash, no leading dot or dash), `size` in bytes where the registry says it. `kind` is
-    `sdist`, `wheel`, `tarball`, `gem`, `jar`, `sources`, `pom`, `zip`, `crate` or `apk`.
+    `sdist`, `wheel`, `tarball`, `gem`, `jar`, `sources`, `pom`, `zip`, `crate` or `apk`. `provenance` is the address of
+    what its builder signed (PEP 740, npm's attestations), empty where the registry names none.
     """
 
     url: str
@@ -33,6 +34,7 @@ class Artifact:
     size: int | None = None
     published: datetime | None = None
     yanked: bool = False
+    provenance: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         return {

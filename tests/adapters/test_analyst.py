@@ -16,10 +16,11 @@ import pytest_asyncio
 
 from pumpkin.adapters.analyst import Analyst, Parts
 from pumpkin.adapters.engine import NoEngine
+from pumpkin.adapters.forges import Forges
 from pumpkin.adapters.origins import Origin, Origins
 from pumpkin.adapters.registries.base import Fetched
 from pumpkin.adapters.scanner import Scanner
-from pumpkin.analysis import names
+from pumpkin.analysis import names, provenance
 from pumpkin.errors import PackageNotFound, RegistryRefused, RegistryUnavailable
 from pumpkin.model.findings import Finding, Group, Level
 from pumpkin.model.packages import Advisory, Artifact, Release
@@ -29,6 +30,7 @@ from pumpkin.model.reports import Attachment, Environment, Phase, Report
 from pumpkin.model.tasks import Task
 from tests.acceptance.index import CLEAN, EVIL, wheel
 
+REAL = (Path(__file__).parents[1] / "analysis/attestations/pypi_attestations-0.0.19.tar.gz.provenance").read_bytes()
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
@@ -39,6 +41,7 @@ class Registry:
         self.data = wheel("thing", "1.0", source)
         self.fault: Exception | None = None
         self.advisories: tuple[Advisory, ...] = ()
+        self.signed: bytes | Exception = b""
         self.asked = 0
 
     async def resolve(self, purl: Purl) -> Release:
@@ -52,6 +55,11 @@ class Registry:
         path = folder / "artifact"
         path.write_bytes(self.data)
         return Fetched(artifact, path, len(self.data), hashlib.sha256(self.data).hexdigest(), ("sha256",))
+
+    async def attestation(self, artifact: Artifact) -> bytes:
+        if isinstance(self.signed, Exception):
+            raise self.signed
+        return self.signed
 
     async def known_bad(self, purl: Purl) -> tuple[Advisory, ...]:
         self.asked += 1
@@ -221,6 +229,27 @@ async def test_an_engine_that_goes_away_is_tried_again_and_then_said(scanner: Sc
     assert document["analysis_results"]["tools"]["dynamic"] == {"status": "failed", "why": "no engine answers"}
 
 
+async def test_what_the_builder_signed_is_judged_and_a_fault_is_said(scanner: Scanner) -> None:
+    registry = Registry()
+    with_statements = parts(scanner, registry, attested=provenance.examine)
+    wanted = task("provenance,static")
+    document, _ = await analysed(with_statements, wanted)
+    section = document["analysis_results"]["tools"]["provenance"]
+    assert (section["status"], section["why"]) == ("ran", "the registry has no signed statement of it")
+    registry.signed = REAL  # a true statement, about another package
+    document, ending = await analysed(with_statements, wanted)
+    section = document["analysis_results"]["tools"]["provenance"]["attested"]["thing-1.0-py3-none-any.whl"]
+    assert (section["state"], ending.outcome) == ("wrong", "suspicious")
+    assert "provenance-wrong" in {one["rule"] for one in document["analysis_results"]["findings"]}
+    registry.signed = b"{"
+    document, ending = await analysed(with_statements, wanted)
+    section = document["analysis_results"]["tools"]["provenance"]["attested"]["thing-1.0-py3-none-any.whl"]
+    assert (section["state"], bool(section["why"]), ending.outcome) == ("present", True, "clean")
+    registry.signed = RegistryUnavailable()
+    document, ending = await analysed(with_statements, wanted)
+    assert any(one.startswith("provenance: ") for one in ending.verdict["not_checked"])
+
+
 async def test_the_source_is_compared_where_it_can_be(scanner: Scanner) -> None:
     good = Finding("source", "source-verified", Level.GOOD, Group.PROVENANCE, "all of it is at the tag")
 
@@ -231,7 +260,7 @@ async def test_the_source_is_compared_where_it_can_be(scanner: Scanner) -> None:
     tools = document["analysis_results"]["tools"]
     assert (tools["source"]["status"], tools["source"]["state"]) == ("ran", "verified")
     assert tools["lastpymile"]["same"] == 3
-    document, ending = await analysed(parts(scanner, origin=Origins().of), task("lastpymile,source,static"))
+    document, ending = await analysed(parts(scanner, origin=Origins(Forges([])).of), task("lastpymile,source,static"))
     assert document["analysis_results"]["tools"]["source"]["state"] == "none"
     assert any(one.startswith("lastpymile: ") for one in ending.verdict["not_checked"])
 
@@ -239,7 +268,7 @@ async def test_the_source_is_compared_where_it_can_be(scanner: Scanner) -> None:
 async def test_a_forge_out_of_reach_costs_its_deadline_once(scanner: Scanner) -> None:
     scan = await scanner.scan(wheel("thing", "1.0"), "thing-1.0-py3-none-any.whl", "pypi")
     named = replace(scan, sources=("https://forge.invalid/a/b", "https://forge.invalid/a/c"))
-    origins = Origins(deadline_s=20)
+    origins = Origins(Forges(["forge.invalid"]), deadline_s=20)
     first = await origins.of(named, "1.0", "thing")
     assert (first.state, bool(first.why)) == ("claimed", True)
     async with asyncio.timeout(1):

@@ -51,6 +51,7 @@ def pypi_simple(base: str, name: str, versions: Sequence[Published]) -> dict[str
             "yanked": "broken" if one.yanked else False,
             "requires-python": ">=3.8",
             "core-metadata": False,
+            "provenance": f"{base}/pypi/files/{one.extra['signed']}" if "signed" in one.extra else None,
         }
         for one in versions
         for filename, data in one.files.items()
@@ -100,6 +101,8 @@ def npm_document(base: str, name: str, versions: Sequence[Published], *, abbrevi
                 "fileCount": 3,
             },
         }
+        if "signed" in one.extra:
+            entry["dist"]["attestations"] = {"url": f"{base}/npm/{name}/-/{one.extra['signed']}"}
         if one.yanked:
             entry["deprecated"] = "do not use"
         if not abbreviated:

@@ -20,6 +20,7 @@ from pumpkin.model.packages import Advisory, Artifact, NewRelease, Release, Vers
 from pumpkin.model.purl import Purl
 
 ARTIFACT_LIMIT = 512 * 1024 * 1024
+ATTESTATION_LIMIT = 2 * 1024 * 1024
 CONTROL = "control-sha1"  # of an apk file's control part, which names the hash of its data
 _CHECKED = ("sha512", "sha384", "sha256", "sha1", "md5")
 
@@ -166,6 +167,16 @@ class Registries:
             return ()
         found: tuple[Advisory, ...] = await self._advisories.query(purl)
         return found
+
+    async def attestation(self, artifact: Artifact) -> bytes:
+        """What the builder of `artifact` signed, as the registry keeps it; b"" where there is none (any more)."""
+        if not artifact.provenance:
+            return b""
+        try:
+            document = await self.fetcher.document(artifact.provenance, accept="*/*", limit=ATTESTATION_LIMIT)
+        except PackageNotFound:
+            return b""
+        return document.body
 
     async def fetch(self, artifact: Artifact, folder: Path, *, limit: int = ARTIFACT_LIMIT) -> Fetched:
         """The file, in a new file in `folder` (never named by the registry), size and every digest compared.

@@ -53,6 +53,7 @@ class Npm(Registry):
             "tarball",
             _digests(dist),
             published=next((v.published for v in found.versions if v.number == purl.version), None),
+            provenance=plain(inner(dist.get("attestations")).get("url"), 2_000),
         )
         about = await self.metadata(purl)
         deprecated = bool(about.get("yanked"))

@@ -166,6 +166,7 @@ class PyPI(Registry):
                 "size": size_of(entry.get("size")),
                 "published": moment(entry.get("upload-time")),
                 "yanked": bool(entry.get("yanked")),
+                "provenance": _address(document, entry.get("provenance")),
             }
             core = entry.get("core-metadata") or entry.get("dist-info-metadata")
             file = _file(purl, url, entry.get("filename"), _digests(hashes), more, bool(core))
@@ -182,12 +183,21 @@ class PyPI(Registry):
         for link in links:
             url, fragment = urldefrag(urljoin(document.url.partition(" ")[0], link.href))
             name, _, value = fragment.partition("=")
-            more = {"published": moment(link.data.get("data-upload-time")), "yanked": "data-yanked" in link.data}
+            more = {
+                "published": moment(link.data.get("data-upload-time")),
+                "yanked": "data-yanked" in link.data,
+                "provenance": _address(document, link.data.get("data-provenance")),
+            }
             core = "data-core-metadata" in link.data or "data-dist-info-metadata" in link.data
             file = _file(purl, url, link.text, _digests({name: value}), more, core)
             if file is not None:
                 found.append(file)
         return found
+
+
+def _address(document: Document, said: Any) -> str:
+    """An address as a document names it, '' for none."""
+    return urljoin(document.url.partition(" ")[0], said)[:2_000] if isinstance(said, str) and said else ""
 
 
 def _file(
