@@ -173,6 +173,8 @@ def _checks(value: dict[str, Any]) -> Iterator[Check]:
             continue
         for one in _list(group.get("attestations")):
             yield _pypi(one, group.get("publisher"))
+    if "envelope" in value and "verification_material" in value:
+        yield _alone(value)
     for one in _list(value.get("attestations")):
         if isinstance(one, dict) and str(one.get("predicateType", "")).startswith(_STATEMENTS):
             yield _npm(one.get("bundle"))
@@ -196,17 +198,33 @@ def _pypi(one: Any, publisher: Any) -> Check:
     return check
 
 
+def _alone(one: dict[str, Any]) -> Check:
+    """One attestation of PEP 740 by itself, as it lies beside a file: nobody names its publisher."""
+
+    def check(verifier: Any, subject: Subject) -> Provenance:
+        from pypi_attestations import Attestation
+
+        return _judged(verifier, Attestation.model_validate(one).to_bundle(), _of_a_forge(), subject)
+
+    return check
+
+
 def _npm(bundle: Any) -> Check:
-    """npm: nobody names a publisher; the certificate must be one of a forge's builders."""
+    """npm: nobody names a publisher."""
 
     def check(verifier: Any, subject: Subject) -> Provenance:
         from sigstore.models import Bundle
-        from sigstore.verify import policy
 
-        issued = policy.AnyOf([policy.OIDCIssuerV2(issuer) for issuer in _FORGES])
-        return _judged(verifier, Bundle.from_json(json.dumps(bundle)), issued, subject)
+        return _judged(verifier, Bundle.from_json(json.dumps(bundle)), _of_a_forge(), subject)
 
     return check
+
+
+def _of_a_forge() -> Any:
+    """The certificate must be one of a forge's builders."""
+    from sigstore.verify import policy
+
+    return policy.AnyOf([policy.OIDCIssuerV2(issuer) for issuer in _FORGES])
 
 
 def _judged(verifier: Any, bundle: Any, policy: Any, subject: Subject) -> Provenance:

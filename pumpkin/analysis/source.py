@@ -33,6 +33,8 @@ _REPOSITORY = re.compile(
 )
 _SHORT = re.compile(r"^(?:(github|gitlab|bitbucket):)?([\w.-]+)/([\w.-]+)$")
 _NOT_REPOSITORIES = frozenset({"sponsors", "orgs", "features", "marketplace", "apps", "topics", "about"})
+_INSIDE = frozenset({"-", "tree", "blob", "raw", "issues", "merge_requests", "wikis", "commits", "releases", "tags"})
+_PART = re.compile(r"[\w.-]+[\w-]")
 _LABELS = {
     "source": 5,
     "source code": 5,
@@ -97,7 +99,13 @@ def repository(text: str) -> str | None:
     hit = _REPOSITORY.search(text if "://" in text else f"https://{text}")
     if hit is None:
         return None
-    host, owner, project = hit[1].lower(), hit[2], hit[3].removesuffix(".git")
+    host, owner, project = hit[1].lower(), hit[2], hit[3].rstrip(".")
+    if "gitlab" in host and not project.endswith(".git"):  # groups there have groups in them
+        for part in hit.string[hit.end() :].split("/")[1:6]:
+            if part in _INSIDE or not _PART.fullmatch(part):
+                break
+            project += f"/{part}"
+    project = project.removesuffix(".git")
     return None if owner.lower() in _NOT_REPOSITORIES or not project else f"https://{host}/{owner}/{project}"
 
 

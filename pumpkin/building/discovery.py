@@ -10,6 +10,7 @@ from importlib.metadata import version
 from actors.supervision import Restart, System
 from actors.watcher import POLL, Watcher
 from pumpkin.adapters.registries import Places, Registries, build
+from pumpkin.adapters.registries.fetch import Cache
 from pumpkin.model.packages import Versions
 from pumpkin.model.purl import Purl
 from pumpkin.model.tasks import Submission
@@ -25,10 +26,17 @@ REMEMBERED = 10_000
 
 async def build_registries(settings: Settings, db: Database, stack: AsyncExitStack) -> Registries:
     """The configured registries; what is learned of names and versions goes to the store."""
+    registries = configured(settings, DocumentCache(db))
+    registries.seen = _remembering(db)
+    stack.push_async_callback(registries.close)
+    return registries
+
+
+def configured(settings: Settings, cache: Cache | None = None) -> Registries:
+    """The registries of the settings, documents kept in `cache` (without one: as long as the process lives)."""
     wanted = settings.registries
     contact = f" ({wanted.contact})" if wanted.contact else ""
-    cache = DocumentCache(db)
-    registries = build(
+    return build(
         Places(
             pypi=wanted.pypi,
             npm=wanted.npm,
@@ -49,9 +57,6 @@ async def build_registries(settings: Settings, db: Database, stack: AsyncExitSta
         fresh_s=wanted.fresh,
         strict=wanted.strict,
     )
-    registries.seen = _remembering(db)
-    stack.push_async_callback(registries.close)
-    return registries
 
 
 def _remembering(db: Database) -> Callable[[Versions], Awaitable[None]]:

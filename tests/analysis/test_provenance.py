@@ -104,6 +104,8 @@ def test_npms_shape_is_verified_too() -> None:
     assert examine(json.dumps(document).encode(), SUBJECT).commit == COMMIT
     other = Subject(("pkg:npm/%40scope/thing@1.0.0",), {"sha512": "0" * 128})
     assert examine(json.dumps(document).encode(), other).state is State.WRONG
+    alone = json.loads(REAL)["attestation_bundles"][0]["attestations"][0]
+    assert examine(json.dumps(alone).encode(), SUBJECT).commit == COMMIT
     broken = copy.deepcopy(document)
     broken["attestations"][0]["bundle"]["dsseEnvelope"]["signatures"][0]["sig"] = "AAAA"
     assert examine(json.dumps(broken).encode(), SUBJECT).state is State.PRESENT
