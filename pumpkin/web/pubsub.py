@@ -16,9 +16,10 @@ import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from pumpkin.bus import ALL, Bus, Event, Subscription
-from pumpkin.errors import PumpkinError
-from pumpkin.web.api.events import TOPICS
-from pumpkin.web.guard import ANONYMOUS, Identity, require_reading, require_same_site
+from pumpkin.errors import PumpkinError, RateLimited
+from pumpkin.web.api.events import SCOPES, TOPICS
+from pumpkin.web.edge import held
+from pumpkin.web.guard import ANONYMOUS, Identity, identity, require_reading, require_same_site
 from pumpkin.web.services import SERVICES
 
 ALL_TOPICS = "__EventNotifier_ALL_TOPICS__"
@@ -49,10 +50,11 @@ class Channel:
         self._wake = asyncio.Event()
 
     def may_hear(self, topic: str) -> bool:
-        """Whether its owner may read what `topic` tells: checks and clients' own topics for every reader, agents and
-        packages for who holds their scope."""
+        """Whether its owner may read what `topic` tells: each topic has its scope, clients' own that of checks; what
+        checks are read without a key is heard without one. Whoever wants all topics is told those of their own."""
         scope = TOPICS.get(topic, "checks:read")
-        return scope == "checks:read" or self._asker.may(scope)
+        unasked = self._asker.kind == "anonymous" and scope == "checks:read"
+        return topic == ALL_TOPICS or unasked or self._asker.may(scope)
 
     def offer(self, frame: str) -> None:
         """Queue one frame without waiting; past the limits the channel ends as overrun."""
@@ -209,12 +211,22 @@ async def endpoint(request: web.Request) -> web.WebSocketResponse:
     socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, max_msg_size=FRAME_LIMIT)
     await socket.prepare(request)
     try:
-        asker = require_reading(request, request.app[SERVICES].access)
+        holds = any(map(identity(request).may, SCOPES))
+        asker = identity(request) if holds else require_reading(request, request.app[SERVICES].access)
         if asker.kind != "key":
             require_same_site(request)
     except PumpkinError as error:
         await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=error.message.encode()[:120])
         return socket
+    try:
+        with held(request):
+            await _talk(request, socket, asker)
+    except RateLimited as error:
+        await socket.close(code=WSCloseCode.TRY_AGAIN_LATER, message=error.message.encode()[:120])
+    return socket
+
+
+async def _talk(request: web.Request, socket: web.WebSocketResponse, asker: Identity) -> None:
     channel = Channel(socket, asker)
     hub = request.app[HUB]
     writer = asyncio.create_task(channel.send_queued())
@@ -230,7 +242,6 @@ async def endpoint(request: web.Request) -> web.WebSocketResponse:
     if channel.overrun:
         _log.warning("subscriber too slow", channel=channel.id, agent=asker.name)
         await _drop(request, socket)
-    return socket
 
 
 async def _drop(request: web.Request, socket: web.WebSocketResponse) -> None:

@@ -80,6 +80,18 @@ async def test_topics_need_their_scope(web: Web) -> None:
         assert (await socket.receive_json(timeout=10))["topic"] == "alert.raised"
 
 
+async def test_who_may_read_agents_alone_hears_of_them_and_of_nothing_else(web: Web) -> None:
+    reader = await web.key("agents:read")
+    async with web.client.ws_connect("/api/v1/events", headers=reader) as socket:
+        web.line.bus.publish("check.stored", {"uuid": "secret"})
+        web.line.bus.publish("presence.changed", {"jid": "a@x", "show": "dnd", "status": ""})
+        assert (await socket.receive_json(timeout=10))["topic"] == "presence.changed"
+    async with web.client.get("/api/v1/events?topics=presence.changed,check.stored", headers=reader) as answer:
+        assert (answer.status, (await answer.json())["code"]) == (403, "forbidden")
+    async with web.client.get("/api/v1/events", headers=await web.key("checks:write")) as answer:
+        assert answer.status == 403
+
+
 async def test_listening_to_all_does_not_make_the_costly_topics(web: Web) -> None:
     async with web.client.ws_connect("/api/v1/events", headers=web.writer):
         assert web.line.bus.read_by_anyone("check.stored")

@@ -205,6 +205,19 @@ def test_an_item_is_what_the_topic_carries() -> None:
     assert json.loads(pubsub._bounded(item()))["format"] == "nmap"
 
 
+async def test_a_key_for_agents_alone_hears_no_checks(web: Web) -> None:
+    async with socket(web, **await web.key("agents:read")) as reader:
+        assert (await call(reader, "subscribe", {"topics": ["check.stored"]}))["result"] is False
+        assert (await call(reader, "subscribe", {"topics": ["of.clients"]}))["result"] is False
+        assert (await call(reader, "subscribe", {"topics": ["presence.changed"]}))["result"] is True
+        assert (await call(reader, "subscribe", {"topics": [pubsub.ALL_TOPICS]}))["result"] is True
+        web.line.bus.publish("check.stored", {"uuid": "secret"})
+        web.line.bus.publish("presence.changed", {"jid": "a@x", "show": "xa", "status": ""})
+        async with asyncio.timeout(10):
+            told = [await reader.receive_json() for _ in range(2)]
+    assert {one["request"]["arguments"]["subscription"]["topic"] for one in told} == {"presence.changed"}
+
+
 async def test_topics_of_agents_and_packages_are_for_who_holds_their_scope(web: Web) -> None:
     agents = await web.key("checks:read", "agents:read")
     async with socket(web) as stranger, socket(web, **agents) as reader:

@@ -16,7 +16,8 @@ from aiohttp import WSCloseCode, web
 
 from pumpkin.bus import Bus, Event, Subscription
 from pumpkin.errors import Forbidden, InvalidRequest
-from pumpkin.web.guard import identity, require, require_same_site
+from pumpkin.web.edge import held
+from pumpkin.web.guard import Identity, identity, require, require_same_site
 from pumpkin.web.pulse import PULSE
 from pumpkin.web.services import SERVICES
 
@@ -40,6 +41,7 @@ TOPICS: dict[str, str] = {
     "scan": "checks:read",
     "tst": "checks:read",
 }
+SCOPES = frozenset(TOPICS.values())
 COSTLY = frozenset({"scan", "tst"})
 HEARTBEAT_S = 20.0
 TRY_AGAIN_LATER = 1013
@@ -53,12 +55,13 @@ async def events(request: web.Request) -> web.StreamResponse:
 
     With `pace=page` a websocket tells at most once a second which topics moved, as pages need it.
     """
-    asker = require(request, "checks:read")
+    asker = hearing(request)
     topics = _topics(request)
     if request.query.get("pace") == "page" and request.headers.get("Upgrade", "").casefold() == "websocket":
         if asker.kind != "key":
             require_same_site(request)
-        return await request.app[PULSE].serve(request, topics)
+        with held(request):
+            return await request.app[PULSE].serve(request, topics)
     subscription, lost = _resume(request, request.app[SERVICES].bus, topics)
     return await serve(request, subscription, lost, same_site=asker.kind != "key")
 
@@ -71,10 +74,18 @@ async def serve(
         if request.headers.get("Upgrade", "").casefold() == "websocket":
             if same_site:
                 require_same_site(request)
-            return await _websocket(request, subscription, lost, wanted)
-        return await _stream(request, subscription, lost, wanted)
+            with held(request):
+                return await _websocket(request, subscription, lost, wanted)
+        with held(request):
+            return await _stream(request, subscription, lost, wanted)
     finally:
         subscription.close()
+
+
+def hearing(request: web.Request) -> Identity:
+    """Who asks, if there is any topic they may hear: each topic has its own scope. Unauthenticated, Forbidden."""
+    asker = identity(request)
+    return asker if any(map(asker.may, SCOPES)) else require(request, "checks:read")
 
 
 def _topics(request: web.Request) -> frozenset[str]:
