@@ -119,6 +119,10 @@ def _access(settings: Settings) -> Access:
         open_everywhere=given.open_everywhere,
         public_rate=given.public_rate,
         public_burst=given.public_burst,
+        rate=given.rate,
+        burst=given.burst,
+        streams=given.streams,
+        public_streams=given.public_streams,
         trusted=tuple(ip_network(one, strict=False) for one in given.trusted_proxies),
     )
 

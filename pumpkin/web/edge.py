@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 import structlog
 from aiohttp import web
@@ -16,9 +17,18 @@ from aiohttp.typedefs import Middleware
 
 from pumpkin.errors import Forbidden, InvalidRequest, NotFound, PayloadTooLarge, PumpkinError, RateLimited, Unavailable
 from pumpkin.web.auth import Authenticator
-from pumpkin.web.envelope import HEADERS, MORE_HEADERS, REQUEST_ID, dialect, failure, new_request_id
-from pumpkin.web.guard import ANONYMOUS, IDENTITY, REFUSED, Identity, is_local, require_csrf, require_same_site
-from pumpkin.web.limits import Gcra, address
+from pumpkin.web.envelope import HEADERS, MORE_HEADERS, REQUEST_ID, STRICT_TRANSPORT, dialect, failure, new_request_id
+from pumpkin.web.guard import (
+    ANONYMOUS,
+    IDENTITY,
+    REFUSED,
+    Identity,
+    identity,
+    is_local,
+    require_csrf,
+    require_same_site,
+)
+from pumpkin.web.limits import Gcra, Streams, address, by_https
 from pumpkin.web.services import SERVICES
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -28,6 +38,8 @@ ErrorPage = Callable[[web.Request, PumpkinError, str], Awaitable[web.StreamRespo
 
 ERROR_PAGE: web.AppKey[ErrorPage] = web.AppKey("error_page")
 COUNTS = web.AppKey("counts", Counter[tuple[str, int]])
+STREAMS = web.AppKey("streams", Streams)
+CHECKS = ("/items", "/api/v1/checks", "/TimeStampTokens")
 AUTHENTICATOR = web.AppKey("authenticator", Authenticator)
 
 _log = structlog.get_logger("web")
@@ -50,10 +62,13 @@ def setup(app: web.Application) -> None:
     services = app[SERVICES]
     app[AUTHENTICATOR] = Authenticator(services.db, services.access.trusted)
     app[COUNTS] = Counter()
-    app.middlewares.append(_edge(app[AUTHENTICATOR], Gcra(services.access.public_rate, services.access.public_burst)))
+    access = services.access
+    app[STREAMS] = Streams(access.streams, access.public_streams)
+    strangers, known = Gcra(access.public_rate, access.public_burst), Gcra(access.rate, access.burst)
+    app.middlewares.append(_edge(app[AUTHENTICATOR], strangers, known))
 
 
-def _edge(authenticator: Authenticator, strangers: Gcra) -> Middleware:
+def _edge(authenticator: Authenticator, strangers: Gcra, known: Gcra) -> Middleware:
     @web.middleware
     async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
         request_id = request[REQUEST_ID] = new_request_id(request.headers.get("X-Request-ID"))
@@ -64,8 +79,9 @@ def _edge(authenticator: Authenticator, strangers: Gcra) -> Middleware:
             if asker is None:
                 asker = await _identify(authenticator, request)
             request[IDENTITY] = asker
-            if asker is ANONYMOUS:
-                _bound(request, strangers)
+            _bound(request, asker, strangers, known)
+            if kind != "page":
+                _textual(request)
             if request.method not in _SAFE and asker.kind != "key":
                 require_same_site(request)
                 if kind != "page":
@@ -89,6 +105,8 @@ def _edge(authenticator: Authenticator, strangers: Gcra) -> Middleware:
                 headers.setdefault("Cache-Control", "public, max-age=3600" if kept else "no-cache")
             for name, value in HEADERS[kind].items():
                 headers.setdefault(name, value)
+            if by_https(request, request.app[SERVICES].access.trusted):
+                headers.setdefault("Strict-Transport-Security", STRICT_TRANSPORT)
             headers.update(request.get(MORE_HEADERS, {}))
             headers["X-Request-ID"] = request_id
         return response
@@ -104,18 +122,47 @@ async def _identify(authenticator: Authenticator, request: web.Request) -> Ident
         return ANONYMOUS
 
 
-def _bound(request: web.Request, strangers: Gcra) -> None:
+def _bound(request: web.Request, asker: Identity, strangers: Gcra, known: Gcra) -> None:
+    """RateLimited past the rate of a stranger's address or of who is known. What brings checks in is held by
+    back-pressure instead (rulings.md 22)."""
     if is_local(request):
         return
-    wait = strangers.take(address(request, request.app[SERVICES].access.trusted))
+    if asker is ANONYMOUS:
+        wait, whose = strangers.take(address(request, request.app[SERVICES].access.trusted)), "from this address"
+    elif request.method == "POST" and request.path.startswith(CHECKS):
+        return
+    else:
+        wait, whose = known.take(asker.owner), "of this key or account"
     if wait:
-        raise RateLimited("Too many requests from this address.", retry_after=math.ceil(wait))
+        raise RateLimited(f"Too many requests {whose}.", retry_after=math.ceil(wait))
+
+
+def _textual(request: web.Request) -> None:
+    """InvalidRequest where a parameter's name or value holds U+0000, which nothing stored does: not an empty answer."""
+    if "%00" in request.rel_url.raw_query_string:
+        wrong = [name for name, value in request.query.items() if "\x00" in name + value]
+        if wrong:
+            name = wrong[0].replace("\x00", "")[:100] or "parameter"
+            raise InvalidRequest(f"{name} holds U+0000.", fields={f"query.{name}": "no text"})
+
+
+@contextmanager
+def held(request: web.Request) -> Iterator[None]:
+    """For as long as this request's connection is held open. RateLimited where its asker holds too many already."""
+    source = address(request, request.app[SERVICES].access.trusted)
+    owner = identity(request).owner or ("local" if is_local(request) else "")
+    with request.app[STREAMS].hold(owner, source):
+        yield
 
 
 async def _answer(request: web.Request, error: PumpkinError, kind: str) -> web.StreamResponse:
     page = request.app.get(ERROR_PAGE)
     if kind == "page" and page is not None:
-        return await page(request, error, request[REQUEST_ID])
+        response = await page(request, error, request[REQUEST_ID])
+        retry_after = getattr(error, "retry_after", None)
+        if retry_after is not None:
+            response.headers["Retry-After"] = str(retry_after)
+        return response
     return failure(request, error)
 
 

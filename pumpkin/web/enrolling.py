@@ -24,7 +24,7 @@ from pumpkin.store.enrolments import Gift, Newcomer
 from pumpkin.web.bodies import parsed
 from pumpkin.web.envelope import success
 from pumpkin.web.fleet import Fleet
-from pumpkin.web.limits import Gcra, address
+from pumpkin.web.limits import Gcra, address, by_https
 from pumpkin.web.services import SERVICES, Services
 
 RATE, BURST = 1.0, 30
@@ -131,8 +131,7 @@ def given(request: web.Request, services: Services, gift: Gift) -> dict[str, Any
 def url_of(request: web.Request) -> str:
     """The server's address as this asker reached it: behind a proxy that says so, by HTTPS."""
     services = request.app[SERVICES]
-    forwarded = request.headers.get("X-Forwarded-Proto", "") == "https" and bool(services.access.trusted)
-    return f"{'https' if request.secure or forwarded else 'http'}://{request.host}"
+    return f"{'https' if by_https(request, services.access.trusted) else 'http'}://{request.host}"
 
 
 def _certificate(fleet: Fleet) -> str:

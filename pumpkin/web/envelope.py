@@ -40,7 +40,10 @@ _COMMON = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
 }
+STRICT_TRANSPORT = "max-age=31536000"
+"""RFC 6797, where HTTPS is served: a browser ignores it while it does not trust the certificate (section 8.1)."""
 _STRICT = "default-src 'none'; frame-ancestors 'none'; sandbox"
 _PAGE = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -54,7 +57,6 @@ HEADERS: dict[Dialect, dict[str, str]] = {
         **_COMMON,
         "Content-Security-Policy": _PAGE,
         "Cross-Origin-Opener-Policy": "same-origin",
-        "Cross-Origin-Resource-Policy": "same-origin",
         "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
         "Cache-Control": "no-store",
     },

@@ -49,7 +49,7 @@ DETAILS: dict[str, Detail] = {
         refusals=("400", "404", "409", "429"),
     ),
     "DELETE /api/v1/agents/{jid}": Detail(
-        example=data({"jid": "probe@pumpkin.example", "state": "revoked"}), refusals=("404", "503")
+        example=data({"jid": "probe@pumpkin.example", "state": "revoked"}), refusals=("404", "409", "503")
     ),
     "GET /api/v1/agents/{jid}/jobs": Detail(
         query=(parameter("version", "What the agent that asks for its own runs.", "integer", minimum=0, default=0),),

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import ipaddress
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from aiohttp import StreamReader, web
 
-from pumpkin.errors import InvalidRequest, PayloadTooLarge
+from pumpkin.errors import InvalidRequest, PayloadTooLarge, RateLimited
 from pumpkin.web.envelope import MORE_HEADERS
 from pumpkin.web.patience import BODY_START_S, pace
 
 BODY_LIMIT = 16 * 1024 * 1024
 SMALL_BODY = 64 * 1024
 CHUNK = 64 * 1024
+STREAMS_RETRY_S = 10
 
 
 class Gcra:
@@ -52,6 +54,30 @@ class Gcra:
         return max(0.0, due - now - self._tolerance)
 
 
+class Streams:
+    """Who holds how many connections open: at most `known` of one who is known, `strangers` of one address, `most` in
+    all. What is held costs memory and a descriptor for as long as its reader likes."""
+
+    def __init__(self, known: int, strangers: int, most: int = 10_000) -> None:
+        self._known, self._strangers, self._most = known, strangers, most
+        self._held: Counter[str] = Counter()
+
+    @contextmanager
+    def hold(self, owner: str, source: str) -> Iterator[None]:
+        """For as long as a connection is held, by `owner` ("" for nobody) from the address `source`. RateLimited when
+        it would be one too many."""
+        who = owner or f"address:{source}"
+        if self._held[who] >= (self._known if owner else self._strangers) or self._held.total() >= self._most:
+            raise RateLimited("Too many connections are held open by this asker.", retry_after=STREAMS_RETRY_S)
+        self._held[who] += 1
+        try:
+            yield
+        finally:
+            self._held[who] -= 1
+            if not self._held[who]:
+                del self._held[who]
+
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -80,6 +106,13 @@ def address(request: web.Request, trusted: Sequence[Network] = ()) -> str:
 def behind_proxy(request: web.Request, trusted: Sequence[Network]) -> bool:
     """Whether the peer is one of the trusted proxies."""
     return bool(trusted) and _among((request.remote or "").partition("%")[0], trusted)
+
+
+def by_https(request: web.Request, trusted: Sequence[Network]) -> bool:
+    """Whether the client speaks HTTPS: with us, or with a trusted proxy that says so."""
+    return request.secure or (
+        behind_proxy(request, trusted) and request.headers.get("X-Forwarded-Proto", "").casefold() == "https"
+    )
 
 
 def _among(text: str, networks: Sequence[Network]) -> bool:

@@ -198,6 +198,7 @@ DETAILS: dict[str, Detail] = {
         ),
         example=data({"items": [], "next": None}),
     ),
+    "POST /api/v1/agents/{jid}/revoke": Detail(refusals=("409", "503")),
     "POST /api/v1/agents/{jid}/subscribe": Detail(statuses={"202": "Asked."}, refusals=("503",)),
     "POST /api/v1/agents/{jid}/unsubscribe": Detail(statuses={"202": "Asked."}, refusals=("503",)),
     "POST /api/v1/agents/{jid}/run": Detail(

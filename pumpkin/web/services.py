@@ -37,7 +37,8 @@ class Access:
     """What rulings.md 23 lets settings open or close.
 
     `open_reading`: the compatibility reads need no key on loopback listeners; `open_everywhere`: nor elsewhere.
-    `public_rate`: requests a second one address may make of the routes open to anyone, `public_burst` at once.
+    `public_rate`: requests a second one address may make of the routes open to anyone, `public_burst` at once; `rate`
+    and `burst` the same of one who is known. `streams` and `public_streams`: how many connections each may hold open.
     `trusted`: networks of reverse proxies that say truly who asks.
     """
 
@@ -45,6 +46,10 @@ class Access:
     open_everywhere: bool = False
     public_rate: float = 100.0
     public_burst: int = 1_000
+    rate: float = 1_000.0
+    burst: int = 10_000
+    streams: int = 2_500
+    public_streams: int = 100
     trusted: tuple[IPv4Network | IPv6Network, ...] = ()
 
 

@@ -16,7 +16,7 @@ from pumpkin.errors import Forbidden, RateLimited
 from pumpkin.model import totp
 from pumpkin.store import audit, factors, people, sessions
 from pumpkin.web.guard import CSRF_FIELD, SESSION_COOKIE, identity, require_csrf
-from pumpkin.web.limits import Gcra, address
+from pumpkin.web.limits import Gcra, address, by_https
 from pumpkin.web.pages.held import FIELD, Held, held_in
 from pumpkin.web.pages.render import HOLD, page
 from pumpkin.web.patience import pace
@@ -225,4 +225,5 @@ async def fields_of(request: web.Request, limit: int = 256 * 1024) -> dict[str, 
 def cookie(
     request: web.Request, answer: web.StreamResponse, name: str, value: str, seconds: int, *, path: str = "/"
 ) -> None:
-    answer.set_cookie(name, value, max_age=seconds, path=path, httponly=True, secure=request.secure, samesite="Lax")
+    secure = by_https(request, request.app[SERVICES].access.trusted)
+    answer.set_cookie(name, value, max_age=seconds, path=path, httponly=True, secure=secure, samesite="Lax")

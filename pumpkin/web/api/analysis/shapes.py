@@ -10,16 +10,13 @@ from aiohttp import web
 from pumpkin.model.tasks import Decided, Task
 from pumpkin.model.wire import rfc3339
 from pumpkin.web.guard import ANONYMOUS, Identity
-from pumpkin.web.limits import behind_proxy
+from pumpkin.web.limits import by_https
 from pumpkin.web.services import SERVICES
 
 
 def base(request: web.Request) -> str:
     """Scheme and host this client reached us by; behind a trusted proxy, as that says."""
-    scheme = request.scheme
-    if behind_proxy(request, request.app[SERVICES].access.trusted):
-        scheme = "https" if request.headers.get("X-Forwarded-Proto", scheme) == "https" else "http"
-    return f"{scheme}://{request.host}"
+    return f"{'https' if by_https(request, request.app[SERVICES].access.trusted) else 'http'}://{request.host}"
 
 
 def when(microseconds: int | None) -> str | None:
