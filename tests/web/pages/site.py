@@ -31,6 +31,7 @@ from pumpkin.web.services import Services
 PASSWORDS = {"vera": "a quiet viewer", "otto": "an able operator", "ada": "the administrator"}
 ROLES = {"vera": "viewer", "otto": "operator", "ada": "admin"}
 PROBE = "probe@pumpkin.example"
+_hashed: dict[str, str] = {}
 
 
 def observation(**more: Any) -> Observation:
@@ -147,8 +148,18 @@ class Site:
         self.bus.publish("proof.stamped", {"checkpoint": head.size, "authority": authority})
 
     async def people(self) -> None:
+        """The three; each password is hashed once for all tests, since a hash is made to be slow."""
         for name, password in PASSWORDS.items():
-            await people.add(self.db, name, password, role=ROLES[name])
+            async with self.db.writer() as connection:
+                if name in _hashed:
+                    await self.db.queries.people_add(
+                        connection, name=name, password=_hashed[name], role=ROLES[name],
+                        created=time.time_ns() // 1_000, must_change=False,
+                    )  # fmt: skip
+            if name not in _hashed:
+                await people.add(self.db, name, password, role=ROLES[name])
+                async with self.db.reader() as connection:
+                    _hashed[name] = await connection.fetchval("select password from people where name = $1", name)
 
     async def agent(self, jid: str = PROBE, state: str = "approved", show: str = "available", **more: Any) -> None:
         """An agent that reported a behaviour, was up yesterday and said something."""
