@@ -19,7 +19,7 @@ from pumpkin.model.findings import Finding, Group, Level, quoted
 
 TOOL = "typosquatting"
 POPULAR = Path(__file__).parent / "popular"
-ECOSYSTEMS = ("pypi", "npm", "gem", "cargo")
+ECOSYSTEMS = ("pypi", "npm", "gem", "cargo", "composer", "maven")
 _DELIMITERS = re.compile(r"[-_.]+")
 _PAIRS = "rn:m vv:w cl:d 0:o 1:l i:l 5:s 3:e q:g j:l"
 _LOOKALIKES = tuple(pair.split(":") for pair in _PAIRS.split())
@@ -89,8 +89,8 @@ class Index:
             self.shapes[shape(name)].append(name)
             self.words[_sorted(flat)].append(name)
             self.shorter[flat].append(name)
-            if name.startswith("@"):
-                self.scoped[name[1:].partition("/")[0]].append(name)
+            if "/" in name:
+                self.scoped[name.removeprefix("@").partition("/")[0]].append(name)
             if len(flat) > 3:
                 for left in _less(flat):
                     self.shorter[left].append(name)
@@ -127,6 +127,8 @@ class Index:
         yield from self._affixed(name, flat)
         if scoped:
             yield from self._other_scope(name)
+        elif "/" in name:
+            yield from self._other_vendor(name)
 
     def _shaped(self, name: str, target: str) -> Candidate:
         one, other = _DELIMITERS.sub("", _flat(name)), _DELIMITERS.sub("", _flat(target))
@@ -184,6 +186,15 @@ class Index:
                 continue
             near = min(targets, key=lambda target: _distance()(target.partition("/")[2], rest))
             yield self._made(name, near, "scope", f"a scope that looks like @{other}")
+
+    def _other_vendor(self, name: str) -> Iterator[Candidate]:
+        """`symfonny/console` for `symfony/console`, `org.fasterxml.x/y` for `com.fasterxml.x/y`: the same package below
+        a vendor or group that looks like its own."""
+        vendor, _, rest = name.rpartition("/")
+        for other, targets in self.scoped.items():
+            target = f"{other}/{rest}"
+            if other != vendor and target in self.rank and target in targets and _alike(vendor, other):
+                yield self._made(name, target, "scope", f"a vendor or group that looks like {other}")
 
     def _made(self, name: str, target: str, kind: str, why: str) -> Candidate:
         score = _SCORES[kind]
@@ -280,6 +291,12 @@ def _resembles(scope: str, other: str) -> bool:
     return len(words) > 1 and other in (words[0], words[-1])
 
 
+def _alike(vendor: str, other: str) -> bool:
+    """Do two vendors or groups resemble each other, or differ in their first part only (`org.` for `com.`)?"""
+    inner = [part.partition(".")[2] for part in (vendor, other)]
+    return (len(other) >= 4 and _resembles(vendor, other)) or (inner[0] == inner[1] and "." in inner[0])
+
+
 @lru_cache(maxsize=8)
 def index(ecosystem: str) -> Index | None:
     """The index of an ecosystem's popular names, built once a process; None for one without a list."""
@@ -289,11 +306,13 @@ def index(ecosystem: str) -> Index | None:
 
 
 def normal(ecosystem: str, name: str) -> str:
-    """The name as the ecosystem compares it (PEP 503 for PyPI; `_` is `-` for crates)."""
+    """The name as the ecosystem compares it (PEP 503 for PyPI; `_` is `-` for crates; `group:artifact` of Maven)."""
     if ecosystem == "pypi":
         return _DELIMITERS.sub("-", name).lower()
     if ecosystem == "cargo":
         return name.lower().replace("_", "-")
+    if ecosystem == "maven":
+        return name.lower().replace(":", "/")
     return name.lower()
 
 

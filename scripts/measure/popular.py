@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 TARGET = Path(__file__).parents[2] / "pumpkin/analysis/popular"
@@ -24,6 +25,22 @@ def main(work: Path) -> None:
     save("npm", [*high[:2000], *listed["npm"], *high[2000:], *FORMER["npm"]])
     save("gem", listed["rubygems"])
     save("cargo", crates)
+    known = tomllib.loads((Path(__file__).parent / "known_names.toml").read_text())
+    listed_here = {of: [f"{vendor}/{name}" for vendor, names in known[of].items() for name in names.split()]
+                   for of in ("composer", "maven")}  # fmt: skip
+    save("composer", [*listed_here["composer"], *debian_php((work / "php").read_text(), known["composer"])])
+    save("maven", listed_here["maven"])
+
+
+def debian_php(lines: str, vendors: dict[str, str]) -> list[str]:
+    """The names of Debian's packages `php-VENDOR-NAME` of the vendors known, as Packagist writes them."""
+    found = []
+    for line in lines.splitlines():
+        package = line.split(" ")[0].removeprefix("php-")
+        for vendor in vendors:
+            if package.startswith(f"{vendor}-") and len(package) > len(vendor) + 1:
+                found.append(f"{vendor}/{package.removeprefix(f'{vendor}-')}")
+    return sorted(found)
 
 
 def save(ecosystem: str, names: list[str]) -> None:

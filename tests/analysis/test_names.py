@@ -29,6 +29,18 @@ PAIRS = json.loads((Path(__file__).parents[1] / "lookalikes/typosquats.json").re
         ("npm", "lodahs", "lodash", "transposition"),
         ("npm", "crossenv", "cross-env", "delimiter"),
         ("cargo", "rustdecimal", "rust-decimal", "delimiter"),
+        ("composer", "symfonny/console", "symfony/console", "scope"),
+        ("composer", "guzzlehttp/guzle", "guzzlehttp/guzzle", "repetition"),
+        ("composer", "monolog-monolog", "monolog/monolog", "delimiter"),
+        ("composer", "fzaninoto/faker", "fzaninotto/faker", "scope"),
+        (
+            "maven",
+            "org.fasterxml.jackson.core:jackson-databind",
+            "com.fasterxml.jackson.core/jackson-databind",
+            "scope",
+        ),
+        ("maven", "org.apache.logging.log4j/log4j-cor", "org.apache.logging.log4j/log4j-core", "omission"),
+        ("maven", "com.google.guava:guavva", "com.google.guava/guava", "repetition"),
     ],
 )
 def test_an_imitation_is_told_by_its_original_and_edit(ecosystem: str, name: str, target: str, kind: str) -> None:
@@ -71,4 +83,14 @@ def test_a_finding_is_a_signal_never_a_verdict() -> None:
 
 
 def test_an_ecosystem_without_a_list_says_nothing() -> None:
-    assert names.findings("maven", "log4j") == []
+    assert names.findings("apk", "openssl") == []
+
+
+@pytest.mark.parametrize(
+    ("ecosystem", "name"),
+    [("composer", "symfony/console"), ("composer", "acme/console"), ("composer", "acme/framework"),
+     ("maven", "com.google.zxing:core"), ("maven", "com.example.app:core"), ("maven", "org.acme:spring-core"),
+     ("maven", "org.apache.commons:commons-rng-core"), ("composer", "spatie/laravel-webhook-client")],
+)  # fmt: skip
+def test_a_vendor_of_its_own_imitates_nobody(ecosystem: str, name: str) -> None:
+    assert names.candidates(ecosystem, name) == []
