@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pumpkin import auditor
 from pumpkin.commands.place import config_option, data_option, database, json_option, load, work
@@ -92,14 +90,16 @@ async def _audit(settings: Settings, start: int, stop: int | None, kept: list[st
     vkey = settings.data / "log-key.vkey"
     key = VerifierKey.parse(vkey.read_text("utf-8").strip()) if vkey.exists() else None
     former = [VerifierKey.parse(one.read_text("utf-8").strip()) for one in settings.data.glob("log-key.*.vkey")]
-    columns = (TextColumn("records"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     async with database(settings) as db:
-        with Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet) as bar:
-            size = await checks.size(db)
-            task = bar.add_task("records", total=size - start)
+        size = await checks.size(db)
+        hidden = quiet or not sys.stderr.isatty()
+        shown = click.progressbar(
+            length=max(size - start, 0), label="records", show_pos=True, hidden=hidden, file=sys.stderr
+        )
+        with shown as bar:
 
             async def told(count: int) -> None:
-                bar.advance(task, count)
+                bar.update(count)
 
             began = time.monotonic()
             try:

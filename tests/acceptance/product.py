@@ -39,9 +39,15 @@ class Product:
     """One Pumpkin on a data folder. `start` waits for the line `ready http://...`."""
 
     def __init__(
-        self, data: Path, *, demo: bool = False, options: tuple[str, ...] = (), environment: Mapping[str, str] = {}
+        self,
+        data: Path,
+        *,
+        demo: bool = False,
+        options: tuple[str, ...] = (),
+        environment: Mapping[str, str] = {},
+        program: Path = PUMPKIN,
     ) -> None:
-        self.data = data
+        self.data, self.program = data, program
         self.environment = {**os.environ, "NO_COLOR": "1", **environment}
         self.options = (*(() if demo else ("--no-demo",)), *options)
         self.process: subprocess.Popen[str] | None = None
@@ -53,7 +59,7 @@ class Product:
     def start(self, within_s: float = 40.0) -> Product:
         self.process = subprocess.Popen(
             [
-                *(str(PUMPKIN), "run", "--data", str(self.data)),
+                *(str(self.program), "run", "--data", str(self.data)),
                 *("--listen", f"127.0.0.1:{self._port}", "--xmpp-port", self._xmpp_port),
                 *self.options,
             ],

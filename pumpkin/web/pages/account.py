@@ -7,7 +7,6 @@ import io
 import time
 from uuid import UUID
 
-import segno
 from aiohttp import web
 from markupsafe import Markup
 
@@ -166,6 +165,8 @@ async def _account(request: web.Request, *, secret: str = "", wrong: str = "", s
 
 def _picture(address: str) -> Markup:
     """A QR code as SVG without inline style."""
+    import segno  # 3 MB, for the minute in which somebody sets up a second factor
+
     written = io.BytesIO()
     segno.make(address, error="m", micro=False).save(
         written, kind="svg", scale=4, border=3, xmldecl=False, svgclass="qr", lineclass="qr-line", title="QR code",

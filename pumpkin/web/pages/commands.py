@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-import nh3
 from aiohttp import web
 from markupsafe import Markup
 
@@ -138,6 +137,8 @@ def _shown(answer: Mapping[str, Any]) -> dict[str, Any]:
 
 def safe(html: str) -> Markup:
     """An agent's own HTML with nothing in it but text, lists and tables: no script, style, link, picture or form."""
+    import nh3  # 2 MB, when an agent first shows HTML
+
     return Markup(nh3.clean(html[:HTML_LIMIT], tags=SHOWN_TAGS, attributes={}, url_schemes=set(), link_rel=None))  # noqa: S704
 
 
