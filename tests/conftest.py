@@ -81,7 +81,7 @@ async def database(dsn: str) -> AsyncIterator[Database]:
 
 
 class Files(LoadScopeScheduling):
-    """Files stay whole when tests run in two processes, and one process has the container engine to itself."""
+    """Files stay whole when tests run in several processes, and one process has the container engine to itself."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
@@ -90,5 +90,5 @@ class Files(LoadScopeScheduling):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Files:
-    """How xdist (`-n 2`) hands out the tests."""
+    """How xdist (`-n 3`) hands out the tests."""
     return Files(config, log)
