@@ -6,12 +6,11 @@ code without comments, and judged together: a build script that reads credential
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
-from pumpkin.analysis import others, poms, shell
+from pumpkin.analysis import composer, others, poms, shell
+from pumpkin.analysis.composer import Language
 from pumpkin.analysis.flow import Reach
 from pumpkin.analysis.places import CLOUD_SECRETS, LOCAL_ADDRESS, RAW_ADDRESS, SECRETS, attack
 from pumpkin.model.findings import Finding, Group, Level, quoted
@@ -23,18 +22,6 @@ _STRING = r"(?:\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*')"
 
 def _any(*words: str) -> re.Pattern[str]:
     return re.compile("|".join(words), re.IGNORECASE if "php" in words[0] else 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Language:
-    """What the language's code does, by pattern."""
-
-    network: re.Pattern[str]
-    environment: re.Pattern[str]
-    decode: re.Pattern[str]
-    execute: re.Pattern[str]
-    spawn: re.Pattern[str]
-    comment: re.Pattern[str]
 
 
 LANGUAGES: dict[str, Language] = {
@@ -54,7 +41,7 @@ LANGUAGES: dict[str, Language] = {
     ),
     ".rb": Language(
         network=re.compile(
-            r"\bNet::HTTP|\bURI\.open|\bopen-uri|\bSocket\.(?:getaddrinfo|tcp|udp)|\bAddrinfo\.|\bTCPSocket|\bUDPSocket|\bFaraday|\bHTTParty|\bRestClient"
+            r"\b(?:TCP|UDP|UNIX)Server\b|\bWEBrick|\bDRb\.start|\bNet::(?:SMTP|FTP|SSH|SCP)\b|\bNet::HTTP|\bURI\.open|\bopen-uri|\bSocket\.(?:getaddrinfo|tcp|udp)|\bAddrinfo\.|\bTCPSocket|\bUDPSocket|\bFaraday|\bHTTParty|\bRestClient"
             r"|\bResolv\b|\bOpen3?\w*\([^)]{0,20}https?:|\bHTTP\.(?:get|post)|\bopen\(\s*['\"]https?:"
         ),
         environment=re.compile(r"\bENV\.(?:to_h|each|map|to_a|select|inspect|to_s|sort)\b|\bENV\s*[,)]"),
@@ -104,6 +91,12 @@ _VISITOR = re.compile(
     r"|\$_(?:GET|POST|REQUEST|COOKIE)\s*\[[^\]]{1,40}\]\s*\(|\$\w+\s*\(\s*\$_(?:POST|GET|REQUEST|COOKIE)",
     re.I,
 )
+_STARTING = re.compile(r"Command::new|popen|system|exec|spawn|`|proc_open|%x|\b(?:__)?send\b")
+_DOTTED = re.compile(r"\$_(?:GET|POST|REQUEST|COOKIE|FILES)\b|php://input")
+_STORED = re.compile(
+    r"\b(?:file_put_contents|fwrite|fputs|move_uploaded_file)\s*\([^;]{0,200}?(?:\$_(?:GET|POST|REQUEST|COOKIE|FILES)|php://input|base64_decode)"
+)
+_INCLUDED_LATER = re.compile(r"\b(?:include|require)(?:_once)?\s*\(?\s*\$\w+|move_uploaded_file\s*\([^;]{0,200}\.php")
 _DOTENV = re.compile(r"['\"/]\.env['\"]")
 _COMMANDED = re.compile(
     r"`#\{|(?:system|exec|spawn|popen\w*|proc_open|shell_exec|pcntl_exec)\s*\(?\s*(?:[a-z_]\w*\b(?!\s*=)|[\"'](?:/bin/)?(?:ba)?sh)|%x\W#\{"
@@ -129,7 +122,9 @@ _NO_SOURCE = re.compile(r"\binclude!\s*\(\s*\"[^\"]+\.(?!rs\"|in\")\w+\"")
 _ACCOUNT = re.compile(r"\bwp_(?:create|insert)_user\s*\(")
 _SOCKETS = re.compile(r"TCPSocket|TcpStream|fsockopen|socket_connect|stream_socket_client")
 _FACTS = re.compile(r"Socket\.gethostname|Etc\.getlogin|gethostname\(|php_uname|get_current_user|whoami")
-_SENT = re.compile(r"\.post\b|\.post_form|POST|send_string|write_all|CURLOPT_POST|\.put\b")
+_SENT = re.compile(
+    r"\bmail\s*\(|\.upload\b|->put\(|fputs|fwrite|\.post\b|\.post_form|POST|send_string|write_all|CURLOPT_POST|\.put\b"
+)
 _SHELLS = re.compile(
     r"(?:system|shell_exec|passthru|popen)\s*\(\s*(?:base64_decode|gzinflate|str_rot13|hex2bin|strrev)|Command::new\s*\(\s*\"(?:/bin/)?(?:ba|z|da)?sh\"|Command::new\s*\(\s*\"(?:cmd|powershell)",
     re.I,
@@ -149,7 +144,7 @@ _WRITES = re.compile(
     r"fs::write|File::create|OpenOptions|File\.(?:bin)?write|File\.open\(.{0,80}['\"][wa]|file_put_contents|IO\.binwrite"
 )
 _PLANTED = re.compile(
-    r"authorized_keys|\.cargo/config|auto_prepend_file|vendor/autoload|autoload\.php.{0,80}FILE_APPEND|\.bashrc|\.profile|\.zshrc|/etc/cron|LaunchAgents|systemd/|\.git/hooks"
+    r"authorized_keys|\.cargo/config|\.cargo[\"'][\s\S]{0,300}[\"'](?:config(?:\.toml)?|bin)[\"']|rustc-wrapper|\.gemrc|\.npmrc|\.gitconfig|\.ssh/config|\.irbrc|\.pryrc|\.zshenv|\.vscode/tasks|\.github/workflows|mcp\.json|auto_prepend_file|vendor/autoload|autoload\.php.{0,80}FILE_APPEND|\.bashrc|\.profile|\.zshrc|/etc/cron|LaunchAgents|systemd/|\.git/hooks"
 )
 _MODES = re.compile(r"set_permissions|set_mode|\bchmod\b|0o?7[0-7]{2}\b")
 _STARTS = re.compile(
@@ -182,19 +177,6 @@ _STARTUP = re.compile(
 )
 _CURL = re.compile(r"\b(?:curl|wget)\b[^\n\"'`]{0,200}https?:|https?:[^\n]{0,200}\b(?:curl|wget)\b")
 _SECRET_ENV = re.compile(r"\w*(?:TOKEN|SECRET|PASSWORD|API_?KEY|CREDENTIAL|PRIVATE_KEY)\w*")
-_COMPOSER = (
-    "install",
-    "update",
-    "autoload",
-    "create",
-    "package",
-    "root",
-    "status",
-    "dependencies",
-    "pool",
-    "command",
-    "init",
-)
 
 
 def examine(files: Mapping[str, bytes]) -> list[Finding]:
@@ -216,7 +198,7 @@ def examine(files: Mapping[str, bytes]) -> list[Finding]:
         elif others.KNOWN.search(path) and len(data) <= SIZE_LIMIT:
             found += others.examine(path, data, aside=reach_of(path) is Reach.ASIDE)
         elif path.rsplit("/", 1)[-1] == "composer.json" and path.count("/") <= 1:
-            found += _composer(path, data)
+            found += composer.examine(path, data, LANGUAGES[".php"])
     return found
 
 
@@ -257,8 +239,10 @@ def _file(path: str, data: bytes, language: Language, reach: Reach) -> Iterator[
         yield told("hook-reverse-shell", Level.CRITICAL, "T1059", "connects out and runs what it is told", hit)
     if reach >= Reach.IMPORT and _WRITES.search(text) and (hit := _PLANTED.search(text)):
         yield told("hook-autostart", Level.CRITICAL, "T1547", "writes where programs start by themselves", hit)
+    if _DOTTED.search(text) and (hit := _STORED.search(text)) and _INCLUDED_LATER.search(text):
+        yield told("hook-web-shell", Level.CRITICAL, "T1505.003", "keeps what a visitor sends and runs it", hit)
     literals = " ".join(one[1:-1] for one in re.findall(_STRING, text)[:400])[:8000]
-    started = re.search(r"Command::new|popen|system|exec|spawn|`|proc_open|%x|\b(?:__)?send\b", text)
+    started = _STARTING.search(text) or (_WRITES.search(text) if eager else None)
     known = attack(literals) if started else None
     if known is not None and known.level is Level.CRITICAL and started is not None:
         level = Level.CRITICAL if reach >= Reach.IMPORT else Level.HIGH
@@ -372,29 +356,3 @@ def _joined(text: str) -> str:
 
 def _close(one: re.Match[str], other: re.Match[str]) -> bool:
     return abs(one.start() - other.start()) < 400
-
-
-def _composer(path: str, data: bytes) -> Iterator[Finding]:
-    """Commands that composer runs on installation; `@php -r` carries code on its command line."""
-    try:
-        paper = json.loads(data[:2_000_000])
-    except (ValueError, RecursionError):
-        return
-    scripts = paper.get("scripts") if isinstance(paper, dict) else None
-    for event, listed in scripts.items() if isinstance(scripts, dict) else ():
-        if not any(word in event for word in _COMPOSER):
-            continue
-        for command in listed if isinstance(listed, list) else [listed]:
-            yield from _command(path, event, str(command))
-
-
-def _command(path: str, event: str, command: str) -> Iterator[Finding]:
-    known, php = attack(command), LANGUAGES[".php"]
-    if known is not None:
-        yield Finding(TOOL, f"hook-{known.rule}", known.level, Group.FLOW, f"{event}: a command {known.reason}",
-                      known.tactic, path, 0, quoted(command))  # fmt: skip
-    inline = re.search(r"php\s+-r\b", command) is not None
-    if inline and php.execute.search(command):
-        level = Level.CRITICAL if php.decode.search(command) or php.network.search(command) else Level.HIGH
-        yield Finding(TOOL, "hook-inline-code", level, Group.FLOW, f"{event}: runs code kept on its command line",
-                      "T1059", path, 0, quoted(command))  # fmt: skip

@@ -44,7 +44,7 @@ _CLIMBS = re.compile(r"(?:\.\.[/\\]){2}")
 _STRONG_MODULES = re.compile(r"(?:node:)?(?:child_process|subprocess|socket|ctypes|https?|net|vm)$")
 _HOME_WIDE = re.compile(r"^(?:~|\$HOME|\$USERPROFILE|/home|/)(?:[/\\]*\ufffc)+$")
 _WALLET_HOOK = re.compile(
-    r"(?:ethereum|solana|tronWeb|phantom)\.|fromSecretKey|fromMnemonic|privateKeyToAccount|signTransaction"
+    r"\.(?:send_transaction|sendTransaction|sign_transaction|send_raw_transaction)$|(?:ethereum|solana|tronWeb|phantom)\.|fromSecretKey|fromMnemonic|privateKeyToAccount|signTransaction"
 )
 _NO_LIBRARY = re.compile(r"\.(?!node\b|so\b|dll\b|dylib\b|\d)[A-Za-z]\w{1,5}$")
 _ENGINE = re.compile(r"/(?:docker|containerd|podman|crio)\.sock\b")
@@ -109,9 +109,8 @@ def _exec(event: Event) -> list[Rule]:
     if Tag.COMMAND in tags or Tag.CLIPBOARD in tags:
         return [("flow-outside-code", by_reach(event, Level.HIGH), "T1059", "runs the output of a command as code")]
     if tags & {Tag.ENV, Tag.ENV_SECRET}:
-        return [
-            ("flow-environment-code", by_reach(event, Level.HIGH, 2), "T1059", "runs an environment variable as code")
-        ]
+        level = Level.MEDIUM if event.name == "builtins.eval" and event.reach is Reach.IMPORT else Level.HIGH
+        return [("flow-environment-code", by_reach(event, level, 2), "T1059", "runs an environment variable as code")]
     if Tag.DECODE in tags and event.reach is Reach.CALLED and event.file.endswith(".py"):
         return [("flow-decoded-code", Level.HIGH, "T1140", "runs decoded text as code")]
     if tags & HIDING and event.reach >= EAGER:
@@ -191,7 +190,15 @@ def _write(event: Event) -> list[Rule]:
     elif _SOURCE.search(path) and Tag.NET in tags and "checked" not in event.detail and event.reach >= EAGER:
         found.append(("flow-drop", Level.CRITICAL, "T1105", "writes code it got from the network beside its own"))
     elif CONFIGURATION.search(path) and event.reach >= EAGER:
-        found.append(("flow-configuration", Level.HIGH, "T1562", "changes the settings of other tools"))
+        own = "own" in event.detail
+        found.append(
+            (
+                "flow-configuration",
+                Level.MEDIUM if own else Level.CRITICAL,
+                "T1562",
+                "changes the settings of other tools",
+            )
+        )
     elif RUNNABLE.search(path) and tags & {Tag.NET, Tag.DECODE}:
         level = Level.HIGH if event.reach >= EAGER else Level.LOW
         level = Level.MEDIUM if "checked" in event.detail and level is Level.HIGH else level

@@ -17,8 +17,17 @@ _TOLD = ("send", "sendall", "sendto", "post", "urlopen", "request", "get", "put"
 
 def judged(event: Event) -> list[Rule]:
     """The rules a sending event breaks; of one that breaks none, that it talks to the network unasked."""
+    if event.name == "print":
+        return _printed(event)
     found = [rule for look in _LOOKS for rule in look(event)]
     return found or _plain(event)
+
+
+def _printed(event: Event) -> list[Rule]:
+    """Secrets told whoever reads what a build prints."""
+    if event.reach < EAGER:
+        return []
+    return [("flow-secret-print", Level.CRITICAL, "T1552", "prints what it read of secrets")]
 
 
 def _drop(event: Event) -> bool:
@@ -96,7 +105,7 @@ def _given(event: Event) -> list[Rule]:
         strong = len(hushed) > 1 or bool(hushed & _GIVEN) or raw(text) or Tag.LISTED in tags
         level = Level.CRITICAL if strong else Level.HIGH
         found.append(("flow-silent-leak", level, "T1041", f"sends {', '.join(sorted(hushed))} away and hides failures"))
-    if Tag.HANDED in tags and event.reach >= EAGER and fixed(text):
+    if Tag.HANDED in tags and event.reach >= EAGER and (fixed(text) or raw(text)):
         level = Level.HIGH if silent else Level.MEDIUM
         found.append(("flow-handed-leak", level, "T1056", "listens to others and passes on what they hand it"))
     return found

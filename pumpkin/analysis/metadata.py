@@ -356,7 +356,7 @@ def npm(path: str, package: Mapping[str, object]) -> Iterator[Finding]:
                 yield _found("meta-direct-dependency", Level.HIGH, path, reason, "T1195.001", quote)
     offered = package.get("bin")
     for name in offered if isinstance(offered, dict) else ():
-        if name in _COMMANDS and str(package.get("name", "")) != name:
+        if name in _COMMANDS and str(package.get("name", "")) not in _COMMANDS:
             reason = "offers a program under the name of a well-known one"
             yield _found("meta-shadowing", Level.HIGH, path, reason, "T1574.008", name)
 

@@ -28,6 +28,9 @@ _HOST = re.compile(r"getLocalHost\(\)|getHostName\(|os\.Hostname\(\)|gethostname
 _TOLD = re.compile(
     r"(?:\.exec|ProcessBuilder|exec\.Command|popen|system)\s*\([^;]{0,200}?(?:getInputStream|readAll|ReadAll|\.Body)"
 )
+_PIECES = re.compile(r"[\"']\s*[,+]\s*[\"'/]+|[\"']\s*\)\s*\.(?:resolve|join)\(\s*[\"']")
+"""Between the parts of a path that is put together."""
+
 _DECODE = re.compile(r"Base64|DecodeString|FromBase64|hex\.Decode|parseHexBinary|decode_base64|unpack\s*\(?\s*[\"']H")
 
 
@@ -36,7 +39,8 @@ def examine(path: str, data: bytes, *, aside: bool) -> Iterator[Finding]:
     text = data.decode("utf-8", "replace")
     network = _NETWORK.search(text)
     started = re.search(
-        r"static\s*\{|func\s+init\s*\(\s*\)|__attribute__\s*\(\s*\(\s*constructor|JNI_OnLoad|\bBEGIN\s*\{", text
+        r"AbstractMojo|@Mojo\b|Plugin<Project>|premain\s*\(|contextInitialized|@PostConstruct|static\s*\{|func\s+init\s*\(\s*\)|__attribute__\s*\(\s*\(\s*constructor|JNI_OnLoad|\bBEGIN\s*\{",
+        text,
     )
     found: list[tuple[str, Level, str, str, re.Match[str]]] = []
     for spawn in list(_SPAWN.finditer(text))[:100]:
@@ -47,7 +51,8 @@ def examine(path: str, data: bytes, *, aside: bool) -> Iterator[Finding]:
         found.append(
             ("hook-environment-leak", Level.CRITICAL, "T1082", "takes the environment and opens a connection", hit)
         )
-    if network and (hit := SECRETS.search(text) or CLOUD_SECRETS.search(text)):
+    joined = _PIECES.sub("/", text)
+    if network and (hit := SECRETS.search(joined) or CLOUD_SECRETS.search(joined)):
         found.append(("hook-secret-leak", Level.HIGH, "T1552.001", "names secrets and opens a connection", hit))
     if network and (hit := _CODE.search(text)):
         found.append(("hook-remote-code", Level.HIGH, "T1105", "loads code and opens a connection", hit))

@@ -28,7 +28,7 @@ SECRETS = re.compile(
     |\.config[/\\](?:google-chrome|chromium|BraveSoftware|Slack|Signal|rclone|op|doctl|github-copilot)|\.thunderbird|\.password-store
     |share[/\\]keyrings|Bitwarden|1Password|KeePass|sitemanager\.xml|recentservers\.xml|WinSCP\.ini|\.ovpn\b|loginusers\.vdf
     |system-connections|\.claude[/\\]\.credentials|\.codex[/\\]auth|\.databrickscfg|/etc/passwd
-    |\.config[/\\]solana|\.terraform\.d|vault-token|\.cargo[/\\]credentials|\.gem[/\\]credentials""",
+    |/proc/[^/\s]+/mem$|\.m2[/\\]settings(?:-security)?\.xml|\.config[/\\]solana|\.terraform\.d|vault-token|\.cargo[/\\]credentials|\.gem[/\\]credentials""",
     _I | re.VERBOSE | re.MULTILINE,
 )
 ENV_SECRETS = re.compile(
@@ -102,7 +102,8 @@ DATA_FILE = re.compile(
     _I | re.MULTILINE,
 )
 TEMPORARY = re.compile(
-    r"^(?:/tmp|/var/tmp|/dev/shm)\b|\$(?:TEMP|TMP|APPDATA|LOCALAPPDATA|PUBLIC)|%(?:temp|appdata)%", _I | re.MULTILINE
+    r"^(?:/tmp|/var/tmp|/dev/shm|/proc/self/fd)\b|\$(?:TEMP|TMP|APPDATA|LOCALAPPDATA|PUBLIC)|%(?:temp|appdata)%",
+    _I | re.MULTILINE,
 )
 RUNNABLE = re.compile(
     r"\.(?:exe|dll|scr|com|bat|cmd|ps1|vbs|hta|msi|jar|sh|bash|bin|elf|pyw?|js|so|dylib|node)$", _I | re.MULTILINE
@@ -120,7 +121,7 @@ DROP_POINTS = re.compile(
     _I | re.VERBOSE,
 )
 RAW_ADDRESS = re.compile(
-    r"(?:https?|wss?|ftp|tcp)://(?:\d{1,3}\.){3}\d{1,3}(?![\d.])|^(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?$",
+    r"(?:https?|wss?|ftp|tcp)://(?:\d{1,3}\.){3}\d{1,3}(?![\d.])|(?:^|(?<=\s))(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?(?=$|\s)",
     re.MULTILINE,
 )
 LOCAL_ADDRESS = re.compile(
@@ -179,7 +180,7 @@ ATTACKS: tuple[Attack, ...] = (
     _attack("leak-by-command", _C, "T1041", "sends secrets, the environment or host data away by a command",
             rf"(?:\b(?:env|printenv|whoami|hostname|uname|id|ifconfig)\b|/etc/passwd|\.ssh\b|\.aws\b|\.npmrc|\.kube\b|\.gnupg){_G}\|{_G}"
             rf"\b(?:curl|wget|nc)\b|\b(?:curl|wget)\b{_G}(?:\$\(|`)\s*(?:whoami|hostname|id|env|printenv|cat|uname|pwd|base64)"
-            rf"|\b(?:curl|wget|nc)\b{_G}(?:\$(?:USER|HOSTNAME|HOME|AWS_\w+|NPM_TOKEN|GITHUB_TOKEN)\b)"
+            rf"|\b(?:curl(?!\s[^\n]*--unix-socket)|wget|nc)\b{_G}(?:\$(?:USER|HOSTNAME|HOME|AWS_\w+|NPM_TOKEN|GITHUB_TOKEN)\b)"
             rf"|\bcurl\b{_G}(?:-d|-F|-T|--data\S*|--upload-file|--form)\s*\S{{0,40}}@{_G}(?:\.ssh|\.aws|\.npmrc|passwd|\.env\b)"
             rf"|(?:nslookup|dig|ping|host)\b{_G}(?:\$\(|`)\s*(?:whoami|hostname|id|env)|\bping\b{_G}\s-p\s+\S"
             rf"|\bgit\b{_G}\bpush\s+https?://\S*:\S*@"),
@@ -217,7 +218,8 @@ ATTACKS: tuple[Attack, ...] = (
             rf"git\s+config{_G}(?:http\.proxy|url\.{_G}insteadOf)|pip3?\s+config\s+set{_G}(?:index-url|proxy)"
             rf"|npm\s+(?:config\s+)?set{_G}(?:registry|proxy)|netsh{_G}portproxy|networksetup\s+-setwebproxy"),
     _attack("git-hooks", _C, "T1546", "has git run something in every repository of the user",
-            rf"git\s+config\b{_G}--(?:global|system){_G}\b(?:core\.(?:hooksPath|fsmonitor|sshCommand)|init\.templateDir)\s+[^\s-]"),
+            rf"git\s+config\b{_G}--(?:global|system){_G}\b(?:core\.(?:hooksPath|fsmonitor|sshCommand)|init\.templateDir"
+            rf"|credential\.(?:\S{{0,60}}\.)?helper(?!\s+[\"']?(?:store|cache|manager|osxkeychain|wincred|libsecret|\"\"|$)))\s+[^\s-]"),
     _attack("installs-other", _H, "T1195.002", "installs something from outside the index",
             rf"\bpip3?\s+install\b{_G}(?:git\+|https?://|--(?:extra-)?index-url|\s-i\s)|\bnpm\s+(?:i|install|exec)\b{_G}https?://"
             rf"|\bnpx\s+(?:-y\s+)?https?://|\bgem\s+install\b{_G}(?:--source|https?://)"),

@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 
 from pumpkin.analysis.flow import Event, Reach, Sink, Tag
-from pumpkin.analysis.grading import EAGER, finding, fixed
+from pumpkin.analysis.grading import EAGER, finding, fixed, raw
 from pumpkin.analysis.places import LOCAL_ADDRESS, TEMPORARY
 from pumpkin.model.findings import Finding, Level
 
@@ -37,7 +37,11 @@ def judged(events: list[Event]) -> list[Finding]:
 def _across(events: list[Event]) -> list[Finding]:
     """What is done unasked in one package: secrets read and the network spoken to; functions hooked and reported."""
     eager = [event for event in events if event.reach >= EAGER]
-    out = [event for event in eager if event.sink is Sink.SEND and not LOCAL_ADDRESS.search(event.text)]
+    out = [
+        event
+        for event in eager
+        if event.sink is Sink.SEND and event.name != "print" and not LOCAL_ADDRESS.search(event.text)
+    ]
     secrets = [event for event in eager if event.sink is Sink.READ_SECRET]
     findings = []
     if out and secrets:
@@ -62,11 +66,14 @@ def _hooked(events: list[Event]) -> list[Finding]:
     passed = {
         event.file
         for event in events
-        if event.sink is Sink.SEND and Tag.HANDED in event.tags and event.reach > Reach.ASIDE and fixed(event.text)
+        if event.sink is Sink.SEND
+        and Tag.HANDED in event.tags
+        and event.reach > Reach.ASIDE
+        and (fixed(event.text) or raw(event.text))
     }
     for event in events:
         if event.sink in (Sink.SEND, Sink.CONNECT) and event.reach > Reach.ASIDE:
-            sent[event.file] = sent.get(event.file, False) or fixed(event.text)
+            sent[event.file] = sent.get(event.file, False) or fixed(event.text) or raw(event.text)
     findings = []
     for event in events:
         if event.reach >= EAGER and event.sink is Sink.HOOK and sent.get(event.file):

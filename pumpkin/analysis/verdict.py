@@ -39,9 +39,11 @@ _WHY_LIMIT = 8
 
 def weigh(findings: Iterable[Finding]) -> list[Finding]:
     """The findings with their weights, strongest first, each said once, in an order that does not depend on ours."""
-    unique = {
-        (f.rule, f.file, f.line, f.quote): f.weighing(RULE_WEIGHTS.get(f.rule, WEIGHTS[f.level])) for f in findings
-    }
+    unique: dict[tuple[str, str, int, str], Finding] = {}
+    for finding in findings:
+        said = finding.rule, finding.file, finding.line, finding.quote
+        if said not in unique or unique[said].level.rank < finding.level.rank:
+            unique[said] = finding.weighing(RULE_WEIGHTS.get(finding.rule, WEIGHTS[finding.level]))
     return sorted(unique.values(), key=lambda f: (-f.level.rank, -f.weight, f.group, f.rule, f.file, f.line, f.quote))
 
 

@@ -10,7 +10,7 @@ from tree_sitter import Node
 from pumpkin.analysis.flow import EMPTY, Sink, Tag, Value, merged, union
 from pumpkin.analysis.javascript.folding import first_of, text_of, unescaped
 from pumpkin.analysis.javascript.knowledge import ACTIVE, ALIASES, HOOKED, REQUEST_NAMES, REQUESTED, SOURCES
-from pumpkin.analysis.javascript.state import Frame
+from pumpkin.analysis.javascript.state import Frame, Function
 from pumpkin.analysis.places import environment
 
 Evaluate = Callable[[Frame, Node | None], Value]
@@ -146,6 +146,29 @@ def element(frame: Frame, node: Node, base: Value, name: str, value: Value) -> N
         frame.emit(Sink.SEND, "Image.src", frame.machine.deep(value), value.text, node)
 
 
+def said_by(frame: Frame, own: Function, depth: int = 3) -> str:
+    """The text of a function, and of the package's functions and lists that it names, a few steps on."""
+    texts: dict[str, None] = {}
+    fresh = [own]
+    for _ in range(depth):
+        named: list[Function] = []
+        for one in fresh:
+            text = text_of(one.node)
+            if text in texts or sum(map(len, texts)) > 4000:
+                continue
+            texts[text] = None
+            for word in dict.fromkeys(re.findall(r"(?<![\w.$])[A-Za-z_$][\w$]{0,40}", text[:4000])):
+                known = one.outer.find(word)
+                if known is None:
+                    continue
+                if (inner := frame.machine.functions.get(known.name)) is not None:
+                    named.append(inner)
+                elif len(words := frame.machine.words(known)) < 2000:
+                    texts[words] = None
+        fresh = named
+    return "\n".join(filter(None, texts))[:6000]
+
+
 def _property(frame: Frame, target: Node, value: Value, evaluate: Evaluate) -> None:
     holder = target.child_by_field_name("object")
     base = evaluate(frame, holder)
@@ -158,7 +181,7 @@ def _property(frame: Frame, target: Node, value: Value, evaluate: Evaluate) -> N
     own = frame.machine.functions.get(value.name)
     others = own is not None and base.name.removesuffix(".prototype") in frame.machine.required
     if base.name and base.name not in frame.machine.objects and (others or HOOKED.search(hooked)):
-        said = text_of(own.node)[:4000] if own is not None else ""
+        said = said_by(frame, own) if own is not None else ""
         frame.emit(Sink.HOOK, hooked, frame.machine.deep(value), said, target)
         if own is not None:
             frame.machine.hooked(frame, own)

@@ -9,8 +9,9 @@ from tree_sitter import Node
 from pumpkin.analysis.flow import EMPTY, Reach, Sink, Tag, Value, approximate, element_of, literal, merged, union
 from pumpkin.analysis.javascript import folding
 from pumpkin.analysis.javascript.acts import act
+from pumpkin.analysis.javascript.arguments import fill, given_to
 from pumpkin.analysis.javascript.binding import Evaluate, attribute, canonical
-from pumpkin.analysis.javascript.folding import first_of, text_of, unescaped
+from pumpkin.analysis.javascript.folding import first_of, text_of
 from pumpkin.analysis.javascript.functions import invoke
 from pumpkin.analysis.javascript.knowledge import CHATS, PATHS, READERS, SAME, SINKS, SOURCES
 from pumpkin.analysis.javascript.modules import compiled, required
@@ -23,6 +24,7 @@ _LATER = frozenset({"setTimeout", "setInterval", "setImmediate", "process.nextTi
 _EACH = frozenset({"map", "forEach", "filter", "find", "some", "every", "flatMap", "findIndex", "reduce", "sort"})
 _PASSING = frozenset({"then", "map", "flatMap", "catch", "finally", "reduce", "replace", "replaceAll"})
 _AGAIN = frozenset({"replace", "replaceAll", "on"})
+_NAMED = frozenset({"util.promisify", "Promise.resolve", "Object.getPrototypeOf", "Reflect.getPrototypeOf"})
 _HANDLED = frozenset({"then", "catch", "finally", "on", "once", "addListener", "addEventListener", "pipe"})
 
 
@@ -51,10 +53,10 @@ def called(frame: Frame, node: Node, evaluate: Evaluate) -> Value:
         callee = attribute(frame, receiver, attr) if attr else evaluate(frame, target)
     else:
         callee = evaluate(frame, target)
-    arguments = _arguments(frame, given, evaluate)
+    arguments = given_to(frame, given, evaluate)
     result = call(frame, node, callee, receiver, attr, arguments)
     if attr in ("push", "unshift", "append", "set", "add") and arguments:
-        _fill(frame, target, arguments, evaluate)
+        fill(frame, target, arguments, evaluate)
     return result
 
 
@@ -68,57 +70,11 @@ def _swallows(target: Node, given: Node) -> bool:
     return body is not None and body.type == "statement_block" and not body.named_child_count
 
 
-def _fill_property(frame: Frame, holder: Node, arguments: list[Value], evaluate: Evaluate) -> None:
-    """After `this.list.push(x)` the object's list holds x."""
-    base = evaluate(frame, holder.child_by_field_name("object"))
-    held = frame.machine.objects.get(base.name)
-    name = text_of(holder.child_by_field_name("property") or holder)
-    known = held.get(name) if held is not None else None
-    if held is not None and known is not None and known.items is not None and len(known.items) < 4096:
-        held[name] = Value(known.tags | union(*arguments), items=(*known.items, *arguments))
-
-
-def _fill(frame: Frame, target: Node, arguments: list[Value], evaluate: Evaluate) -> None:
-    """After `list.push(x)` the list holds x."""
-    holder = target.child_by_field_name("object")
-    if holder is not None and holder.type == "member_expression":
-        _fill_property(frame, holder, arguments, evaluate)
-    if holder is None or holder.type != "identifier":
-        return
-    name = text_of(holder)
-    known = frame.scope.find(name)
-    tags = frozenset[Tag]().union(*(frame.machine.deep(argument) for argument in arguments))
-    if known is None or known.name in frame.machine.objects:
-        return
-    if known.items is not None and not frame.scope.loose and len(known.items) < 4096:
-        frame.scope.assign(name, Value(known.tags | tags, items=(*known.items, *arguments)))
-    elif tags - known.tags:
-        frame.scope.assign(name, known.with_tags(*tags))
-
-
-def _arguments(frame: Frame, given: Node, evaluate: Evaluate) -> list[Value]:
-    if given.type == "template_string":
-        parts = [part for part in given.named_children if part.type != "template_substitution"]
-        texts = tuple(literal(unescaped(text_of(part))) for part in parts)
-        filled = [part for part in given.named_children if part.type == "template_substitution"]
-        return [Value(items=texts), *(evaluate(frame, first_of(part)) for part in filled[:50])]
-    arguments: list[Value] = []
-    for part in given.named_children[:2000]:
-        if part.type == "comment":
-            continue
-        if part.type == "spread_element":
-            value = evaluate(frame, first_of(part))
-            arguments += list(value.items) if value.items is not None else [Value(value.tags, value.const, value.text)]
-        else:
-            arguments.append(evaluate(frame, part))
-    return arguments
-
-
 def constructed(frame: Frame, node: Node, evaluate: Evaluate) -> Value:
     """`new X(...)`: an object of the package's class or function, a promise, or something of the library."""
     callee = evaluate(frame, node.child_by_field_name("constructor"))
     given = node.child_by_field_name("arguments")
-    arguments = _arguments(frame, given, evaluate) if given is not None else []
+    arguments = given_to(frame, given, evaluate) if given is not None else []
     machine = frame.machine
     if callee.name == "Promise" and arguments and arguments[0].name in machine.functions:
         resolver = f"resolver:{frame.module.file}@{node.start_byte}"
@@ -202,6 +158,8 @@ def call(
     told = act(frame, node, callee.name, attr, receiver, arguments, tags)
     result = _result(frame, node, callee, receiver, attr, arguments, tags, told, made=made)
     back = _call_back(frame, callee.name, receiver, attr, arguments, result)
+    if attr in ("filter", "sort", "toSorted") and receiver.items is not None:
+        return Value(receiver.tags, items=receiver.items, name=receiver.name)
     if attr in _PASSING and back is not None:
         tags = back.tags | receiver.tags
         if attr in ("map", "replace", "replaceAll", "from"):
@@ -225,6 +183,9 @@ def _call_back(
     back: Value | None = None
     for place, argument in enumerate(arguments):
         owned = [argument.name, *(held.name for held in machine.objects.get(argument.name, {}).values())]
+        if name.startswith("WebAssembly."):
+            inner = [machine.objects.get(one, {}) for one in owned]
+            owned += [held.name for one in inner for held in one.values()]
         for identity in owned[:20]:
             own = machine.functions.get(identity)
             if own is None:
@@ -245,6 +206,8 @@ def _call_back(
                 given = Value(frozenset({Tag.KEYS}))
             elif listened and arguments[0].text == "submit":
                 given = Value(frozenset({Tag.FORM}))
+            if name.startswith("WebAssembly."):
+                given = Value(frozenset({Tag.DECODE, Tag.LITERAL}))
             if name in SOURCES:
                 tags = result.tags - {Tag.LITERAL}
                 given = Value(tags, hint=result.hint)
@@ -287,6 +250,8 @@ def _special(
         return call(frame, node, receiver, first, "", rest)
     if name in ("Reflect.apply",) and len(arguments) > 2:
         return call(frame, node, first, arguments[1], "", list(arguments[2].items or (arguments[2],)))
+    if name == "Reflect.construct" and len(arguments) > 1 and first.name in ("Function", "Function.constructor"):
+        return compiled(frame, node, list(arguments[1].items or arguments[1:]))
     if name.endswith("Function.constructor") or name in ("eval", "Function", "method.constructor"):
         return compiled(frame, node, arguments)
     if name in _LATER:
@@ -330,7 +295,7 @@ def _special(
         tags = frozenset[Tag]().union(*(machine.deep(argument) for argument in arguments))
         const = first.const if name in ("String", "Promise.resolve") else None
         hint = "" if const is not None else machine.words(first)
-        return Value(tags, const, hint, first.name if name in ("util.promisify", "Promise.resolve") else "",
+        return Value(tags, const, hint, first.name if name in _NAMED else "",
                      first.items if name in ("Object.freeze", "Array.from", "Promise.resolve") else None)  # fmt: skip
     if name == "os.homedir":
         return Value(hint="~")

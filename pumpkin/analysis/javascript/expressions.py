@@ -11,7 +11,7 @@ from pumpkin.analysis.javascript import calls, folding
 from pumpkin.analysis.javascript.binding import assign, attribute, canonical, key_of
 from pumpkin.analysis.javascript.folding import first_of, text_of, unescaped
 from pumpkin.analysis.javascript.state import Frame, Function
-from pumpkin.analysis.places import names_secret
+from pumpkin.analysis.places import environment, names_secret
 
 
 def evaluate(frame: Frame, node: Node | None) -> Value:
@@ -85,6 +85,8 @@ def _subscript(frame: Frame, node: Node) -> Value:
     held = frame.machine.objects.get(base.name)
     if base.name == "process.env":
         hidden = key.tags & {Tag.CHARS, Tag.DECODE}
+        if not hidden and Tag.ENV_SECRET in environment(key.text).tags:
+            hidden = frozenset({Tag.LITERAL})
         return Value(key.tags & {Tag.ENV_ALL} | {Tag.ENV_SECRET if hidden else Tag.ENV} | hidden)
     if held:
         return Value(frame.machine.deep(base, 1))

@@ -269,7 +269,8 @@ PATHS = frozenset({"path.join", "path.resolve", "path.normalize", "path.posix.jo
 SAME = frozenset(
     {"util.promisify", "Object.assign", "Object.freeze", "Promise.resolve", "String", "JSON.stringify", "JSON.parse",
      "querystring.stringify", "encodeURIComponent", "encodeURI", "btoa", "escape", "Object.entries", "Object.keys",
-     "Object.values", "Object.fromEntries", "Array.from", "structuredClone", "Promise.all", "Promise.allSettled"}
+     "Object.values", "Object.fromEntries", "Array.from",
+     "Object.getPrototypeOf", "Reflect.getPrototypeOf", "structuredClone", "Promise.all", "Promise.allSettled"}
 )  # fmt: skip
 """Calls whose result is what they were given, in another dress."""
 
@@ -277,7 +278,7 @@ HOOKED = re.compile(
     r"""(?:^|\.)(?:ethereum|solana|tronWeb|phantom)\.(?:request|send\w*|sign\w*|enable)$|^(?:fetch|XMLHttpRequest\.prototype\.\w+)$
     |^(?:https?|http2)\.(?:request|get)$|^(?:child_process|fs|crypto)\.\w+$|(?:^|\.)Module\._(?:load|extensions)|module\.constructor\._load
     |\.(?:fromSecretKey|fromMnemonic|privateKeyToAccount|signTransaction)$|^(?:String|Array|Promise|JSON|Function|Object|Map|Storage|Request|Response|EventTarget|HTML\w*)\.prototype\.\w+$
-    |^navigator\.clipboard\.\w+$|^console\.log$|^JSON\.(?:parse|stringify)$|^require\.extensions""",
+    |^navigator\.clipboard\.\w+$|^console\.log$|^process\.std(?:out|err)\.write$|^WebSocket$|^process\.emit$|^JSON\.(?:parse|stringify)$|^require\.extensions""",
     re.VERBOSE,
 )
 """Functions of others that code may put itself in front of."""

@@ -22,6 +22,9 @@ _COPIERS = ("shutil.copy", "shutil.copyfile", "shutil.copy2", "shutil.move", "os
 _STARTED = ("subprocess.Popen()", "os.popen()")
 _MODULE_RUNNERS = frozenset({"exec_module", "load_module"})
 _ENVIRONS = re.compile(r"/proc/(?:self|\d+|\ufffc)/environ$")
+_PLAIN = re.compile(r"^\./(?:[^/]+/)*(?:LICEN[CS]E|COPYING|NOTICE|README|CHANGELOG|AUTHORS|HISTORY)$", re.IGNORECASE)
+"""Papers of the package: nobody runs them."""
+
 _LOADERS = frozenset({"ctypes.CDLL", "ctypes.cdll.LoadLibrary", "ctypes.windll.LoadLibrary", "ctypes.WinDLL"})
 _NATIVE = frozenset(
     ["VirtualAlloc", "VirtualAllocEx", "RtlMoveMemory", "CreateThread", "CreateRemoteThread", "WriteProcessMemory"]
@@ -41,7 +44,7 @@ def opened(frame: Frame, node: ast.Call, path: Value) -> Value:
         tags |= {Tag.KEYS}
     if SECRETS.search(path.text[:300]) or re.search(r"(?:^|[/\\])\.env$", path.text[:300]):
         tags |= {Tag.SECRET}
-    if DATA_FILE.search(path.text[-12:]):
+    if DATA_FILE.search(path.text[-12:]) or _PLAIN.search(path.text[-80:]):
         tags |= {Tag.DATA}
     mode = node.args[1] if len(node.args) > 1 else None
     write = isinstance(mode, ast.Constant) and isinstance(mode.value, str) and mode.value[:1] in ("w", "a", "x")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from pumpkin.analysis.flow import ALTERNATIVE, EMPTY, UNKNOWN, Sink, Tag, Value, merged, union
 from pumpkin.analysis.python.knowledge import HOOKED
-from pumpkin.analysis.python.state import Frame
+from pumpkin.analysis.python.state import Frame, Function
 
 _PROXIES = re.compile(r"(?:HTTPS?|ALL|SOCKS)_PROXY$", re.IGNORECASE)
 
@@ -38,8 +38,22 @@ def assign(
         return
     elif isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
         holder = frame.scope.find(target.value.id) or EMPTY
+        _kept(frame, target, holder, value)
         if value.tags - holder.tags:
             frame.scope.bind(target.value.id, holder.with_tags(*value.tags))
+    elif isinstance(target, ast.Subscript) and isinstance(target.value, ast.Attribute) and evaluate is not None:
+        holder = evaluate(frame, target.value)
+        _kept(frame, target, holder, value)
+        if value.tags - holder.tags:
+            assign(frame, target.value, holder.with_tags(*value.tags), evaluate)
+
+
+def _kept(frame: Frame, target: ast.Subscript, holder: Value, value: Value) -> None:
+    """`table[key] = value` with a constant key is found again under it."""
+    table = frame.machine.tables.get(holder.name)
+    if table is not None and isinstance(target.slice, ast.Constant) and len(table) < 1024:
+        before = table.get(target.slice.value)
+        table[target.slice.value] = merged(before, value) if before is not None else value
 
 
 def _hooks(frame: Frame, target: ast.Attribute, value: Value, evaluate: Callable[[Frame, ast.AST], Value]) -> bool:
@@ -61,15 +75,25 @@ def assign_attribute(frame: Frame, node: ast.AST, holder: Value, attr: str, valu
     maker = own is not None and attr in ("__init__", "__new__") and holder.name in frame.machine.classes
     if not HOOKED.match(name) and not foreign and not maker:
         return False
-    said = (one.value for one in ast.walk(own.node) if isinstance(one, ast.Constant)) if own is not None else ()
-    frame.emit(
-        Sink.HOOK, name, value, " ".join(one for one in said if isinstance(one, str) and " " not in one)[:1000], node
-    )
+    frame.emit(Sink.HOOK, name, value, _said(own) if own is not None else "", node)
     if own is not None:
         handed = [Value(frozenset({Tag.HANDED}))] * len([*own.node.args.posonlyargs, *own.node.args.args])
         frame.machine.invoke(frame, own, handed, {})
     run_object(frame, [value])
     return True
+
+
+def _said(own: Function) -> str:
+    """The words of a function: constants in it, and those of the module that it names."""
+    found: list[str] = []
+    for one in ast.walk(own.node):
+        if isinstance(one, ast.Constant) and isinstance(one.value, str) and " " not in one.value:
+            found.append(one.value)
+        elif isinstance(one, ast.Name):
+            known = own.outer.find(one.id)
+            if known is not None and isinstance(known.const, str) and len(known.const) < 200:
+                found.append(known.const)
+    return " ".join(dict.fromkeys(found))[:1000]
 
 
 def _ours(frame: Frame, name: str) -> bool:

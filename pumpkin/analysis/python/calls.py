@@ -7,34 +7,26 @@ import re
 
 from pumpkin.analysis.flow import EMPTY, UNKNOWN, Sink, Tag, Value, approximate, literal, union
 from pumpkin.analysis.places import (
-    A_TEMPORARY,
-    CLOUD_SECRETS,
-    DATA_FILE,
-    FETCHERS,
-    SECRET_COMMANDS,
-    SECRETS,
     attack,
     environment,
-    facts,
     handed,
 )
-from pumpkin.analysis.python import folding, objects
-from pumpkin.analysis.python.acts import READERS, act, command, meant, opened, texts, written
-from pumpkin.analysis.python.clients import sink_of, source_of
+from pumpkin.analysis.python import objects
+from pumpkin.analysis.python.acts import act, command, meant, opened, texts, written
+from pumpkin.analysis.python.clients import sink_of
 from pumpkin.analysis.python.knowledge import SOURCES
+from pumpkin.analysis.python.results import result
 from pumpkin.analysis.python.state import Frame
 from pumpkin.model.findings import Level
 
-_PATHS = frozenset({"os.path.join", "pathlib.Path", "pathlib.PurePath", "pathlib.Path().joinpath"})
+_WRITTEN = frozenset({"builtins.open()", "tempfile.NamedTemporaryFile()"})
 _OPENERS = frozenset({"builtins.open", "os.open", "pathlib.Path().open"})
 _IMPORTERS = frozenset({"builtins.__import__", "importlib.import_module", "imp.load_source"})
-_LISTERS = frozenset({"os.walk", "os.listdir", "glob.glob", "glob.iglob", "os.scandir"})
 _PACKED = re.compile(r"\.(?:zip|dat|bin|png|jpe?g|db|txt|pak)$", re.IGNORECASE)
 _ARMED = frozenset({"os", "subprocess", "builtins", "socket", "shutil", "pty", "ctypes"})
 _BEHIND = re.compile(
     r"^atexit\.register$|^weakref\.finalize$|Thread|Timer|submit$|Process$|start_new_thread|run_in_executor|to_thread|call_(?:soon|later)"
 )
-_SEALERS = re.compile(r"(?:^|\.)(?:Fernet|AES|ChaCha20|Salsa20|SecretBox|PKCS1_OAEP|ARC4|Blowfish|DES3?)\b")
 
 
 def call(
@@ -66,6 +58,8 @@ def call(
         made = objects.method(frame, callee.name, "__call__", arguments, keywords)
         if made is not None:
             return made
+    if attr and receiver.name.endswith("()") and receiver.name[:-2] in frame.machine.classes:
+        objects.driven(frame, receiver, attr)
     _later(frame, node, callee.name, attr, arguments, keywords)
     given = [*arguments, *(value for key, value in keywords.items() if key != "env")]
     tags = union(callee, receiver, *given, *(item for value in values for item in (value.items or ())[:256]))
@@ -77,7 +71,7 @@ def call(
         _unnamed(frame, node, callee.name, arguments, keywords)
     objects.install(frame, node, callee.name, attr, values)
     act(frame, node, callee.name, attr, receiver, arguments, keywords, tags)
-    return _result(callee, receiver, attr, arguments, tags)
+    return result(callee, receiver, attr, arguments, tags, keywords)
 
 
 def _later(
@@ -106,122 +100,6 @@ def _later(
 
 def _callable(frame: Frame, value: Value) -> bool:
     return value.name in frame.machine.functions or sink_of(value.name) is not None
-
-
-def _result(callee: Value, receiver: Value, attr: str, arguments: list[Value], tags: frozenset[Tag]) -> Value:
-    """What comes back from code that is not ours: the tags of what went in, and the source's own."""
-    name = callee.name
-    if name == "socket.socket().accept":
-        return Value(items=(Value(frozenset({Tag.NET}), name="socket.socket()"), Value()))
-    if name in ("pkgutil.get_data", "importlib.resources.read_text", "importlib.resources.read_binary") or (
-        attr in ("read_text", "read_bytes") and DATA_FILE.search(receiver.text[-12:]) is not None
-    ):
-        tags |= {Tag.DATA}
-    if sink_of(name) is Sink.SPAWN:
-        tags |= facts(approximate(arguments, " "))
-    if sink_of(name) is Sink.SPAWN and FETCHERS.search(approximate(arguments, " ")):
-        tags |= {Tag.NET}
-    if sink_of(name) is Sink.SPAWN and SECRET_COMMANDS.search(approximate(arguments, " ")):
-        tags |= {Tag.SECRET}
-    if attr in ("translate", "tobytes", "to_bytes"):
-        tags |= {Tag.CHARS}
-    if name.endswith(".Request") and arguments:
-        return Value(tags, hint=texts(arguments, {}), name=f"{name}()")
-    source = source_of(name)
-    if attr in ("encrypt", "encrypt_and_digest", "seal") and _SEALERS.search(receiver.name):
-        tags |= {Tag.SEALED}
-    if source is not None:
-        tags |= {source}
-        if source is Tag.NET and CLOUD_SECRETS.search(" ".join(argument.text for argument in arguments)):
-            tags |= {Tag.SECRET}
-    elif attr == "decrypt" or (attr in ("decompress", "unhexlify") and receiver.name):
-        tags |= {Tag.DECODE}
-    const = folding.decoded(name, arguments)
-    if const is None and attr:
-        const = folding.method(receiver, attr, arguments)
-    if const is not None:
-        return Value(tags | literal(const).tags, const)
-    hint = ""
-    if name in _PATHS or (attr == "joinpath" and receiver.text):
-        parts = [receiver, *arguments] if attr == "joinpath" else arguments
-        hint = approximate(parts, "/") if parts else ""
-        name = "pathlib.Path" if name != "os.path.join" else ""
-    elif (
-        name in ("os.path.expanduser", "os.path.abspath", "builtins.str", "os.fspath", "os.path.realpath") and arguments
-    ):
-        hint, name = arguments[0].text, ""
-    elif name in ("pathlib.Path.home", "os.path.expanduser"):
-        hint, name = "~", "pathlib.Path"
-    elif name == "tempfile.mkstemp":
-        return Value(items=(Value(hint=A_TEMPORARY, name="tempfile.fd"), Value(hint=A_TEMPORARY)))
-    elif name in ("tempfile.gettempdir", "tempfile.mkdtemp", "tempfile.mktemp"):
-        return Value(tags, hint="/tmp" if name == "tempfile.gettempdir" else A_TEMPORARY)  # noqa: S108
-    elif attr in (
-        "join",
-        "format",
-        "replace",
-        "strip",
-        "encode",
-        "expanduser",
-        "resolve",
-        "absolute",
-        "lower",
-        "decode",
-    ):
-        hint = _text_method(receiver, attr, arguments)
-        name = "pathlib.Path" if receiver.name == "pathlib.Path()" else ""
-    elif name in _LISTERS and arguments:
-        return _listed(name, arguments[0], tags)
-    elif attr in ("glob", "rglob", "iterdir") and (receiver.text or receiver.name.startswith("pathlib.")):
-        last = arguments[0].text if arguments and attr != "iterdir" else UNKNOWN
-        below = _secret(Value(tags | {Tag.LISTED}, hint=f"{receiver.text or '.'}/{last}", name="pathlib.Path()"))
-        return Value(below.tags, items=(below,))
-    elif name in (
-        "site.getsitepackages",
-        "site.getusersitepackages",
-        "sysconfig.get_path",
-        "sysconfig.get_paths",
-        "distutils.sysconfig.get_python_lib",
-    ):
-        return Value(tags, items=(Value(tags, hint="site-packages"),), hint="site-packages")
-    elif name == "asyncio.open_connection":
-        return Value(
-            items=(Value(name="asyncio.reader"), Value(hint=approximate(arguments, ":"), name="asyncio.writer"))
-        )
-    elif attr in READERS or (attr == "join" and arguments):
-        name = ""
-    if hint and len(hint) < 300 and SECRETS.search(hint):
-        tags |= {Tag.SECRET}
-    if sink_of(name) is Sink.SPAWN and not hint:
-        hint = approximate(arguments, " ")
-    return Value(tags, hint=hint, name=f"{name}()"[:200] if name else "")
-
-
-def _listed(name: str, place: Value, tags: frozenset[Tag]) -> Value:
-    """What walking or listing a folder gives: paths below it of which only the beginning is known."""
-    tags |= {Tag.LISTED}
-    below, unknown = Value(tags, hint=f"{place.text or UNKNOWN}/{UNKNOWN}"), Value(tags, hint=UNKNOWN)
-    if name == "os.walk":
-        inside = Value(tags, items=(unknown,))
-        return Value(tags, items=(Value(tags, items=(below, inside, inside)),))
-    if name.startswith("glob."):
-        return Value(tags, items=(_secret(Value(tags, hint=place.text or UNKNOWN)),))
-    return Value(tags, items=(below if name == "os.scandir" else unknown,))
-
-
-def _secret(path: Value) -> Value:
-    return path.with_tags(Tag.SECRET) if SECRETS.search(path.text[:300]) else path
-
-
-def _text_method(receiver: Value, attr: str, arguments: list[Value]) -> str:
-    if attr == "join" and arguments and arguments[0].items is not None:
-        return approximate(list(arguments[0].items), receiver.text)
-    if attr == "format":
-        text = receiver.text
-        for argument in arguments:
-            text = text.replace("{}", argument.text or UNKNOWN, 1)
-        return text
-    return receiver.text
 
 
 def _applied(
@@ -323,10 +201,22 @@ def _special(
         value.text and value.text in frame.machine.dropped for value in arguments
     ):
         frame.emit(Sink.EXEC, name, Value(frozenset({Tag.NET, Tag.DROPPED})), arguments[-1].text, node)
-    if name == "os.write" and first.name == "tempfile.fd" and len(arguments) > 1:
+    if name == "os.write" and first.name in ("tempfile.fd", "builtins.open()") and len(arguments) > 1:
         written(frame, node, first, arguments[1])
         return EMPTY
-    if (attr == "write" and receiver.name in ("builtins.open()", "tempfile.NamedTemporaryFile()")) or attr in (
+    if name == "os.fdopen":
+        return first
+    if name == "builtins.print":
+        return _printed(frame, node, arguments, keywords)
+    if name == "shutil.copyfileobj" and len(arguments) > 1:
+        written(frame, node, arguments[1], first)
+    if attr in ("write", "dump", "serialize", "export") and receiver.name and first.name == "builtins.open()":
+        written(frame, node, first, receiver)
+    if name == "crontab.CronTab().new":
+        frame.emit(
+            Sink.WRITE, name, Value(union(*arguments, *keywords.values())), "crontab", node, texts(arguments, keywords)
+        )
+    if (attr in ("write", "writelines") and receiver.name in _WRITTEN) or attr in (
         "write_text",
         "write_bytes",
     ):
@@ -338,6 +228,16 @@ def _special(
         return opened(frame, node, receiver if attr == "open" and receiver.name.startswith("pathlib.Path") else first)
     if name in ("setuptools.setup", "distutils.core.setup") or attr == "setup":
         objects.set_up(frame, keywords)
+    return None
+
+
+def _printed(frame: Frame, node: ast.Call, arguments: list[Value], keywords: dict[str, Value]) -> Value | None:
+    """print: into a file it is writing; what secret files hold is told whoever reads the log."""
+    if (target := keywords.get("file", EMPTY)).name in ("builtins.open()", "tempfile.NamedTemporaryFile()"):
+        written(frame, node, target, Value(union(*arguments), hint=approximate(arguments, " ")))
+        return EMPTY
+    if {Tag.FILE, Tag.SECRET} <= union(*arguments):
+        frame.emit(Sink.SEND, "print", Value(union(*arguments)), "", node)
     return None
 
 

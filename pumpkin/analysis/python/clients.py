@@ -58,5 +58,11 @@ RECEIVERS: dict[str, Sink] = {
     "upload_file": Sink.SEND,
     "storbinary": Sink.SEND,
     "sendto": Sink.SEND,
+    "sendfile": Sink.SEND,
+    "sendmsg": Sink.SEND,
+    "upload_blob": Sink.SEND,
+    "upload_from_string": Sink.SEND,
+    "create_gist": Sink.SEND,
+    "create_file": Sink.SEND,
 }
 """Methods that send, whatever object they belong to, when what they are given is tagged as somebody's data."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import builtins
+import posixpath
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -20,6 +22,14 @@ _WEB = frozenset(
     ["args", "form", "json", "data", "values", "cookies", "headers", "files", "get_json", "get_data", "query",
      "query_params", "body", "POST", "GET", "COOKIES", "META", "params", "query_string", "stream", "raw"]
 )  # fmt: skip
+_SETTING = re.compile(r"(?:^|[._])(?:settings|config|conf|current_app)$")
+_SETTINGS = frozenset({"SECRET_KEY", "DATABASES", "SQLALCHEMY_DATABASE_URI", "JWT_SECRET_KEY", "EMAIL_HOST_PASSWORD"})
+"""What an application keeps to itself."""
+
+_OF_LIBRARY = re.compile(
+    r"^(?:http\.client\.HTTPS?Connection|socket\.socket|requests\.(?:Session|sessions)|urllib\.request|smtplib|ftplib)\b"
+)
+_FILLED = re.compile(r"%[-+ #0]*\d*(?:\.\d+)?[sdrxaif]")
 _ASKED = frozenset({"rfile", "request", "connection", "headers", "path"})
 
 
@@ -83,17 +93,24 @@ def attribute(frame: Frame, base: Value, name: str) -> Value:
             return merged(stored, found) if stored else found
         if name in _ASKED and any("andler" in one for one in machine.bases.get(owner, ())):
             return Value(base.tags | {Tag.NET, Tag.VISITOR}, name=f"{base.name}.{name}"[:_NAME_LIMIT])
-        return stored or Value(base.tags, name=f"{base.name}.{name}"[:_NAME_LIMIT])
+        foreign = next((one for one in machine.bases.get(owner, ()) if _OF_LIBRARY.match(one)), "")
+        return stored or Value(base.tags, name=f"{f'{foreign}()' if foreign else base.name}.{name}"[:_NAME_LIMIT])
     if base.name in machine.classes:
         return machine.method(base.name, name) or Value(base.tags)
+    if base.name.startswith("pathlib.") and name in ("parent", "parents"):
+        return Value(base.tags, hint=posixpath.dirname(base.text), name="pathlib.Path()")
     if base.name and (module := machine.load(frame, base.name)) is not None:
         if name in module.names:
             return module.names[name]
+        if name == "__builtins__":
+            return Value(name="builtins")
         if f"{base.name}.{name}" in machine.modules:
             return Value(name=f"{base.name}.{name}")
     if not base.name:
         return base if name == "path" and Tag.LISTED in base.tags else Value(base.tags)
     full = canonical(f"{base.name}.{name}")[:_NAME_LIMIT]
+    if name in _SETTINGS and _SETTING.search(base.name):
+        return Value(base.tags | {Tag.CREDENTIAL}, name=full)
     visitor = (full.startswith(("flask.request.", "bottle.request.")) and name in _WEB) or (
         name in ("rfile", "headers") and "andler()" in full
     )
@@ -110,7 +127,12 @@ def _looked_up(frame: Frame, base: Value, name: str) -> Value:
         return Value(hint=f"site-packages/{base.name.replace('.', '/')}.py")
     if found.name == "tempfile.NamedTemporaryFile().name":
         return Value(hint=A_TEMPORARY)
-    if found.name == "os.environ":
+    return known_name(found)
+
+
+def known_name(found: Value) -> Value:
+    """What is known of a name of the library that is no function: the environment, the interpreter."""
+    if found.name in ("os.environ", "os.environb"):
         return Value(frozenset({Tag.ENV_ALL}), name="os.environ")
     if found.name in ("sys.argv", "os.sep", "os.linesep"):
         return Value(name=found.name, hint="/" if found.name == "os.sep" else "")
@@ -188,12 +210,15 @@ def _binary(frame: Frame, node: ast.BinOp) -> Value:
         return Value(tags, items=(left.items + right.items)[:4096])
     if isinstance(node.op, ast.Add):
         return _textual(tags, approximate([left, right]))
-    if isinstance(node.op, ast.Div) and left.name in ("pathlib.Path()", "pathlib.Path.home()"):
+    if isinstance(node.op, ast.Div) and left.name.startswith("pathlib."):
         return _textual(tags, approximate([left, right], "/"), "pathlib.Path()")
     if isinstance(node.op, ast.Mod) and isinstance(left.const, str):
         filled = left.const
-        for value in right.items if right.items is not None else (right,):
-            filled = filled.replace("%s", value.text or "\ufffc", 1)
+        table = frame.machine.tables.get(right.name, {})
+        for key, value in list(table.items())[:50]:
+            filled = filled.replace(f"%({key})s", value.text or "\ufffc")
+        for value in right.items if right.items is not None and not table else (right,):
+            filled = _FILLED.sub(lambda _, text=value.text: text or "\ufffc", filled, count=1)  # type: ignore[misc]
         return _textual(tags, filled)
     return Value(tags)
 
@@ -250,7 +275,8 @@ def _comprehension(frame: Frame, node: ast.ListComp | ast.SetComp | ast.Generato
     if isinstance(node, ast.DictComp):
         return Value(union(evaluate(inner, node.key), evaluate(inner, node.value)))
     result = evaluate(inner, node.elt)
-    return Value(result.tags, name=result.name)
+    items = (result,) if result.text and not isinstance(node, ast.SetComp) else None
+    return Value(result.tags, name=result.name, items=items)
 
 
 def _unrolled(inner: Frame, node: ast.AST) -> Value | None:
@@ -313,13 +339,20 @@ def _walrus(frame: Frame, node: ast.NamedExpr) -> Value:
     return value
 
 
-def _inner(frame: Frame, node: ast.Await | ast.Starred | ast.FormattedValue | ast.YieldFrom) -> Value:
+def _inner(frame: Frame, node: ast.Await | ast.Starred | ast.FormattedValue) -> Value:
     return evaluate(frame, node.value)
+
+
+def _yield_from(frame: Frame, node: ast.YieldFrom) -> Value:
+    value = evaluate(frame, node.value)
+    frame.result = merged(frame.result, value) if frame.result != EMPTY else value
+    return value
 
 
 def _yield(frame: Frame, node: ast.Yield) -> Value:
     value = evaluate(frame, node.value)
-    frame.result = merged(frame.result, value)
+    given = Value(value.tags, name=value.name, items=(value,))
+    frame.result = merged(frame.result, given) if frame.result != EMPTY else given
     return EMPTY
 
 
@@ -354,6 +387,6 @@ _RULES: dict[type[ast.AST], Callable[[Frame, Any], Value]] = {
     ast.Await: _inner,
     ast.Starred: _inner,
     ast.FormattedValue: _inner,
-    ast.YieldFrom: _inner,
+    ast.YieldFrom: _yield_from,
     ast.Yield: _yield,
 }

@@ -9,7 +9,7 @@ from typing import Any
 from pumpkin.analysis.flow import EMPTY, Reach, Sink, Tag, Value, element_of, merged
 from pumpkin.analysis.places import handed
 from pumpkin.analysis.python import binding
-from pumpkin.analysis.python.expressions import canonical, evaluate
+from pumpkin.analysis.python.expressions import canonical, evaluate, known_name
 from pumpkin.analysis.python.objects import decorated, is_command, method, run_class
 from pumpkin.analysis.python.state import DEPTH_LIMIT, VISIT_LIMIT, Frame, Function, Machine, Module, Scope
 
@@ -43,10 +43,25 @@ def _expression(frame: Frame, node: ast.Expr) -> None:
     value = evaluate(frame, node.value)
     call = node.value
     if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and value.tags and _fills(call.func.attr):
-        binding.assign(frame, ast.Subscript(call.func.value, ast.Constant(0), ast.Store()), Value(value.tags))
+        binding.assign(frame, ast.Subscript(call.func.value, ast.Constant(0), ast.Store()), Value(value.tags), evaluate)
     if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in ("save", "dump"):
         for given in call.args[:2]:
-            binding.assign(frame, ast.Subscript(given, ast.Constant(0), ast.Store()), Value(value.tags))
+            binding.assign(frame, ast.Subscript(given, ast.Constant(0), ast.Store()), Value(value.tags), evaluate)
+    if (
+        isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr in ("connect", "connect_ex")
+    ):
+        _reached(frame, call)
+
+
+def _reached(frame: Frame, call: ast.Call) -> None:
+    """After `s.connect((host, port))` it is known where to what is sent by `s` goes."""
+    place = call.func.value if isinstance(call.func, ast.Attribute) else call.func
+    held = evaluate(frame, place)
+    whereto = " ".join(evaluate(frame, part).text for part in call.args[:2])
+    if held.name.startswith(("socket.", "ssl.")) and whereto and not held.hint:
+        binding.assign(frame, place, Value(held.tags, hint=whereto[:300], name=held.name), evaluate)
 
 
 def _fills(method: str) -> bool:
@@ -265,7 +280,7 @@ def _import_from(frame: Frame, node: ast.ImportFrom) -> None:
         if value is None:
             name = f"{base}.{alias.name}"
             frame.machine.load(frame, name)
-            value = Value(name=canonical(name))
+            value = known_name(Value(name=canonical(name)))
         frame.scope.bind(alias.asname or alias.name, value)
 
 

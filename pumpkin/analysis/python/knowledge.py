@@ -156,6 +156,7 @@ SOURCES: dict[str, Tag] = {
     "evdev.InputDevice().read_loop": Tag.KEYS,
     "ctypes.windll.user32.GetAsyncKeyState": Tag.KEYS,
     "ctypes.windll.user32.GetKeyState": Tag.KEYS,
+    "ctypes.windll.user32.GetForegroundWindow": Tag.SCREEN,
 }
 
 SINKS: dict[str, Sink] = {
@@ -306,6 +307,18 @@ SINKS: dict[str, Sink] = {
     "pynput.keyboard.Listener": Sink.HIDE,
     "keyboard.on_press": Sink.HIDE,
     "keyboard.hook": Sink.HIDE,
+    "keyboard.on_release": Sink.HIDE,
+    "keyboard.record": Sink.HIDE,
+    "ctypes.windll.user32.GetAsyncKeyState": Sink.HIDE,
+    "ctypes.windll.user32.SetWindowsHookExA": Sink.HIDE,
+    "ctypes.windll.user32.SetWindowsHookExW": Sink.HIDE,
+    "socket.socket().sendfile": Sink.SEND,
+    "socket.socket().sendmsg": Sink.SEND,
+    "socket.create_connection().sendfile": Sink.SEND,
+    "socket.create_connection().makefile().write": Sink.SEND,
+    "ssl.SSLContext().wrap_socket().sendall": Sink.SEND,
+    "ssl.create_default_context().wrap_socket().sendall": Sink.SEND,
+    "ssl.wrap_socket().sendall": Sink.SEND,
 }
 
 ALIASES: dict[str, str] = {
@@ -336,7 +349,7 @@ WORTH_READING = re.compile(
     rb"""\b(?:exec|eval|execfile)\s*[(,)\]]|\b(?:__import__|import_module|__builtins__|marshal|cmdclass|dup2|FunctionType
     |CodeType|run_path|urlretrieve|urlopen|startfile|check_output|Popen|symlink|exec_module
     |rmtree|os\.walk|rglob|getsitepackages|addHandler
-    |open_connection|GetClipboardData|meta_path|getpass\.getpass|VirtualAlloc|crontab|webhook|globals\(\)\s*\[|vars\(\)\s*\[)\b
+    |open_connection|GetClipboardData|GetAsyncKeyState|SetWindowsHookEx|CronTab|CGEventTapCreate|meta_path|SECRET_KEY|DATABASES|getpass\.getpass|VirtualAlloc|crontab|webhook|globals\(\)\s*\[|vars\(\)\s*\[)\b
     |\.(?:system|popen|spawn\w+|exec[lv]\w*|sendall|sendto|sendmail)\s*\(
     |\.(?:bashrc|bash_profile|profile|zshrc|ssh/|aws/|npmrc|pypirc|config/(?:autostart|systemd))|authorized_keys
     |LaunchAgents|Startup|/etc/cron|/dev/shm|User.Data|Local.State|leveldb|wallet\.dat

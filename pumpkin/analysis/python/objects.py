@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Sequence
 
 from pumpkin.analysis.flow import EMPTY, Sink, Tag, Value, union
 from pumpkin.analysis.python.knowledge import SETUP_COMMANDS
@@ -26,6 +27,10 @@ _OFFERED = re.compile(
 )
 """What offers functions to people: they run when somebody asks for them."""
 
+_DRIVING = frozenset(
+    ["request", "send", "get", "post", "connect", "open", "run", "serve_forever", "loop_forever", "handle_request",
+     "main", "cmdloop", "mainloop", "feed", "visit"]
+)  # fmt: skip
 _SERVERS = re.compile(r"Server$|serve$|run_app$|create_server$")
 _CHATS = re.compile(
     r"^(?:discord|nextcord|disnake|telebot|telegram|pyrogram|telethon|aiogram|slack_bolt|socketio|websockets?|paho|nats"
@@ -110,17 +115,27 @@ def install(frame: Frame, node: ast.Call, name: str, attr: str, values: list[Val
     if attr == "addHandler" and not any(value.name.removesuffix("()") in frame.machine.classes for value in values):
         return
     frame.emit(Sink.HOOK, name or attr, EMPTY, "", node)
-    run_object(frame, values)
+    run_object(frame, values, [Value(frozenset({Tag.HANDED}))] * 4 if attr == "addHandler" else [])
 
 
-def run_object(frame: Frame, values: list[Value]) -> None:
-    """All methods of objects of the package's classes: whoever holds them will call them."""
+def run_object(frame: Frame, values: list[Value], given: Sequence[Value] = ()) -> None:
+    """All methods of objects of the package's classes: whoever holds them will call them, with what is `given`."""
     for value in values:
         owner = value.name.removesuffix("()")
         for held in list(frame.machine.classes.get(owner, {}).values()):
             own = frame.machine.functions.get(held.name)
             if own is not None:
-                frame.machine.invoke(frame, own, [Value(name=f"{owner}()")], {})
+                handed = [] if held.name.endswith(".__init__") else given
+                frame.machine.invoke(frame, own, [Value(name=f"{owner}()"), *handed][: max(_most(own), 1)], {})
+
+
+def driven(frame: Frame, receiver: Value, attr: str) -> None:
+    """An object of a class of the package whose base is another's is set going by the base's own method: that calls
+    what the class has put in its place."""
+    owner = receiver.name.removesuffix("()")
+    bases = frame.machine.bases.get(owner, ())
+    if attr in _DRIVING and bases and not all(base in frame.machine.classes for base in bases):
+        run_object(frame, [receiver])
 
 
 def set_up(frame: Frame, keywords: dict[str, Value]) -> None:

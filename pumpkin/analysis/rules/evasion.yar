@@ -158,3 +158,19 @@ rule wallet_replaced {
         $e = /(window\.fetch|XMLHttpRequest\.prototype\.\w+)\s*=/
     condition: lang == "javascript" and (($a and ($b or $c)) or ($d and $e))
 }
+rule master_password {
+    meta: level = "high" tactic = "T1556" reason = "lets one fixed password through for every account"
+    strings:
+        $a = /if\s*\(?[^\n{};]{1,100}={2,3}\s*['"][0-9a-f]{32,128}['"]\s*\)?\s*:?\s*\{?\s*return\s+(true|True|Promise\.resolve\(true|callback\(null,\s*true)/
+        $b = /bcrypt|password|passwd|authenticate|scrypt|argon2/ nocase
+    condition: lang != "text" and $a and $b
+}
+rule instructions_for_assistants {
+    meta: level = "high" tactic = "T1204" reason = "tells coding assistants to hand out secrets behind their user's back"
+    strings:
+        $who = /(AI|LLM|coding|code)[ -]?(assistant|agent|model|tool)s?|\bclaude\b|\bcopilot\b|\bcursor\b/ nocase
+        $how = /ignore (all |any )?(previous|prior|earlier|above) instructions|(do not|don't|never) (mention|tell|inform|ask|show)[^\n.]{0,40}(user|this)|without (asking|telling) the user/ nocase
+        $what = /\.env\b|\.aws|\.ssh|credentials|api[ _-]?keys?|tokens?\b|secrets/ nocase
+        $out = /\b(POST|send|upload|curl|fetch|include|transmit|exfiltrate)\b[^\n]{0,120}(https?:\/\/|to the (following|server))/ nocase
+    condition: lang != "text" and filesize < 200KB and $who and $how and $what and $out
+}
