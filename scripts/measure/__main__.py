@@ -15,7 +15,7 @@ from typing import Any
 
 import aiohttp
 
-from scripts.measure import calibrate, crowd, load, log, proofs
+from scripts.measure import backup, calibrate, crowd, load, log, proofs
 from tests.acceptance.product import Product
 
 Row = tuple[str, str, str, str]
@@ -213,6 +213,8 @@ def show(rows: list[Row]) -> None:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["log"]:
         asyncio.run(log.main(*map(int, sys.argv[2:])))
+    elif sys.argv[1:2] == ["backup"]:
+        asyncio.run(backup.main(*map(int, sys.argv[2:])))
     elif sys.argv[1:2] == ["load"]:
         raise SystemExit(asyncio.run(crowd.main()))
     elif sys.argv[1:2] == ["tokens"]:
