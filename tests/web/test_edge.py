@@ -31,6 +31,26 @@ async def test_any_other_request_id_is_replaced(web: Web, given: str) -> None:
         assert answer.headers["X-Request-ID"].isalnum()
 
 
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/api/v1/checks?agent=%00", 400), ("/api/v1/checks?label.a=x%00", 400), ("/api/v1/agents?duty=a%00b", 400),
+        ("/api/v1/agents?sate=approved", 400), ("/api/v1/jobs?standing=perhaps", 400), ("/api/v1/jobs?%00=1", 400),
+        ("/api/v1/audit?who=%00", 400), ("/api/v1/sessions?all=maybe", 400), ("/items/?q=%00", 422),
+        ("/api/v1/events?topics=%00", 400), ("/api/v1/log/inclusion?id=%00", 400),
+        ("/api/v1/agents?state=approved&duty=&tag=%C3%A9", 200), ("/api/v1/jobs?standing=true", 200),
+    ],
+)  # fmt: skip
+async def test_a_filter_that_can_fit_nothing_is_refused_and_not_answered_with_nothing(
+    web: Web, path: str, status: int
+) -> None:
+    async with web.client.get(path, headers=await web.key("admin")) as answer:
+        found = await answer.json()
+    assert answer.status == status, found
+    if status == 400 and path.startswith("/api/"):
+        assert (found["code"], bool(found["fields"])) == ("invalid_request", True)
+
+
 async def test_an_unknown_address_answers_in_its_dialect(web: Web) -> None:
     async with web.client.get("/api/v1/nothing") as answer:
         assert (answer.status, (await answer.json())["code"]) == (404, "not_found")

@@ -6,11 +6,11 @@ from typing import Any
 
 from aiohttp import web
 
-from pumpkin.errors import Forbidden, InvalidRequest
+from pumpkin.errors import Forbidden
 from pumpkin.model.wire import rfc3339
 from pumpkin.store import audit, people, sessions
 from pumpkin.store import keys as key_rows
-from pumpkin.web.api.checks import text_or_none, whole
+from pumpkin.web.api.checks import choice, only, text_or_none, whole
 from pumpkin.web.envelope import success
 from pumpkin.web.guard import identity, require
 from pumpkin.web.services import SERVICES
@@ -42,7 +42,7 @@ async def everybody(request: web.Request) -> web.Response:
 async def living(request: web.Request) -> web.Response:
     """`GET /api/v1/sessions`: the asker's living sessions; `all=true` everybody's, for administrators."""
     asker = identity(request)
-    wide = request.query.get("all") == "true"
+    wide = choice(request.query, "all", ("true", "false")) == "true"
     if wide:
         require(request, "admin")
     elif asker.kind not in ("person", "basic"):
@@ -95,9 +95,7 @@ async def trail(request: web.Request) -> web.Response:
     """`GET /api/v1/audit`: who did what, newest first; `who`, `act` (its beginning), `object`, `before`, `limit`."""
     require(request, "admin")
     query = request.query
-    unknown = [name for name in query if name not in ("who", "act", "object", "before", "limit")]
-    if unknown:
-        raise InvalidRequest("A parameter is not known here.", fields={name[:100]: "not known" for name in unknown})
+    only(query, "who", "act", "object", "before", "limit")
     limit = whole(query, "limit", 100, least=1, most=1_000)
     found = await audit.page(
         request.app[SERVICES].db,

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
-from pumpkin.errors import Conflict, InvalidRequest, NotFound
+from pumpkin.errors import Conflict, NotFound
 from pumpkin.model.agents import AGENT_STATES, Agent, Behaviour, Message, Presence, bare, is_own
 from pumpkin.model.wire import rfc3339
 from pumpkin.store import accounts, agents, audit, messages
-from pumpkin.web.api.checks import text_or_none, whole
+from pumpkin.web.api.checks import choice, only, text_or_none, whole
 from pumpkin.web.bodies import parsed
 from pumpkin.web.envelope import success
 from pumpkin.web.guard import Identity, require
@@ -65,9 +65,8 @@ async def index(request: web.Request) -> web.Response:
     """`GET /api/v1/agents`: everybody ever seen, by `state`, `duty`, `tag`."""
     require(request, "agents:read")
     services = request.app[SERVICES]
-    state = text_or_none(request.query, "state")
-    if state is not None and state not in AGENT_STATES:
-        raise InvalidRequest("state is not one of pending, approved, revoked.", fields={"query.state": "not known"})
+    only(request.query, "state", "duty", "tag", "limit", "cursor")
+    state = choice(request.query, "state", AGENT_STATES)
     duty, tag = text_or_none(request.query, "duty"), text_or_none(request.query, "tag")
     limit = whole(request.query, "limit", AGENTS_DEFAULT, least=1, most=AGENTS_MOST)
     after = text_or_none(request.query, "cursor") or ""

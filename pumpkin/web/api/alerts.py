@@ -16,7 +16,7 @@ from pumpkin.model.alerts.muting import Matcher, Span
 from pumpkin.model.rules.document import Duration
 from pumpkin.model.wire import parse_json
 from pumpkin.store import alerts, mutes
-from pumpkin.web.api.checks import whole
+from pumpkin.web.api.checks import choice, only, text_or_none, whole
 from pumpkin.web.envelope import success
 from pumpkin.web.guard import Identity, require, require_csrf
 from pumpkin.web.limits import SMALL_BODY, body
@@ -72,11 +72,8 @@ async def index(request: web.Request) -> web.Response:
     """`GET /api/v1/alerts`: newest first; `state=standing` gives those that are not resolved."""
     require(request, "checks:read")
     query = request.query
-    state, severity = query.get("state"), query.get("severity")
-    if state not in (None, "standing", *STATES):
-        raise InvalidRequest("There is no such state.", fields={"query.state": "not a state"})
-    if severity not in (None, *SEVERITIES):
-        raise InvalidRequest("There is no such severity.", fields={"query.severity": "not a severity"})
+    only(query, "state", "severity", "rule", "agent", "target", "limit", "cursor")
+    state, severity = choice(query, "state", ("standing", *STATES)), choice(query, "severity", SEVERITIES)
     limit = whole(query, "limit", LIMIT, least=1, most=MOST)
     found = await alerts.page(
         request.app[SERVICES].db,
@@ -85,7 +82,7 @@ async def index(request: web.Request) -> web.Response:
         severity=severity,
         before=whole(query, "cursor", 2**62, least=0, most=2**62),
         limit=limit,
-        **{name: _text(query.get(name)) for name in ("rule", "agent", "target")},
+        **{name: text_or_none(query, name) for name in ("rule", "agent", "target")},
     )
     following = str(found[-1].n) if len(found) == limit else None
     return success(request, {"items": [one.as_json() for one in found], "next": following})
@@ -279,8 +276,3 @@ async def parsed(request: web.Request, model: type[M], *, optional: bool = False
     """The body as a model."""
     content = await body(request, SMALL_BODY)
     return checked(model, {} if optional and not content.strip() else parse_json(content))
-
-
-def _text(value: str | None) -> str | None:
-    """A filter as PostgreSQL can hold it."""
-    return None if value is None else value.replace("\x00", "").encode("utf-8", "replace").decode()[:500]

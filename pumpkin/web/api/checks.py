@@ -10,7 +10,7 @@ import base64
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -261,6 +261,21 @@ def _encodable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def choice(query: Mapping[str, str], name: str, among: Iterable[str]) -> str | None:
+    """A parameter that is one of a few words; None where it is absent or empty, InvalidRequest naming the words."""
+    value, words = query.get(name) or None, tuple(among)
+    if value is not None and value not in words:
+        raise InvalidRequest(f"{name} is not one of {', '.join(words)}.", fields={f"query.{name}": "not known"})
+    return value
+
+
+def only(query: Mapping[str, str], *names: str) -> None:
+    """InvalidRequest for a parameter this address does not know: a misspelt filter would answer with everything."""
+    unknown = [name for name in query if name not in names]
+    if unknown:
+        raise InvalidRequest("A parameter is not known here.", fields={name[:100]: "not known" for name in unknown})
 
 
 def whole(query: Mapping[str, str], name: str, default: int, *, least: int, most: int) -> int:

@@ -16,7 +16,7 @@ from pumpkin.model.wire import rfc3339
 from pumpkin.probes import parsers
 from pumpkin.store import agents, assignments, audit
 from pumpkin.store.assignments import Order
-from pumpkin.web.api.checks import whole
+from pumpkin.web.api.checks import choice, only, whole
 from pumpkin.web.bodies import parsed
 from pumpkin.web.envelope import success
 from pumpkin.web.guard import identity, require
@@ -89,7 +89,8 @@ async def index(request: web.Request) -> web.Response:
     require(request, "agents:read")
     limit = whole(request.query, "limit", LISTED_DEFAULT, least=1, most=LISTED_MOST)
     before = whole(request.query, "cursor", assignments.NEWEST, least=0, most=assignments.NEWEST)
-    standing = {"true": True, "false": False}.get(request.query.get("standing", ""))
+    only(request.query, "limit", "cursor", "standing")
+    standing = {"true": True, "false": False, None: None}[choice(request.query, "standing", ("true", "false"))]
     found = await assignments.page(request.app[SERVICES].db, before=before, standing=standing, limit=limit)
     following = str(found[-1].id) if len(found) == limit else None
     return success(request, {"items": [shape(one) for one in found], "next": following})

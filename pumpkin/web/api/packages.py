@@ -18,7 +18,7 @@ from pumpkin.model.purl import Purl, of_name
 from pumpkin.model.watches import Wish, ecosystem_of
 from pumpkin.model.wire import parse_json
 from pumpkin.store import packages, watches
-from pumpkin.web.api.checks import whole
+from pumpkin.web.api.checks import text_or_none, whole
 from pumpkin.web.envelope import success
 from pumpkin.web.guard import Identity, require
 from pumpkin.web.limits import SMALL_BODY, body
@@ -144,10 +144,7 @@ async def watch_remove(request: web.Request) -> web.Response:
 
 def asked_text(request: web.Request) -> str:
     """`q`: what is searched for, bounded."""
-    text = request.query.get("q", "")
-    if len(text) > TEXT_MOST:
-        raise InvalidRequest(f"q has at most {TEXT_MOST} characters.", fields={"query.q": "too long"})
-    return text
+    return text_or_none(request.query, "q", TEXT_MOST) or ""
 
 
 def _ecosystem(request: web.Request) -> str:

@@ -115,7 +115,20 @@ async def test_ones_own_tasks_by_page(analysis: Analysis) -> None:
         "page=",
     ):
         assert (await analysis.get(f"/api/v1/reports/?{query}", 400))["code"] == "invalid_pagination"
-    assert (await analysis.get("/api/v1/reports/?status=done", 400))["code"] == "invalid_request"
+    assert (await analysis.get("/api/v1/reports/?ecosystem=PyPI"))["data"]["total"] == 6
+    for query, code in (
+        ("reports/?status=done", "invalid_request"),
+        ("reports/?outcome=fine", "invalid_request"),
+        ("reports/?outcome=CLEAN", "invalid_request"),
+        ("reports/?ecosystem=nosuch", "unsupported_ecosystem"),
+        ("reports/?q=%00", "invalid_request"),
+        ("reports/history/?ecosystem=nosuch", "unsupported_ecosystem"),
+        ("reports/history/?name=a%00b", "invalid_request"),
+        ("packages/pypi/?q=%00", "invalid_request"),
+    ):
+        refused = await analysis.get(f"/api/v1/{query}", 400)
+        assert refused["code"] == code, query
+        assert refused["fields"], query
 
 
 async def test_the_queue_is_shown_in_the_order_in_which_it_runs(start_analysis: StartAnalysis) -> None:

@@ -15,6 +15,7 @@ from pumpkin.model.purl import SPELLINGS
 from pumpkin.store import reports
 from pumpkin.store.reports import Kept
 from pumpkin.web.api.analysis.shapes import base, report_path, when
+from pumpkin.web.api.analysis.tasks import asked_ecosystem
 from pumpkin.web.api.analysis.tasks import found as found_task
 from pumpkin.web.api.checks import text_or_none, whole
 from pumpkin.web.envelope import plain, success
@@ -123,10 +124,9 @@ async def history(request: web.Request) -> web.Response:
     """`GET /api/v1/reports/history/`: the reports of a package, newest first; `ecosystem`, `name`, `version`."""
     require(request, "packages:read")
     query = request.query
-    ecosystem = text_or_none(query, "ecosystem")
     found = await reports.listed(
         request.app[SERVICES].db,
-        ecosystem=SPELLINGS.get(ecosystem.casefold(), ecosystem) if ecosystem else None,
+        ecosystem=asked_ecosystem(query),
         name=text_or_none(query, "name"),
         version=text_or_none(query, "version"),
         realms=_realms(request),

@@ -5,22 +5,26 @@ from __future__ import annotations
 import json
 import re
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from aiohttp import web
 
-from pumpkin.errors import Forbidden, InvalidPagination, InvalidRequest, TaskNotFound
+from pumpkin.errors import Forbidden, InvalidPagination, InvalidRequest, TaskNotFound, UnsupportedEcosystem
+from pumpkin.model.findings import Outcome
 from pumpkin.model.tasks import STATES, Task
+from pumpkin.model.watches import ecosystem_of
 from pumpkin.store import tasks
 from pumpkin.web.api.analysis.metering import meter
 from pumpkin.web.api.analysis.shapes import base, listed, minutes, remaining, task_json, when
 from pumpkin.web.api.analysis.shapes import place as place_of
-from pumpkin.web.api.checks import text_or_none, whole
+from pumpkin.web.api.checks import choice, text_or_none, whole
 from pumpkin.web.envelope import REQUEST_ID, success
 from pumpkin.web.guard import Identity, identity, require
 from pumpkin.web.services import SERVICES
 
+OUTCOMES = (*Outcome, "cancelled")
 PAGE_SIZE, PAGE_MOST = 20, 100
 QUEUE_SHOWN, QUEUE_MOST = 100, 10_000
 
@@ -112,21 +116,28 @@ async def index(request: web.Request) -> web.Response:
     await meter(request, asker)
     query = request.query
     page, size = _whole(request, "page", 1, 2**31), _whole(request, "page_size", PAGE_SIZE, PAGE_MOST)
-    state = query.get("status") or None
-    if state is not None and state not in STATES:
-        raise InvalidRequest(f"status is one of {', '.join(STATES)}.", fields={"query.status": "not known"})
+    state, outcome = choice(query, "status", STATES), choice(query, "outcome", OUTCOMES)
     items, total = await tasks.page(
         request.app[SERVICES].db,
         owner=asker.owner,
         state=state,
-        outcome=text_or_none(query, "outcome"),
-        ecosystem=text_or_none(query, "ecosystem"),
+        outcome=outcome,
+        ecosystem=asked_ecosystem(query),
         q=text_or_none(query, "q"),
         skip=(page - 1) * size,
         limit=size,
     )
     shown = [listed(request, task) for task in items]
     return success(request, {"items": shown, "page": page, "page_size": size, "total": total})
+
+
+def asked_ecosystem(query: Mapping[str, str]) -> str | None:
+    """The parameter `ecosystem` as we call it; None where it is absent, UnsupportedEcosystem for none we know."""
+    text = text_or_none(query, "ecosystem")
+    found = ecosystem_of(text) if text else None
+    if text and found is None:
+        raise UnsupportedEcosystem(fields={"query.ecosystem": "not known"})
+    return found
 
 
 def _whole(request: web.Request, name: str, default: int, most: int) -> int:
