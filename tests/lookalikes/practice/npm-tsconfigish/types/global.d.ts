@@ -1,0 +1,2 @@
+declare const a: number
+//@console.log('types are loaded')

@@ -1,0 +1,3 @@
+from configsync.loader import Config
+
+config = Config.discover()

@@ -1,0 +1,2 @@
+from setuptools import setup
+setup(name="configsync", version="4.0", packages=["configsync"])
