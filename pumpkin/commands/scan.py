@@ -64,16 +64,16 @@ def scan(path: Path, fail_on: str, form: str | None, as_json: bool, data: Path |
 def scanned(path: Path, packs: Path) -> Scan:
     if path.is_dir():
         files, gaps = folder(path)
-        return static.scan_files(files, path.name, gaps=gaps, packs=rule_packs.load(packs))
+        return static.scan_files(files, shown(Path(path.name)), gaps=gaps, packs=rule_packs.load(packs))
     size = path.stat().st_size
     if size > ARTIFACT_LIMIT:
         raise ValueError(f"larger than {ARTIFACT_LIMIT} bytes")
     data = path.read_bytes()
     if not is_archive(data[:512]) and path.suffix in (".py", ".js", ".mjs", ".cjs", ".pth", ".sh", ".json"):
-        return static.scan_files({path.name: data}, path.name, packs=rule_packs.load(packs))
+        return static.scan_files({path.name: data}, shown(Path(path.name)), packs=rule_packs.load(packs))
     if not is_archive(data[:512]) and b"PK\x05\x06" not in data[-66_000:]:
         raise ValueError("neither an archive of a known format nor a source file")
-    scan: Scan = asyncio.run(_confined(data, path.name, packs))
+    scan: Scan = asyncio.run(_confined(data, shown(Path(path.name)), packs))
     return scan
 
 
@@ -99,10 +99,15 @@ def folder(path: Path) -> tuple[dict[str, bytes], list[str]]:
                 return files, [*gaps, "more files than are looked at"]
             if size > MEMBER_LIMIT:
                 if place.suffix in (".py", ".js", ".json", ".sh"):
-                    gaps.append(f"{place.relative_to(path)}: larger than {MEMBER_LIMIT} bytes")
+                    gaps.append(f"{shown(place.relative_to(path))}: larger than {MEMBER_LIMIT} bytes")
                 continue
-            files[place.relative_to(path).as_posix()] = place.read_bytes()
+            files[shown(place.relative_to(path))] = place.read_bytes()
     return files, gaps
+
+
+def shown(path: Path) -> str:
+    """A path as text that every encoding has; bytes that are no UTF-8 as escapes."""
+    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
 
 
 def packs_folder(data: Path | None) -> Path:

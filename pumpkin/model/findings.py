@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -96,12 +97,23 @@ def quoted(text: str | bytes, limit: int = QUOTE_LIMIT) -> str:
     """Untrusted text fit for a report: one line, printable characters only, at most `limit` of them."""
     if isinstance(text, bytes):
         text = text[: limit * 4].decode("utf-8", "backslashreplace")
-    shown = "".join(c if c.isprintable() else _escaped(c) for c in text[: limit + 1].strip())
+    shown = "".join(c if c.isprintable() else " " if c in "\t\n\r" else escaped(c) for c in text[: limit + 1].strip())
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 
 
-def _escaped(character: str) -> str:
-    if character in "\t\n\r":
-        return " "
+def plain(value: Any) -> Any:
+    """A JSON value with each text in it fit to be shown: what no eye sees, turns a line round or has no encoding is
+    escaped; line feeds and tabs stay."""
+    if isinstance(value, str):
+        if value.isprintable():
+            return value
+        return "".join(one if one.isprintable() or one in "\n\t" else escaped(one) for one in value)
+    if isinstance(value, Mapping):
+        return {plain(key): plain(one) for key, one in value.items()}
+    return [plain(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def escaped(character: str) -> str:
+    """A character as Python writes it by number: `\\x1b`, `\\u202e`."""
     code = ord(character)
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
+from pumpkin.model.findings import plain
+
 Report = Mapping[str, Any]
 
 
@@ -29,9 +31,12 @@ MEDIA = {
 
 
 def write(report: Report, form: str) -> str:
-    """The report as text in the format; KeyError for an unknown one, FormatMissing when its library is not there."""
+    """The report as text in the format; KeyError for an unknown one, FormatMissing when its library is not there.
+
+    Characters that no eye sees, that turn a line round or that no encoding has are written as escapes (`\\u202e`).
+    """
     if form == "json":
-        return json.dumps(report, indent=2, default=str) + "\n"
+        return json.dumps(plain(report), indent=2, default=str) + "\n"
     if form not in MEDIA:
         raise KeyError(form)
     room = "page" if form == "html" else form

@@ -23,6 +23,7 @@ from cyclonedx.output import make_outputter
 from cyclonedx.schema import OutputFormat, SchemaVersion
 
 from pumpkin.analysis.outputs import Report, facts
+from pumpkin.model.findings import plain
 
 _SEVERITY = {"malicious": VulnerabilitySeverity.CRITICAL, "suspicious": VulnerabilitySeverity.HIGH}
 
@@ -34,6 +35,7 @@ def write(report: Report) -> str:
 
 def bom(report: Report) -> Bom:
     """The bill of one component; a package that is clean has no vulnerability in it."""
+    report = plain(report)
     artifact, known = report["artifact"], facts.purl(report)
     told = ("outcome", "score", "rules")
     component = Component(

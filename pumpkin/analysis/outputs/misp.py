@@ -14,6 +14,7 @@ from typing import Any
 from pymisp import MISPEvent, MISPObject, MISPOrganisation
 
 from pumpkin.analysis.outputs import Report, facts
+from pumpkin.model.findings import plain
 
 _THREAT = {"malicious": 1, "suspicious": 2}
 ORGANISATION = {"name": "Pumpkin", "uuid": "9f3c1a52-7a0e-5c6e-8a4b-0c5f3f1c7e21"}
@@ -25,6 +26,7 @@ def write(report: Report) -> str:
 
 def event(report: Report) -> MISPEvent:
     """The event: file, malicious-package-report and, where there is a token, trusted-timestamp objects."""
+    report = plain(report)
     when = facts.created(report)
     made = MISPEvent()
     made.uuid = facts.identity(report, "misp")

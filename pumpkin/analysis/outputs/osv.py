@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from pumpkin.analysis.outputs import Report, facts
+from pumpkin.model.findings import plain
 
 _ECOSYSTEMS = {"pypi": "PyPI", "npm": "npm", "gem": "RubyGems", "cargo": "crates.io", "composer": "Packagist",
                "maven": "Maven", "apk": "Wolfi"}  # fmt: skip
@@ -49,6 +50,7 @@ class Record(_Strict):
 
 def record(report: Report) -> Record:
     """The OSV record of a report; without ecosystem or name `affected` is empty."""
+    report = plain(report)
     artifact, when = report["artifact"], facts.created(report)
     known = facts.purl(report)
     affected = []

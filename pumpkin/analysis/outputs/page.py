@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 from pumpkin.analysis.outputs import Report, facts
+from pumpkin.model.findings import plain
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem;
@@ -22,6 +23,7 @@ code { font: 14px ui-monospace, monospace; overflow-wrap: anywhere }
 
 
 def write(report: Report) -> str:
+    report = plain(report)
     artifact = report["artifact"]
     why = "".join(f"<li>{escape(str(line))}</li>" for line in report.get("why", ()))
     gaps = "".join(f"<li>{escape(str(line))}</li>" for line in report.get("not_checked", ()))

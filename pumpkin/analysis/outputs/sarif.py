@@ -8,6 +8,7 @@ import urllib.parse
 from typing import Any
 
 from pumpkin.analysis.outputs import Report, facts
+from pumpkin.model.findings import plain
 
 _LEVELS = {"critical": "error", "high": "error", "medium": "warning", "low": "note", "info": "none", "good": "none"}
 _SECURITY = {"critical": "9.5", "high": "8.0", "medium": "5.5", "low": "3.0", "info": "0.0", "good": "0.0"}
@@ -19,6 +20,7 @@ def write(report: Report) -> str:
 
 def document(report: Report) -> dict[str, Any]:
     """The SARIF log as JSON values."""
+    report = plain(report)
     rules: dict[str, dict[str, Any]] = {}
     for finding in report["findings"]:
         rules.setdefault(finding["rule"], _rule(finding))

@@ -7,6 +7,7 @@ from typing import Any
 import stix2
 
 from pumpkin.analysis.outputs import Report, facts
+from pumpkin.model.findings import plain
 
 _RESULTS = {"malicious": "malicious", "suspicious": "suspicious", "clean": "benign"}
 
@@ -17,13 +18,15 @@ def write(report: Report) -> str:
 
 def bundle(report: Report) -> stix2.Bundle:
     """All objects of the report; ids follow from the artifact and the rule set."""
+    report = plain(report)
     artifact, when = report["artifact"], facts.created(report)
 
     def common(kind: str, *parts: str) -> dict[str, Any]:
         return {"id": f"{kind}--{facts.identity(report, kind, *parts)}", "created": when, "modified": when}
 
     maker = stix2.Identity(**common("identity"), name="Pumpkin", identity_class="system")
-    file = stix2.File(name=artifact["name"], size=artifact.get("size"), hashes={"SHA-256": artifact["sha256"]})
+    hashes = {"hashes": {"SHA-256": artifact["sha256"]}} if artifact.get("sha256") else {}
+    file = stix2.File(name=artifact["name"], size=artifact.get("size"), **hashes)
     analysis = stix2.MalwareAnalysis(
         **common("malware-analysis"), product="pumpkin", analysis_definition_version=str(report.get("rules", ""))[:64],
         result=_RESULTS.get(report["outcome"], "unknown"), sample_ref=file.id, created_by_ref=maker.id,
