@@ -27,6 +27,7 @@ from pumpkin.web.pages import (
     proofs,
     public,
     render,
+    reports,
     sandbox,
     settings,
     twins,
@@ -39,6 +40,7 @@ __all__ = ["setup"]
 def setup(app: web.Application, templates: Path, static: Path) -> None:
     """Register environment, pages and static files. `app[SERVICES]` must stand, and the edge be set up."""
     render.setup(app, templates, static)
-    rooms = (login, openid, account, overview, agents, commands, checks, alerts, proofs, packages, findings, discovery)
-    for room in (*rooms, histories, sandbox, modules, settings, people, keys, audit, policy, public, twins, verify):
+    rooms = (login, openid, account, overview, agents, commands, checks, alerts, proofs, packages, reports, findings)
+    more = (discovery, histories, sandbox, modules, settings, people, keys, audit, policy, public, twins, verify)
+    for room in (*rooms, *more):
         room.setup(app)

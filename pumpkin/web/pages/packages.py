@@ -1,15 +1,13 @@
-"""Packages: hand one in, see the queue move, follow an analysis, read its report, the verdict and its reasons first."""
+"""Packages: hand one in, see the queue move, follow an analysis."""
 
 from __future__ import annotations
 
-import json
 import re
-from typing import Any
 
 from aiohttp import web
 
-from pumpkin.errors import PumpkinError, ReportNotFound
-from pumpkin.store import reports, tasks
+from pumpkin.errors import PumpkinError
+from pumpkin.store import tasks
 from pumpkin.web.api.analysis import analyze, uploads, wishes
 from pumpkin.web.api.analysis.tasks import found
 from pumpkin.web.guard import CSRF_FIELD, identity, require, require_csrf
@@ -17,7 +15,6 @@ from pumpkin.web.pages.render import act, asked, page, read
 from pumpkin.web.services import SERVICES
 
 SHOWN = 20
-FINDINGS = 200
 _MARKS = {"clean": "ok", "suspicious": "warning", "malicious": "critical"}
 
 
@@ -28,7 +25,6 @@ def setup(app: web.Application) -> None:
     app.router.add_post("/packages/upload", upload)
     app.router.add_get("/packages/tasks/{id}", task)
     app.router.add_post("/packages/tasks/{id}/cancel", cancel)
-    app.router.add_get("/packages/reports/{id}", report)
 
 
 @read("packages:read")
@@ -129,32 +125,3 @@ async def cancel(request: web.Request) -> web.Response:
     if await tasks.cancel(services.db, one.id) is not None:
         services.packages.cancelled(one.id)
     raise web.HTTPSeeOther(f"/packages/tasks/{one.uuid}")
-
-
-@read("packages:read")
-async def report(request: web.Request) -> web.Response:
-    """A report: what was decided and why, then what was seen."""
-    text, db = request.match_info["id"], request.app[SERVICES].db
-    kept = await reports.get(db, int(text)) if re.fullmatch(r"\d{1,18}", text, re.ASCII) else None
-    if kept is None or kept.document is None or (kept.realm and kept.realm != identity(request).owner):
-        raise ReportNotFound("There is no report with this number.")
-    document: dict[str, Any] = json.loads(kept.document)
-    results = document["analysis_results"]
-    others = await reports.listed(
-        db, ecosystem=kept.ecosystem, name=kept.name, version=kept.version, realms=("", kept.realm), limit=SHOWN
-    )
-    values = {
-        "here": "packages",
-        "twin": f"/reports/sha256/{kept.digest.hex()}.json",
-        "kept": kept,
-        "document": document,
-        "results": results,
-        "verdict": results["verdict"],
-        "findings": results["findings"][:FINDINGS],
-        "more_findings": max(0, len(results["findings"]) - FINDINGS),
-        "phases": [(name, results[name]) for name in ("install", "import", "execute")],
-        "attachments": await reports.attachments(db, kept.id),
-        "others": [one for one in others if one.id != kept.id],
-        "marks": _MARKS,
-    }
-    return page(request, "packages_report.html", values)

@@ -11,6 +11,7 @@ from pumpkin.web.pages.pictures import framed
 from pumpkin.web.pages.text import bare, rfc3339
 
 _WIDE, _HIGH = 600, 96
+_LANES_WIDE = 960
 
 
 def number(value: float) -> str:
@@ -161,3 +162,45 @@ def _arc(a: int, b: int, middle: int, box: int, gap: int, words: str) -> str:
         f'<text class="soft" x="{(x1 + x2) / 2:.0f}" y="{(edge + 3 * peak) / 4 + (12 if not up else -3):.0f}"'
         f' text-anchor="middle">{word}</text>'
     )
+
+
+def lanes(
+    kinds: Sequence[tuple[str, Sequence[tuple[float, str, str]]]], bands: Sequence[tuple[str, float, float]]
+) -> Markup:
+    """What happened when: a lane a kind of (seconds, mark, words), under bands (name, from, to in seconds)."""
+    left, right, top, step, columns = 108, 8, 22, 22, 160
+    length = max([end for _, _, end in bands] + [at for _, many in kinds for at, _, _ in many] + [0.001])
+    high = top + step * len(kinds) + 20
+
+    def place(at: float) -> float:
+        return left + max(0.0, min(1.0, at / length)) * (_LANES_WIDE - left - right)
+
+    drawn = []
+    for name, start, end in bands:
+        x, wide = place(start), max(2.0, place(end) - place(start))
+        drawn.append(
+            f'<rect class="band" x="{x:.1f}" y="{top - 4}" width="{wide:.1f}" height="{high - top - 14}" rx="4"/>'
+        )
+        if wide > 44:
+            drawn.append(f'<text class="soft" x="{x + 4:.1f}" y="{top - 9}">{escape(bare(name, 20))}</text>')
+    for row, (name, many) in enumerate(kinds):
+        y = top + row * step
+        drawn.append(
+            f'<text class="soft" x="{left - 10}" y="{y + 13}" text-anchor="end">{escape(bare(name, 20))}</text>'
+            f'<path class="axis" d="M{left} {y + 9}H{_LANES_WIDE - right}"/>'
+        )
+        cells: dict[int, list[tuple[str, str]]] = {}
+        for at, mark, words in many:
+            cells.setdefault(int(at / length * columns), []).append((mark, words))
+        for cell, held in cells.items():
+            mark = next((one for one in ("critical", "warning") if any(one == kind for kind, _ in held)), "unknown")
+            said = bare(held[0][1], 120) + (f", and {len(held) - 1} more" if len(held) > 1 else "")
+            drawn.append(
+                f'<rect class="happened {mark}" x="{place(cell / columns * length) - 2:.1f}" y="{y + 3}" width="5"'
+                f' height="12" rx="2"><title>{escape(said)}</title></rect>'
+            )
+    words = f"{length:.3g} s" if length < 120 else f"{length / 60:.3g} min"
+    drawn.append(f'<text class="soft" x="{left}" y="{high - 3}">0 s</text>')
+    drawn.append(f'<text class="soft" x="{_LANES_WIDE - right}" y="{high - 3}" text-anchor="end">{words}</text>')
+    said = ", ".join(f"{name} {len(many)}" for name, many in kinds)
+    return framed("lanes", _LANES_WIDE, high, f"What was seen over {words}: {said}.", "".join(drawn))
