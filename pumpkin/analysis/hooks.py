@@ -123,7 +123,7 @@ _ACCOUNT = re.compile(r"\bwp_(?:create|insert)_user\s*\(")
 _SOCKETS = re.compile(r"TCPSocket|TcpStream|fsockopen|socket_connect|stream_socket_client")
 _FACTS = re.compile(r"Socket\.gethostname|Etc\.getlogin|gethostname\(|php_uname|get_current_user|whoami")
 _SENT = re.compile(
-    r"\bmail\s*\(|\.upload\b|->put\(|fputs|fwrite|\.post\b|\.post_form|POST|send_string|write_all|CURLOPT_POST|\.put\b"
+    r"::(?:post|put)\b|\.send(?:_\w+)?\(|\bmail\s*\(|\.upload\b|->put\(|fputs|fwrite|\.post\b|\.post_form|POST|send_string|write_all|CURLOPT_POST|\.put\b"
 )
 _SHELLS = re.compile(
     r"(?:system|shell_exec|passthru|popen)\s*\(\s*(?:base64_decode|gzinflate|str_rot13|hex2bin|strrev)|Command::new\s*\(\s*\"(?:/bin/)?(?:ba|z|da)?sh\"|Command::new\s*\(\s*\"(?:cmd|powershell)",
@@ -138,7 +138,8 @@ _APK_SCRIPTS = frozenset(
 ) | {".trigger"}
 _LOADED = re.compile(rb"composer-plugin|\"(?:files|scripts|providers)\"\s*:")
 _KEYS = re.compile(
-    r"\[0-9a-fA-F\]\{64\}|\[1-9A-HJ-NP-Za-km-z\]\{\d\d|\.solana|private.?key|mnemonic|seed.?phrase", re.I
+    r"\[0-9a-fA-F\]\{64\}|\[1-9A-HJ-NP-Za-km-z\]\{\d\d|\.solana|private.?key|[\"'/]id\.json\b|\.wallet\b|==\s*\"wallet\"|keystore[\"'/]|mnemonic|seed.?phrase",
+    re.I,
 )
 _WRITES = re.compile(
     r"fs::write|File::create|OpenOptions|File\.(?:bin)?write|File\.open\(.{0,80}['\"][wa]|file_put_contents|IO\.binwrite"
@@ -151,7 +152,7 @@ _STARTS = re.compile(
     r"Command::new\s*\(\s*(?![\"'])|\b(?:system|spawn|exec|popen|shell_exec|proc_open)\s*\(?\s*(?![\"'`(])[\w$]"
 )
 _HOME_PARTS = re.compile(
-    r"[\"']\.(?:ssh|aws|gnupg|kube|gem|cargo|composer)[\"']|credentials\.toml|config/database|wp-config\.php|parameters\.ya?ml"
+    r"[\"']\.(?:ssh|aws|gnupg|kube|gem|cargo|composer)[\"']|credentials\.toml|config/database|wp-config\.php|parameters\.ya?ml|config\(\s*['\"](?:app\.key|database|mail|services|filesystems)\b|Rails\.application\.(?:credentials|secrets)"
 )
 _TOKENS = re.compile(
     r"(?:GITHUB|GITLAB|NPM|CARGO_REGISTRY|NODE_AUTH|PYPI|RUBYGEMS_API|GEM_HOST_API)_(?:TOKEN|KEY)|AWS_SECRET\w+|COMPOSER_AUTH"
@@ -164,13 +165,19 @@ _VARIABLE_RUN = re.compile(
     r"(?:\b(?:system|eval|exec|spawn|shell_exec|passthru|assert)\s*\(?\s*\$?[a-z_]\w*\s*[);\n])|\$\w+\s*\(|\.arg\(\s*&?\w+\s*\)"
 )
 _INCLUDED = re.compile(
-    r"\b(?:include|require)(?:_once)?\s*\(?\s*[\"']/(?:var/)?tmp/|\b(?:include|require)(?:_once)?\s*\(?\s*\$\w+\s*\)?\s*;|\bload\s+[a-z_]\w*\s*$|\binstance_eval\b",
+    r"\b(?:include|require)(?:_once)?\s*\(?\s*[\"']/(?:var/)?tmp/|\b(?:include|require)(?:_once)?\s*\(?\s*\$\w+\s*\)?\s*;|\bload\s+[a-zA-Z_]\w*\s*$|\brequire\s+(?:[A-Z][A-Z_]*|[a-z_]\w*)\s*$|\binstance_eval\b",
     re.M,
 )
+_WALKS = re.compile(
+    r"\bWalkDir\b|\bread_dir\s*\(|\bglob\s*\(|Dir\.(?:glob|children|each_child)|Dir\[|Find\.find|Recursive\w*Iterator|\bscandir\s*\("
+)
+_HOME = re.compile(r"[\"']HOME[\"']|home_dir\s*\(|Dir\.home|USERPROFILE|[\"']~/")
+_READS = re.compile(r"\bfs::read|read_to_(?:string|end)|File\.(?:bin)?read|File\.open|file_get_contents|\bfread\s*\(")
+_SPELLED = re.compile(r"(?:\$\w+\s*\[\s*\d+\s*\]\s*\.\s*){4}")
 _PIECES = re.compile(r"[\"'](?:ass|sys|ev|ex|pass|she)\w{0,4}[\"']\s*\.\s*[\"']\w{1,8}[\"']")
 _LOGINS = re.compile(r"valid_password|authenticate|prepend\b|def\s+login|function\s+login|\bpassw", re.I)
 _HUSHED = re.compile(
-    r"rescue\s+(?:nil|Exception)|rescue\s*=>|@(?:file_get|curl|mail)|catch\s*\([^)]*\)\s*\{\s*\}|let\s+_\s*=|\.ok\(\)|wp_remote_post"
+    r"rescue\s+(?:nil|Exception)|rescue(?:\s+\w+)?\s*(?:;|\n)\s*(?:nil\s*(?:;|\n)\s*)?end|rescue\s*=>|@(?:file_get|curl|mail)|catch\s*\([^)]*\)\s*\{\s*\}|let\s+_\s*=|\.ok\(\)|wp_remote_post"
 )
 _STARTUP = re.compile(
     r"#\[(?:ctor(?:::ctor)?|used|link_section)|at_exit|Gem\.(?:pre|post)_\w+|register_shutdown_function"
@@ -273,6 +280,16 @@ def _file(path: str, data: bytes, language: Language, reach: Reach) -> Iterator[
     ):
         yield told("hook-credential-leak", Level.CRITICAL if "assw" in text or "$p" in text else Level.HIGH, "T1056",
                    "handles passwords, opens a connection and hides failures", hit)  # fmt: skip
+    if (
+        (hit := _WALKS.search(text))
+        and network
+        and reach is not Reach.ASIDE
+        and _HOME.search(text)
+        and _READS.search(text)
+    ):
+        yield told("hook-file-leak", grave, "T1005", "searches the user's home for files and opens a connection", hit)
+    if reach >= Reach.IMPORT and (hit := _SPELLED.search(text)):
+        yield told("hook-hidden-name", Level.CRITICAL, "T1027", "spells the name of a function letter by letter", hit)
     if network and reach >= Reach.IMPORT and (hit := _INCLUDED.search(text)):
         yield told("hook-remote-code", Level.CRITICAL, "T1105", "loads a file it got from the network", hit)
     if decode and (hit := _VARIABLE_RUN.search(text)) and _close(decode, hit):

@@ -6,6 +6,7 @@ one step less, because a library may do on request what it must not do unasked; 
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Iterable
 
@@ -175,7 +176,7 @@ def _write(event: Event) -> list[Rule]:
         found.append(("flow-shadows-command", Level.CRITICAL, "T1574.007", reason))
     elif _DESKTOP.search(path) and event.reach >= EAGER:
         found.append(("flow-desktop", Level.HIGH, "T1491.001", "writes onto the user's desktop"))
-    elif _CLIMBS.search(path) and RUNNABLE.search(path) and event.reach >= EAGER:
+    elif (_CLIMBS.search(path) or _beside(event)) and RUNNABLE.search(path) and event.reach >= EAGER:
         found.append(("flow-tampering", Level.CRITICAL, "T1554", "changes the files of another package"))
     elif {Tag.SEALED, Tag.FILE, Tag.LISTED} <= tags and event.reach >= EAGER:
         found.append(("flow-encrypts", Level.CRITICAL, "T1486", "encrypts files it searched for"))
@@ -209,7 +210,7 @@ def _write(event: Event) -> list[Rule]:
         found.append(
             (
                 f"flow-writes-{known.rule}",
-                by_reach(event, Level.HIGH),
+                Level.CRITICAL if event.reach is Reach.INSTALL else by_reach(event, Level.HIGH),
                 known.tactic,
                 f"writes a script that {known.reason}",
             )
@@ -217,6 +218,14 @@ def _write(event: Event) -> list[Rule]:
     if Tag.SECRET in tags and not SECRETS.search(path) and event.reach >= EAGER:
         found.append(("flow-secret-copy", Level.MEDIUM, "T1074", "copies secret files"))
     return found
+
+
+def _beside(event: Event) -> bool:
+    """Does a path that begins at the package's own file lead out of the package?"""
+    if not event.file.endswith(("js", "ts")) or not event.text.startswith("."):
+        return False
+    place = posixpath.normpath(posixpath.join(posixpath.dirname(event.file), event.text))
+    return place.startswith("../") and place.count("/") > 1
 
 
 def _unpickle(event: Event) -> list[Rule]:
@@ -279,7 +288,8 @@ def _hide(event: Event) -> list[Rule]:
 
 
 def _read_secret(event: Event) -> list[Rule]:
-    if event.reach >= EAGER and re.search(r"\.(?:npmrc|yarnrc|netrc)$", event.text):
+    places = [line for line in event.text.split("\n") if SECRETS.search(line)]
+    if event.reach >= EAGER and all(re.search(r"\.(?:npmrc|yarnrc|netrc)$", line) for line in places):
         return [("flow-secret-read", Level.MEDIUM, "T1552.001", "reads settings in which secrets may stand")]
     if event.reach >= EAGER:
         return [("flow-secret-read", Level.HIGH, "T1552.001", "reads places in which secrets are kept")]
@@ -311,7 +321,7 @@ def _hook(event: Event) -> list[Rule]:
         ]
     if _UNVERIFIED.search(event.name) and event.reach >= EAGER:
         return [("flow-unverified", Level.HIGH, "T1557", "has every connection trust whoever answers")]
-    if event.name.upper().endswith("_PROXY"):
+    if event.name.upper().endswith(("_PROXY", "INDEX_URL", "CONFIG_REGISTRY", "GOPROXY")):
         level = Level.CRITICAL if raw(event.text) else Level.HIGH if fixed(event.text) else Level.INFO
         return [("flow-proxy", by_reach(event, level, 2), "T1557", "sends every connection through another machine")]
     if event.name.startswith("environment.") and event.reach >= EAGER:

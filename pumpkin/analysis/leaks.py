@@ -10,6 +10,9 @@ from pumpkin.analysis.places import DROP_POINTS, LOCAL_ADDRESS
 from pumpkin.model.findings import Level
 
 _DOWNLOADERS = re.compile(r"https?://|ftp://")
+_KNOWN_ADDRESS = re.compile(
+    r"(?:^|[/\s])(?:8\.8\.[48]\.[48]|1\.[01]\.[01]\.[01]|9\.9\.9\.9|208\.67\.22[02]\.22[02]|2(?:2[4-9]|[345]\d)\.|192\.0\.2\.|203\.0\.113\.|1\.2\.3\.4)"
+)
 _PERSONAL = HOST | {Tag.CREDENTIAL, Tag.VISITOR, Tag.ENV_SECRET, Tag.CLIPBOARD, Tag.COMMAND, Tag.FILE}
 _GIVEN = frozenset({Tag.CREDENTIAL, Tag.VISITOR, Tag.ENV_SECRET})
 _TOLD = ("send", "sendall", "sendto", "post", "urlopen", "request", "get", "put", "emit", "write", "end")
@@ -135,6 +138,8 @@ def _plain(event: Event) -> list[Rule]:
         if LOCAL_ADDRESS.search(text):
             level = Level.INFO
         return [("flow-network", level, "T1071.001", "talks to the network")]
+    if event.reach is Reach.CALLED and raw(text) and not _KNOWN_ADDRESS.search(text):
+        return [("flow-raw-address", Level.HIGH, "T1071.001", "talks to a bare address")]
     if _drop(event):
         return [("flow-drop-point", Level.MEDIUM, "T1567", "talks to a hand-over point used by thieves")]
     return []

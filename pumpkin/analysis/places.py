@@ -121,7 +121,7 @@ DROP_POINTS = re.compile(
     _I | re.VERBOSE,
 )
 RAW_ADDRESS = re.compile(
-    r"(?:https?|wss?|ftp|tcp)://(?:\d{1,3}\.){3}\d{1,3}(?![\d.])|(?:^|(?<=\s))(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?(?=$|\s)",
+    r"\b[a-z][a-z+]{1,12}://(?:[^\s/@]{1,80}@)?(?:\d{1,3}\.){3}\d{1,3}(?![\d.])|(?:^|(?<=\s))(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?(?=$|\s)",
     re.MULTILINE,
 )
 LOCAL_ADDRESS = re.compile(
@@ -204,6 +204,11 @@ ATTACKS: tuple[Attack, ...] = (
     _attack("own-library", _C, "T1218.011", "has Windows run a library it brought along",
             rf"rundll32\S*\s{_G}\.dll|rundll32\S*\s+(?!(?:shell32|user32|advpack|setupapi|printui|url)\b)\S*[/\\.\ufffc]\S*[,\s]\s*\S"
             rf"|regsvr32\S*\s+/s"),
+    _attack("shadows-command", _C, "T1574.007", "puts a program in the place of a well-known one",
+            r"\bmv\s+(?:-\w+\s+)?\S*/s?bin/([\w-]+)\s+\S*/\1[._-]\w+|(?:>|\bcp\s+\S+|\bln\s+-\w+\s+\S+|\bmv\s+\S+)\s+/(?:\S*/)?s?bin/"
+            r"(?:ssh|sudo|su|git|python3?|pip3?|npm|node|docker|kubectl|curl|wget|ls|ps|gpg|passwd|login)\b"),
+    _attack("script-downloader", _C, "T1059.005", "is a script for Windows that fetches and runs something",
+            r"(?:MSXML2\.(?:Server)?XMLHTTP|WinHttp\.WinHttpRequest)[\s\S]{0,600}?(?:\bExecute|\.Run\b|SaveToFile|ShellExecute|\beval\()"),
     _attack("fork-bomb", _C, "T1499", "starts programs until nothing works any more",
             r":\s*\(\)\s*\{\s*:\s*\|\s*:\s*&"),
     _attack("publishes", _H, "T1195.002", "publishes packages",

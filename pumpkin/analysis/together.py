@@ -15,6 +15,7 @@ _SENSITIVE_HOOK = re.compile(
     r"|\b(?:Account|Keypair|Wallet|PrivateKey|Mnemonic)\."
 )
 _HIDDEN_FILE = re.compile(r"(?:^|[\s/\\])\.\w[\w.-]*(?:\s|$)")
+_SCRIPT = re.compile(r"\.(?:vbs|bat|cmd|ps1|hta|wsf|jse?|exe|scr|sh|command)$", re.IGNORECASE)
 _CLIP_READ = re.compile(r"xclip\s[^\n]*-o|xsel\s[^\n]*-o|pbpaste|Get-Clipboard|wl-paste")
 _CLIP_SET = re.compile(r"xclip(?![^\n]*\s-o)|xsel\s[^\n]*-i|pbcopy|Set-Clipboard|wl-copy|clip\.exe")
 
@@ -57,7 +58,7 @@ def _across(events: list[Event]) -> list[Finding]:
         }:
             rule = ("flow-relay", Level.HIGH, "T1090", "waits for connections and opens others")
             findings.append(finding(event, rule))
-    return [*findings, *_hooked(events), *_clipboard(eager), *(_dropped(eager) if out else ())]
+    return [*findings, *_hooked(events), *_clipboard(eager), *_dropped(eager, networked=bool(out))]
 
 
 def _hooked(events: list[Event]) -> list[Finding]:
@@ -93,12 +94,16 @@ def _clipboard(eager: list[Event]) -> list[Finding]:
     return [finding(changed[0], rule)] if read and changed else []
 
 
-def _dropped(eager: list[Event]) -> list[Finding]:
-    """A program written and then started, with the network at hand."""
+def _dropped(eager: list[Event], *, networked: bool) -> list[Finding]:
+    """A program written and then started: with the network at hand, or a script in a place for temporary files."""
     written = {event.text for event in eager if event.sink is Sink.WRITE and len(event.text.strip("\ufffc/.~")) > 3}
     findings = []
     for event in eager:
-        if event.sink is Sink.SPAWN and any(path in event.text for path in written):
+        started = [path for path in written if path in event.text] if event.sink is Sink.SPAWN else []
+        if not networked and any(TEMPORARY.search(path) and _SCRIPT.search(path) for path in started):
+            rule = ("flow-dropper", Level.HIGH, "T1059", "writes a script to a temporary place and runs it")
+            findings.append(finding(event, rule))
+        if networked and started:
             hidden = TEMPORARY.search(event.text) or _HIDDEN_FILE.search(event.text)
             level = Level.CRITICAL if hidden else Level.MEDIUM
             rule = ("flow-dropper", level, "T1105", "writes a program and runs it, with the network at hand")

@@ -66,8 +66,12 @@ def attribute(frame: Frame, base: Value, name: str) -> Value:
         return Value(base.tags, name="constructor")
     if name == "constructor" and (base.name in frame.machine.functions or base.name == "constructor"):
         return Value(base.tags, name="Function")
+    if name == "raw" and base.items is not None:
+        return base
     if base.items is not None or isinstance(base.const, str):
         return Value(base.tags, name="method")
+    if name == "value" and base.name.endswith("event.target"):
+        return Value(base.tags | {Tag.FORM}, name=f"{base.name}.{name}"[:_NAME_LIMIT])
     if not base.name or base.name in frame.machine.functions:
         return Value(base.tags)
     if name in REQUESTED and REQUEST_NAMES.search(base.name):

@@ -24,6 +24,7 @@ _LATER = frozenset({"setTimeout", "setInterval", "setImmediate", "process.nextTi
 _EACH = frozenset({"map", "forEach", "filter", "find", "some", "every", "flatMap", "findIndex", "reduce", "sort"})
 _PASSING = frozenset({"then", "map", "flatMap", "catch", "finally", "reduce", "replace", "replaceAll"})
 _AGAIN = frozenset({"replace", "replaceAll", "on"})
+_CODE = re.compile(r"(?<!\.d)\.[cm]?[jt]sx?$")
 _NAMED = frozenset({"util.promisify", "Promise.resolve", "Object.getPrototypeOf", "Reflect.getPrototypeOf"})
 _HANDLED = frozenset({"then", "catch", "finally", "on", "once", "addListener", "addEventListener", "pipe"})
 
@@ -341,7 +342,7 @@ def _result(
         tags = (tags - {Tag.LITERAL, Tag.FOLDER}) | ({Tag.SECRET} if known or hidden else frozenset())
         if first.text.startswith((".", "/")) and (data := frame.machine.data(frame, first.text)) is not None:
             found = literal(data.decode("utf-8", "replace"))
-            data_file = {Tag.DATA} if DATA_FILE.search(first.text[-12:]) else set()
+            data_file = {Tag.DATA} if DATA_FILE.search(first.text[-12:]) or not _CODE.search(first.text) else set()
             return found.with_tags(*tags, *data_file)
         if known:
             frame.emit(Sink.READ_SECRET, name, tags, first.text, node)

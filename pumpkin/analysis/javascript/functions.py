@@ -11,6 +11,7 @@ from pumpkin.analysis.flow import EMPTY, NOTHING, Reach, Sink, Tag, Value, eleme
 from pumpkin.analysis.javascript.binding import assign, attribute, canonical
 from pumpkin.analysis.javascript.folding import first_of, text_of, unescaped
 from pumpkin.analysis.javascript.knowledge import REQUEST_NAMES
+from pumpkin.analysis.javascript.loops import counted
 from pumpkin.analysis.javascript.state import DEPTH_LIMIT, VISIT_LIMIT, Frame, Function, Machine, Scope
 from pumpkin.analysis.places import handed
 
@@ -131,8 +132,14 @@ def _if(frame: Frame, node: Node) -> None:
 def _for(frame: Frame, node: Node) -> None:
     _endless(frame, node, node.child_by_field_name("condition"), node.child_by_field_name("body"))
     _block(frame, node.child_by_field_name("initializer"))
+    body = node.child_by_field_name("body")
+    if (known := counted(frame, node, body, evaluate)) is not None:
+        for value in known[1]:
+            frame.scope.assign(known[0], Value(const=value))
+            _block(frame, body)
+        return
     evaluate(frame, node.child_by_field_name("condition"))
-    _loosely(frame, node.child_by_field_name("body"))
+    _loosely(frame, body)
     evaluate(frame, node.child_by_field_name("increment"))
 
 

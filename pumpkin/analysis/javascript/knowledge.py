@@ -33,8 +33,11 @@ SOURCES: dict[str, Tag] = {
     "socket.io-client": Tag.NET,
     "socket.io-client.io": Tag.NET,
     "XMLHttpRequest()": Tag.NET,
-    "dns.resolveTxt": Tag.NET,
-    "dns.resolve": Tag.NET,
+    **{
+        f"dns.{place}resolve{kind}": Tag.NET
+        for place in ("", "Resolver().", "promises.")
+        for kind in ("", "Txt", "Mx", "Srv", "Any", "Cname", "Naptr", "Caa", "Ns")
+    },
     "net.createServer": Tag.NET,
     "http.createServer": Tag.NET,
     "https.createServer": Tag.NET,
@@ -293,7 +296,7 @@ WORTH_READING = re.compile(
     |(?:require|import|from)\s*\(?\s*['"`](?:node:)?(?:https?|http2|net|tls|dgram|dns(?:/promises)?|vm|os|fs-extra|axios|got
     |request|needle|node-fetch|undici|superagent|ws|execa|shelljs|cross-spawn|socket\.io-client|clipboardy|nodemailer
     |follow-redirects)['"`]
-    |\bfetch\s*[(=]|ethereum\b|solana\b|_compile|_load\b|fromSecretKey|sendBeacon|\.prototype\.\w+\s*=|document\.cookie|\.src\s*=|rmSync|location\b|createServer|\bBun\b|XMLHttpRequest|WebSocket|\.ssh\b|\.npmrc|\.aws\b|\.bashrc|authorized_keys|wallet|createRequire
+    |\bfetch\s*[(=]|ethereum\b|solana\b|_compile|_load\b|fromSecretKey|sendBeacon|\.prototype\.\w+\s*=|document\.cookie|\.src\s*=|rmSync|location\b|createServer|resolveMx|resolveSrv|\bBun\b|XMLHttpRequest|WebSocket|\.ssh\b|\.npmrc|\.aws\b|\.bashrc|authorized_keys|wallet|createRequire
     |\brequire\s*\(\s*[^'"`\s)]|globalThis\s*\[|constructor\s*\.\s*constructor""",
     re.VERBOSE,
 )

@@ -10,7 +10,10 @@ from pumpkin.analysis.flow import ALTERNATIVE, EMPTY, UNKNOWN, Sink, Tag, Value,
 from pumpkin.analysis.python.knowledge import HOOKED
 from pumpkin.analysis.python.state import Frame, Function
 
-_PROXIES = re.compile(r"(?:HTTPS?|ALL|SOCKS)_PROXY$", re.IGNORECASE)
+_PROXIES = re.compile(
+    r"(?:(?:HTTPS?|ALL|SOCKS)_PROXY|PIP_(?:EXTRA_)?INDEX_URL|UV_(?:DEFAULT_|EXTRA_)?INDEX_URL|npm_config_registry|GOPROXY)$",
+    re.IGNORECASE,
+)
 
 
 def assign(

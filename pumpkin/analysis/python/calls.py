@@ -16,8 +16,11 @@ from pumpkin.analysis.python.acts import act, command, meant, opened, texts, wri
 from pumpkin.analysis.python.clients import sink_of
 from pumpkin.analysis.python.knowledge import SOURCES
 from pumpkin.analysis.python.results import result
-from pumpkin.analysis.python.state import Frame
+from pumpkin.analysis.python.state import Frame, Function
 from pumpkin.model.findings import Level
+
+_COUNTED = 128
+"""A range of no more numbers is known one by one."""
 
 _WRITTEN = frozenset({"builtins.open()", "tempfile.NamedTemporaryFile()"})
 _OPENERS = frozenset({"builtins.open", "os.open", "pathlib.Path().open"})
@@ -44,8 +47,11 @@ def call(
         return special
     values = [*arguments, *keywords.values()]
     if (own := frame.machine.functions.get(callee.name)) is not None:
-        given = [receiver, *arguments] if own.owner and attr and receiver.name != own.owner else arguments
-        if own.owner and attr and not receiver.name.endswith("()"):
+        static = _static(own)
+        given = (
+            [receiver, *arguments] if own.owner and attr and receiver.name != own.owner and not static else arguments
+        )
+        if own.owner and attr and not static and not receiver.name.endswith("()"):
             given = [Value(name=f"{own.owner}()"), *arguments] if receiver.name == own.owner else given
         return frame.machine.invoke(frame, own, given, keywords)
     if callee.name in frame.machine.classes:
@@ -72,6 +78,12 @@ def call(
     objects.install(frame, node, callee.name, attr, values)
     act(frame, node, callee.name, attr, receiver, arguments, keywords, tags)
     return result(callee, receiver, attr, arguments, tags, keywords)
+
+
+def _static(own: Function) -> bool:
+    """Is it a method that gets no object?"""
+    marks = own.node.decorator_list if not isinstance(own.node, ast.Lambda) else []
+    return any(isinstance(mark, ast.Name) and mark.id == "staticmethod" for mark in marks)
 
 
 def _later(
@@ -184,6 +196,10 @@ def _special(
         return first
     if name in ("builtins.map", "builtins.filter") and len(arguments) >= 2:
         return _mapped(frame, node, arguments)
+    if name == "builtins.range" and 0 < len(arguments) < 4:
+        numbers = [argument.const for argument in arguments if isinstance(argument.const, int)]
+        if len(numbers) == len(arguments) and numbers[2:] != [0] and len(counted := range(*numbers)) <= _COUNTED:
+            return Value(first.tags, items=tuple(Value(first.tags, one) for one in counted))
     if name in ("builtins.bytes", "builtins.bytearray", "builtins.list", "builtins.tuple") and arguments:
         return _collected(name, first)
     if name == "builtins.zip" and len(arguments) > 1:

@@ -13,6 +13,7 @@ from pumpkin.analysis.flow import EMPTY, HINT_LIMIT, Tag, Value, approximate, el
 from pumpkin.analysis.places import A_TEMPORARY, environment, names_secret
 from pumpkin.analysis.python import calls, folding, objects
 from pumpkin.analysis.python.binding import assign
+from pumpkin.analysis.python.clients import sink_of
 from pumpkin.analysis.python.knowledge import ALIASES
 from pumpkin.analysis.python.state import Frame, Function, Scope
 
@@ -164,15 +165,17 @@ def _subscript(frame: Frame, node: ast.Subscript) -> Value:
         return Value(name=canonical(key.const))
     if base.items is not None:
         one = element_of(base)
-        return Value(union(base, *base.items), one.const, one.hint, _only_name(base.items), one.items)
+        return Value(union(base, *base.items), one.const, one.hint, _likely_name(base.items), one.items)
     if base.name.removesuffix("()") in frame.machine.classes:
         return objects.method(frame, base.name, "__getitem__", [key]) or Value(base.tags | key.tags)
     return Value(base.tags | key.tags)
 
 
-def _only_name(items: Iterable[Value]) -> str:
-    names = {item.name for item in items if item.name}
-    return names.pop() if len(names) == 1 else ""
+def _likely_name(items: Iterable[Value]) -> str:
+    """What any one of several names: the only one, or the one among them that acts."""
+    names = sorted({item.name for item in items if item.name})
+    acting = [name for name in names if sink_of(name) is not None]
+    return names[0] if len(names) == 1 else acting[0] if acting else ""
 
 
 def _slice(frame: Frame, base: Value, node: ast.Slice) -> Value:

@@ -203,8 +203,15 @@ def _try(frame: Frame, node: ast.Try) -> None:
 
 
 def _says_nothing(handler: ast.ExceptHandler) -> bool:
-    return all(isinstance(part, ast.Pass | ast.Continue) for part in handler.body) or (
-        len(handler.body) == 1 and isinstance(handler.body[0], ast.Return) and handler.body[0].value is None
+    return all(_idle(part) for part in handler.body)
+
+
+def _idle(part: ast.stmt) -> bool:
+    """Does the statement do nothing about a fault: pass, `...`, an empty answer?"""
+    if isinstance(part, ast.Return):
+        return part.value is None or (isinstance(part.value, ast.Constant) and not part.value.value)
+    return isinstance(part, ast.Pass | ast.Continue) or (
+        isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant)
     )
 
 

@@ -265,6 +265,14 @@ SINKS: dict[str, Sink] = {
     "pickle.loads": Sink.UNPICKLE,
     "pickle.load": Sink.UNPICKLE,
     "cPickle.loads": Sink.UNPICKLE,
+    "pickle.Unpickler().load": Sink.UNPICKLE,
+    "shelve.open": Sink.UNPICKLE,
+    "pandas.read_pickle": Sink.UNPICKLE,
+    **{
+        f"{client}().{verb}": Sink.SEND
+        for client in ("http.client.HTTPConnection", "http.client.HTTPSConnection")
+        for verb in ("send", "putheader", "putrequest", "endheaders")
+    },
     "dill.loads": Sink.UNPICKLE,
     "cloudpickle.loads": Sink.UNPICKLE,
     "yaml.load": Sink.UNPICKLE,

@@ -125,7 +125,7 @@ def run_object(frame: Frame, values: list[Value], given: Sequence[Value] = ()) -
         for held in list(frame.machine.classes.get(owner, {}).values()):
             own = frame.machine.functions.get(held.name)
             if own is not None:
-                handed = [] if held.name.endswith(".__init__") else given
+                handed = given if value.name == owner or not held.name.endswith(".__init__") else []
                 frame.machine.invoke(frame, own, [Value(name=f"{owner}()"), *handed][: max(_most(own), 1)], {})
 
 

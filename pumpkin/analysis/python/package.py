@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from pumpkin.analysis.flow import Event, Reach
+from pumpkin.analysis.flow import Event, Reach, Tag, Value
 from pumpkin.analysis.python.interpreter import execute, invoke
 from pumpkin.analysis.python.knowledge import WORTH_READING
 from pumpkin.analysis.python.objects import run_object
@@ -252,6 +252,7 @@ def _hooks(machine: Machine, sources: Mapping[str, bytes]) -> None:
     """Code that a build of the package calls: a backend it brings along (PEP 517), hooks of hatch, poetry, pdm and
     setuptools. All its functions and the methods of its classes run on installation."""
     named = set()
+    _plugins(machine, sources)
     for path, data in sources.items():
         if path.rsplit("/", 1)[-1] in ("pyproject.toml", "setup.cfg") and path.count("/") <= 1:
             named |= _builders(data.decode("utf-8", "replace"), toml=path.endswith(".toml"))
@@ -266,6 +267,37 @@ def _hooks(machine: Machine, sources: Mapping[str, bytes]) -> None:
                 _guarded(machine, partial(invoke, frame, own, [], {}))
             if value.name in machine.classes:
                 _guarded(machine, partial(run_object, frame, [value]))
+
+
+def _plugins(machine: Machine, sources: Mapping[str, bytes]) -> None:
+    """What the package enters into other programs (entry points that are no commands): those load and call it
+    unasked, with what is theirs."""
+    wanted: set[str] = set()
+    for path, data in sources.items():
+        text = data[:200_000].decode("utf-8", "replace")
+        if path.endswith(".dist-info/entry_points.txt") or (path == "setup.cfg" and "entry_points" in text):
+            for group, body in re.findall(r"(?m)^\[?([\w.]+)\]?\s*=?\s*$((?:\n(?!\[)[^\n]*)*)", text):
+                if not group.endswith("_scripts"):
+                    wanted |= set(re.findall(r"=\s*([\w.]+:[\w.]+)", body))
+        elif path.rsplit("/", 1)[-1] == "pyproject.toml" and path.count("/") <= 1 and "entry-points" in text:
+            try:
+                groups = _table(_table(tomllib.loads(text), "project"), "entry-points")
+            except (tomllib.TOMLDecodeError, RecursionError):
+                continue
+            wanted |= {str(one) for table in groups.values() if isinstance(table, dict) for one in table.values()}
+    for place in sorted(wanted)[:40]:
+        name, _, attr = place.partition(":")
+        module = machine.modules.get(name)
+        found = module.names.get(attr.strip()) if module is not None else None
+        if module is None or found is None:
+            continue
+        frame = Frame(machine, module, Scope(module.names), Reach.IMPORT, attr)
+        theirs = [Value(frozenset({Tag.HANDED}))] * 3
+        own = machine.functions.get(found.name)
+        if own is not None:
+            _guarded(machine, partial(invoke, frame, own, theirs[: len(own.node.args.args)], {}))
+        if found.name in machine.classes:
+            _guarded(machine, partial(run_object, frame, [found], theirs))
 
 
 def _builders(text: str, *, toml: bool) -> set[str]:

@@ -50,7 +50,11 @@ rule crypto_miner {
         $b = /\bxmrig\b/ nocase
         $c = /(pool\.minexmr|supportxmr|nanopool|hashvault|moneroocean|2miners|unmineable)\.(com|pro|org|stream)/ nocase
         $d = /--(donate-level|randomx|coin[= ]monero|algo[= ]rx)/
-    condition: (lang == "python" or lang == "javascript" or lang == "shell") and ($a or $d or ($b and $c) or #b > 3)
+        $e = /mining\.(subscribe|authorize|submit)/
+        $f = /["']?method["']?\s*:\s*["'](login|submit)["']/
+        $g = "nonce"
+        $h = /\b(pool|miner|hashrate|target)\b/
+    condition: (lang == "python" or lang == "javascript" or lang == "shell") and ($a or $d or $e or ($b and $c) or #b > 3 or (#f > 1 and $g and $h))
 }
 rule shellcode_loader {
     meta: level = "high" tactic = "T1055" reason = "puts machine code into memory and runs it"
