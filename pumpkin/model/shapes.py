@@ -55,7 +55,7 @@ def microseconds(value: object) -> int:
     elif isinstance(value, int):
         micros = value * 1_000_000
     elif math.isfinite(value):
-        micros = round(value * 1_000_000)
+        micros = round(value * 1_000_000) if abs(value) <= LAST_MICROSECOND else -1
     else:
         raise ValueError("not a finite number of seconds")
     if not 0 <= micros <= LAST_MICROSECOND:
