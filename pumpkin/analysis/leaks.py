@@ -86,7 +86,7 @@ def _host(event: Event) -> list[Rule]:
     if not hosts or not (reach >= EAGER or drop):
         return []
     dns = event.name.startswith(("dns.", "socket.getho", "socket.getaddr"))
-    strong = len(hosts) > 1 or drop or dns or reach is Reach.INSTALL or Tag.FOLDER in tags
+    strong = len(hosts) > 1 or drop or dns or reach is Reach.INSTALL or bool(tags & {Tag.FOLDER, Tag.COMMAND})
     level = Level.CRITICAL if strong and (drop or reach >= EAGER) else Level.HIGH
     return [("flow-host-leak", level, "T1082", f"sends {', '.join(sorted(hosts))} away")]
 
@@ -101,6 +101,10 @@ def _given(event: Event) -> list[Rule]:
     if event.reach is Reach.CALLED and tags & {Tag.CREDENTIAL, Tag.TOKEN} and raw(text):
         reason = "sends a password or key to a bare address"
         found.append(("flow-credential-leak", Level.CRITICAL, "T1056", reason))
+    handed = tags & {Tag.CREDENTIAL, Tag.WALLET} or (Tag.TOKEN in tags and "webhooks" in text)
+    if event.reach is Reach.CALLED and handed and _drop(event):
+        reason = "hands what it was trusted with to a hand-over point used by thieves"
+        found.append(("flow-credential-leak", Level.CRITICAL, "T1567", reason))
     if event.reach >= EAGER and Tag.CREDENTIAL in tags and (fixed(text) or raw(text)):
         found.append(("flow-credential-leak", Level.CRITICAL, "T1056.002", "asks for a password or key and sends it"))
     hushed = tags & _PERSONAL

@@ -112,7 +112,7 @@ A_TEMPORARY = "/tmp/\ufffc"  # noqa: S108 - a mark, not a place
 """Stands for a temporary file of whatever name."""
 
 DROP_POINTS = re.compile(
-    r"""discord(?:app)?\.com/api/(?:v\d+/)?webhooks|api\.telegram\.org/bot|hooks\.slack\.com/services|webhook\.site
+    r"""discord(?:app)?\.com/api/(?:v\d+/)?webhooks|api\.telegram\.org/bot|/api/(?:v\d+/)?webhooks/\d+/|hooks\.slack\.com/services|webhook\.site
     |pipedream\.net|requestbin|requestcatcher|hookb\.in|beeceptor\.com|mockbin|burpcollaborator|oastify\.com|interact\.sh
     |oast\.(?:fun|live|me|online|pro|site)|dnslog|ceye\.io|canarytokens|ngrok(?:-free)?\.(?:io|app|dev)|serveo\.net
     |trycloudflare\.com|localhost\.run|loca\.lt|transfer\.sh|file\.io|gofile\.io|anonfiles|bashupload|termbin|0x0\.st

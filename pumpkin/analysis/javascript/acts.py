@@ -8,6 +8,7 @@ from itertools import pairwise
 from tree_sitter import Node
 
 from pumpkin.analysis.flow import EMPTY, HOST, SPYING, UNKNOWN, Reach, Sink, Tag, Value
+from pumpkin.analysis.grading import raw
 from pumpkin.analysis.javascript.binding import element
 from pumpkin.analysis.javascript.knowledge import ACTIVE, SINKS, serves
 from pumpkin.analysis.javascript.state import Frame
@@ -34,6 +35,8 @@ def act(
     if sink is None and re.match(r"dns\.(?:promises\.)?Resolver\(\)\.(?:resolve|reverse)", name):
         sink = Sink.SEND
     if sink is None and tags & (_PRIVATE | {Tag.LISTED}) and attr and "()" in receiver.name and serves(name):
+        sink = Sink.SEND
+    if sink is None and name.endswith("()") and serves(name) and raw(text):
         sink = Sink.SEND
     if sink is Sink.PAGE and attr in ("write", "writeln") and not ACTIVE.search(text):
         sink = None

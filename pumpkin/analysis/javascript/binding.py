@@ -11,7 +11,7 @@ from pumpkin.analysis.flow import EMPTY, Sink, Tag, Value, merged, union
 from pumpkin.analysis.javascript.folding import first_of, text_of, unescaped
 from pumpkin.analysis.javascript.knowledge import ACTIVE, ALIASES, HOOKED, REQUEST_NAMES, REQUESTED, SOURCES
 from pumpkin.analysis.javascript.state import Frame, Function
-from pumpkin.analysis.places import environment
+from pumpkin.analysis.places import environment, handed
 
 Evaluate = Callable[[Frame, Node | None], Value]
 _NAME_LIMIT = 160
@@ -53,7 +53,8 @@ def attribute(frame: Frame, base: Value, name: str) -> Value:
     if name == "length" and (base.items is not None or isinstance(base.const, str | bytes)):
         return Value(base.tags, len(base.items if base.items is not None else base.const or ""))  # type: ignore[arg-type]
     if base.items is not None and name.isdecimal() and int(name[:9]) < len(base.items):
-        return base.items[int(name[:9])]
+        found = base.items[int(name[:9])]
+        return found.with_tags(Tag.LITERAL) if Tag.LITERAL in base.tags - found.tags else found
     if isinstance(base.const, str) and name.isdecimal() and int(name[:9]) < len(base.const):
         return Value(base.tags, base.const[int(name[:9])])
     if name in ("value", "elements") and base.name.startswith(("document.querySelector", "document.getElement")):
@@ -124,7 +125,7 @@ def _destructure(frame: Frame, target: Node, value: Value, evaluate: Evaluate, *
         elif part.type in ("rest_pattern", "spread_element"):
             inner = value
         else:
-            inner = attribute(frame, value, text_of(part))
+            inner = attribute(frame, value, text_of(part)) if value != EMPTY else Value(handed(text_of(part)))
         assign(frame, part, inner, evaluate, declare=declare)
 
 

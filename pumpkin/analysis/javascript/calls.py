@@ -105,6 +105,8 @@ def constructed(frame: Frame, node: Node, evaluate: Evaluate) -> Value:
         if callee.name == "Buffer":
             return buffer(arguments)
         return arguments[0] if len(arguments) == 1 else Value(union(*arguments), items=tuple(arguments))
+    if callee.name == "FormData" and arguments and arguments[0].const is None:
+        return Value(machine.deep(arguments[0]) | {Tag.FORM}, name="FormData()")
     name = f"{callee.name}()" if callee.name else ""
     return call(frame, node, Value(callee.tags, name=name), EMPTY, "", arguments, made=True)
 

@@ -30,6 +30,8 @@ SOURCES: dict[str, Tag] = {
     "passport-local.Strategy()": Tag.CREDENTIAL,
     "passport-local()": Tag.CREDENTIAL,
     "ws()": Tag.NET,
+    "ws.WebSocket()": Tag.NET,
+    "node-pty.spawn": Tag.COMMAND,
     "socket.io-client": Tag.NET,
     "socket.io-client.io": Tag.NET,
     "XMLHttpRequest()": Tag.NET,
@@ -193,6 +195,10 @@ SINKS: dict[str, Sink] = {
     "tls.connect": Sink.CONNECT,
     "WebSocket()": Sink.CONNECT,
     "ws()": Sink.CONNECT,
+    "ws.WebSocket()": Sink.CONNECT,
+    "ws.WebSocket().send": Sink.SEND,
+    "node-pty.spawn": Sink.SPAWN,
+    "node-pty.spawn().write": Sink.SPAWN,
     "socket.io-client": Sink.CONNECT,
     "socket.io-client.io": Sink.CONNECT,
     "fs.writeFile": Sink.WRITE,
@@ -264,6 +270,7 @@ ALIASES: dict[str, str] = {
     "node-fetch.default": "node-fetch",
     "axios.default": "axios",
     "constructor.constructor": "Function",
+    "Function.prototype.constructor": "Function",
     "Reflect.get": "Reflect.get",
 }
 

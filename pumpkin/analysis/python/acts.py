@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from pumpkin.analysis import metadata
 from pumpkin.analysis.flow import EMPTY, HOST, SPYING, UNKNOWN, Sink, Tag, Value, union
+from pumpkin.analysis.grading import raw
 from pumpkin.analysis.places import A_TEMPORARY, AUTOSTART, DATA_FILE, FETCHED, PERSONAL, RUNNABLE, SECRETS
 from pumpkin.analysis.python.clients import RECEIVERS, serves, sink_of
 from pumpkin.analysis.python.state import Frame
@@ -95,6 +96,8 @@ def act(
         text = f"{receiver.text} {texts(arguments, {})}"
         frame.emit(Sink.SPAWN, f"{receiver.name}.{attr}", Value(union(receiver, *arguments)), text, node)
         return
+    if sink is None and serves(name) and name.count(".") <= 1 and raw(texts(arguments, keywords)):
+        sink = Sink.SEND
     if sink is None and attr in _NATIVE:
         sink = Sink.NATIVE
     if name == "mmap.mmap" and any(value.name.endswith("PROT_EXEC") for value in (*arguments, *keywords.values())):

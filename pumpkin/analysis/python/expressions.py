@@ -151,7 +151,8 @@ def _subscript(frame: Frame, node: ast.Subscript) -> Value:
     if base.name in frame.machine.tables and key.const in frame.machine.tables[base.name]:
         return frame.machine.tables[base.name][key.const]
     if isinstance(key.const, int) and base.items is not None and -len(base.items) <= key.const < len(base.items):
-        return base.items[key.const]
+        one = base.items[key.const]
+        return one.with_tags(Tag.LITERAL) if Tag.LITERAL in base.tags - one.tags and one.items is None else one
     if isinstance(key.const, int) and isinstance(base.const, str) and -len(base.const) <= key.const < len(base.const):
         return Value(base.tags, base.const[key.const])
     if (
