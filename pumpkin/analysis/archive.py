@@ -18,6 +18,7 @@ from pumpkin.model.findings import Finding, Group, Level
 TOOL = "static"
 _SAMPLE = 5
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_PACKAGES = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".whl", ".zip", ".crate", ".gem", ".apk", ".jar")
 _OPAQUE = (".so", ".dll", ".pyd", ".dylib", ".exe", ".a", ".bin", ".onnx", ".pt", ".db", ".dat", ".npz", ".wasm")
 
 
@@ -94,6 +95,8 @@ class _Reader:
             return
         inner = name.rsplit("/", 1)[-1].rsplit(".", 1)[0] or "content"
         body = head + stream.read(self.limits.member + 1 - len(head))
+        if depth == 1 and name.lower().endswith(_PACKAGES):
+            yield Gap(f"{paths.label(name)}: holds no archive")
         yield from self._member(f"{prefix}{inner}", body, 0o644, depth)
 
     def _tar(self, stream: tar.Readable, prefix: str, depth: int) -> Iterator[Part]:
@@ -115,6 +118,10 @@ class _Reader:
                 seen.add(entry.path)
                 data = body.read(min(entry.size, self.limits.member + 1))
                 yield from self._member(path, data, entry.mode, depth)
+            elif entry.kind == "other":
+                reason = "a member of a kind that installers each read otherwise"
+                yield from self._fault("archive-kind", Level.MEDIUM, path, reason, "T1036")
+                yield Gap(f"{paths.label(path)}: of an unknown or sparse kind, not read")
 
     def _zip(self, archive: Zip, prefix: str, depth: int) -> Iterator[Part]:
         for name in archive.overlaps[:_SAMPLE]:
@@ -123,6 +130,11 @@ class _Reader:
             yield from self._double(prefix + name)
         if archive.overlaps:
             yield Gap(f"{paths.label(prefix) or 'the archive'}: overlapping members were not unpacked")
+        if archive.hidden:
+            where = prefix or "the archive"
+            told = "members that its directory does not name: installers may each see another archive"
+            yield from self._fault("archive-hidden", Level.MEDIUM, where, told, "T1036")
+            yield Gap(f"{paths.label(where)}: members outside its directory")
         overlapping = set(archive.overlaps)
         if not overlapping and (archive.declared > self.left or archive.swells):
             raise TooMuch(f"{archive.declared} bytes")
@@ -172,6 +184,7 @@ class _Reader:
                 yield from self.archive(data, path, f"{path}!", depth + 1)
             else:
                 yield from self._fault("archive-deep", Level.LOW, path, "archives nested too deep to be looked into")
+                yield Gap(f"{paths.label(path)}: nested deeper than {self.limits.depth} archives")
 
     def _take_one(self) -> bool:
         self.members -= 1

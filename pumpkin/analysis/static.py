@@ -23,7 +23,7 @@ from pumpkin.analysis.scans import FileFact
 from pumpkin.analysis.scans import Scan as Scan
 from pumpkin.model.findings import Finding, Group, quoted
 
-VERSION = 6
+VERSION = 7
 """Counted up whenever code of the analysis changes what it finds; part of the rule set's hash."""
 
 _log = logging.getLogger(__name__)

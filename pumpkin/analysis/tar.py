@@ -52,16 +52,18 @@ def walk(stream: Readable) -> Iterator[tuple[Entry, Readable]]:
         if len(header) < BLOCK:
             raise BadTar("cut short")
         if not header.strip(b"\0"):
+            if stream.read(BLOCK).strip(b"\0"):  # tarfile ends at the first empty block, npm at the second
+                raise BadTar("more follows its end")
             return
         if _number(header[148:156]) != _checksum(header):
             raise BadTar("a header's checksum is wrong")
         kind, size = header[156:157], _number(header[124:136])
-        if kind in b"LKxg" and kind:
+        if kind in b"LKxXg" and kind:
             block = _extension(stream, size)
             if kind == b"g":
                 common |= _pax(block)
             else:
-                extra |= _pax(block) if kind == b"x" else {"path" if kind == b"L" else "linkpath": _text(block)}
+                extra |= _pax(block) if kind in b"xX" else {"path" if kind == b"L" else "linkpath": _text(block)}
             continue
         known = common | extra
         extra = {}
@@ -79,6 +81,8 @@ def _entry(header: bytes, kind: bytes, size: int, known: dict[str, str]) -> Entr
         size = int(known["size"])
     words = {HARD: "link", SYMBOLIC: "symlink", FOLDER: "folder"}
     word = words.get(kind) or ("file" if kind in FILES else "device" if kind in DEVICES else "other")
+    if "sparse" in known and word == "file":
+        word = "other"
     if word == "file" and path.endswith("/"):
         word = "folder"
     return Entry(path, word, size, _number(header[100:108]) & 0o7777, known.get("linkpath") or _text(header[157:257]))
@@ -130,6 +134,8 @@ def _pax(block: bytes) -> dict[str, str]:
         key, _, value = block[blank + 1 : end - 1].partition(b"=")
         if key in (b"path", b"linkpath", b"size"):
             found[key.decode()] = _text(value)
+        if key.startswith(b"GNU.sparse"):  # another name and contents to those who know it
+            found["sparse"] = "1"
         at = end
     return found
 

@@ -15,6 +15,7 @@ from pumpkin.analysis.inflate import RATIO_FROM, RATIO_LIMIT
 
 DIRECTORY_LIMIT = 200_000
 _LOCAL_HEADER = 30
+_LOCAL = b"PK\x03\x04"
 
 
 class BadZip(ValueError):
@@ -35,7 +36,8 @@ class Zip:
     """An opened zip.
 
     `overlaps` and `doubles` name the members that share bytes or a name with another; `declared` is the size of all
-    members as the directory gives it (zipfile unpacks no more), `swells` that it is absurd beside the archive's own.
+    members as the directory gives it (zipfile unpacks no more), `swells` that it is absurd beside the archive's own;
+    `hidden` that members lie in it which the directory does not name.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -47,6 +49,7 @@ class Zip:
             raise BadZip("its directory cannot be read") from error
         self._slots = [_slot(info) for info in self._zip.infolist()]
         self.overlaps = _overlaps([slot.info for slot in self._slots], self._zip.start_dir)
+        self.hidden = not self.overlaps and _hidden(data, [slot.info for slot in self._slots], self._zip.start_dir)
         self.doubles = _doubles(self._slots)
         self.declared = sum(slot.info.file_size for slot in self._slots)
         self.swells = self.declared > RATIO_FROM and self.declared > RATIO_LIMIT * len(data)
@@ -94,6 +97,18 @@ def _overlaps(infos: list[zipfile.ZipInfo], directory: int) -> list[str]:
         if info.header_offset + _LOCAL_HEADER + len(info.orig_filename) + info.compress_size > limit:
             found.append(info.orig_filename)
     return found
+
+
+def _hidden(data: bytes, infos: list[zipfile.ZipInfo], directory: int) -> bool:
+    """Does a local header stand where no member of the directory is: two archives one after the other, or a gap?"""
+    at = 0
+    for info in sorted(infos, key=lambda info: info.header_offset):
+        if data.find(_LOCAL, at, info.header_offset) >= 0:
+            return True
+        head = data[info.header_offset : info.header_offset + _LOCAL_HEADER]
+        lengths = int.from_bytes(head[26:28], "little") + int.from_bytes(head[28:30], "little")
+        at = info.header_offset + _LOCAL_HEADER + lengths + info.compress_size
+    return data.find(_LOCAL, at, directory) >= 0
 
 
 def _doubles(slots: list[Slot]) -> list[str]:

@@ -11,6 +11,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable
+from functools import cache
 
 GIBI = 1024**3
 
@@ -108,6 +109,7 @@ def quine_like() -> bytes:
     return data
 
 
+@cache
 def many_members(count: int = 100_000) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:

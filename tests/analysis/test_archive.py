@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import tarfile
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,7 @@ def test_a_bomb_is_a_finding_a_gap_and_quick(make: object, rule: str) -> None:
 def test_dolls_are_not_opened_past_the_second(make: object) -> None:
     began = time.process_time()
     parts = list(read(make(), "x"))  # type: ignore[operator]
-    assert ("archive-deep" in rules(parts), time.process_time() - began < 3) == (True, True)
+    assert ("archive-deep" in rules(parts), bool(gaps(parts)), time.process_time() - began < 3) == (True, True, True)
 
 
 @pytest.mark.parametrize(
@@ -128,6 +129,55 @@ def test_every_flipped_byte_of_a_tar_ends_quietly() -> None:
 
 def test_what_is_no_archive_is_a_gap() -> None:
     assert gaps(list(read(b"hello", "x")))
+    assert gaps(list(read(gzip.compress(b"hello"), "x.tar.gz")))
+
+
+EVIL = b"import os  # what only some installers see"
+TWO = zip_of(("seen.py", EVIL)) + zip_of(("shown.py", b"1"))
+
+
+@pytest.mark.parametrize("data", [TWO, b"#!/usr/bin/env python3\n" + TWO, b"MZ" + bytes(100) + TWO])
+def test_members_no_directory_names_are_a_finding_and_a_gap(data: bytes) -> None:
+    parts = list(read(data, "x.whl"))
+    assert (rules(parts), len(gaps(parts)), members(parts)) == ({"archive-hidden"}, 1, {"shown.py": b"1"})
+
+
+def test_a_program_before_an_archive_and_an_archive_kept_in_it_are_neither() -> None:
+    inner = zip_of(("in.py", b"2"), method=zipfile.ZIP_STORED)
+    whole = b"#!/bin/sh\n" + zip_of(("a.bin", inner), ("b.py", b"1"), method=zipfile.ZIP_STORED)
+    parts = list(read(whole, "x.pyz"))
+    assert (rules(parts), gaps(parts)) == (set(), [])
+    assert set(members(parts)) == {"a.bin", "a.bin!in.py", "b.py"}
+
+
+def pax(keyword: str, value: str, kind: bytes = b"x") -> tuple[tarfile.TarInfo, bytes]:
+    line = f" {keyword}={value}\n"
+    size = len(line) + 2
+    info = entry("PaxHeader", kind)
+    return info, f"{size}{line}".encode()
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [(entry("a.py", b"S"), EVIL)],
+        [(entry("a.py", b"Z"), EVIL)],
+        [pax("GNU.sparse.name", "setup.py"), (entry("a.txt"), EVIL)],
+    ],
+)
+def test_a_member_that_installers_read_otherwise_is_a_gap(parts: list[tuple[tarfile.TarInfo, bytes]]) -> None:
+    made = list(read(tar_of(*parts, (entry("b.py"), b"1")), "x.tar.gz"))
+    assert (rules(made), len(gaps(made)), members(made)) == ({"archive-kind"}, 1, {"b.py": b"1"})
+
+
+def test_a_name_of_solaris_is_followed() -> None:
+    assert set(members(list(read(tar_of(pax("path", "setup.py", b"X"), (entry("a.txt"), b"1")), "x")))) == {"setup.py"}
+
+
+def test_members_after_one_empty_block_are_a_gap() -> None:
+    first, second = (tar_of((entry(name), b"1"), mode="w")[:1024] for name in ("a.js", "b.js"))
+    made = list(read(first + bytes(512) + second + bytes(1024), "x.tar"))
+    assert (set(members(made)), len(gaps(made))) == ({"a.js"}, 1)
 
 
 def test_a_member_over_its_cap_is_told_not_kept() -> None:
