@@ -45,9 +45,7 @@ class Errands:
         self._pool: PoolWork | None = None
         if config.fleet_key is not None:
             self._orders = Orders(self._jid, config.fleet_key, config.may_run, work.spool, work.bench.assign)
-            self._pool = PoolWork(
-                self._jid, config.fleet_key, self._orders, self._to_aggregator, work.bench.measure, config.parallel
-            )
+            self._pool = PoolWork(self._jid, self._orders, self._to_aggregator, work.bench.measure, config.parallel)
             work.orders = self._orders.state
 
     async def begin(self) -> None:
@@ -100,6 +98,7 @@ class Errands:
 
     async def _by_https(self, orders: Orders) -> None:
         found = await self._asked_by_https(orders)
+        await orders.follow((str(one["document"]), str(one["signature"])) for one in found.get("succession") or ())
         if found.get("document") and found.get("version") != orders.version:
             await orders.take(str(found["document"]), str(found.get("signature", "")))
             _ = await self._asked_by_https(orders)  # so that the server knows what runs here

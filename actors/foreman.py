@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 from xml.etree.ElementTree import Element, SubElement
@@ -17,6 +17,7 @@ import structlog
 
 from actors.base import LoopActor, describe
 from pumpkin.adapters import stanzas
+from pumpkin.adapters.orders import SUCCESSION
 from pumpkin.adapters.orders import TAG as JOBS
 from pumpkin.adapters.pooling import POOL
 from pumpkin.adapters.pooling import TAG as POOLED
@@ -44,13 +45,22 @@ Reach = Callable[[str, Element], Awaitable[Element]]
 
 
 class Foreman(LoopActor):
-    """`reach(jid, question)` sends an IQ set to an agent; `here()` are the bare JIDs available now. `orders`, `pooled`
-    and `reported` are called on the loop."""
+    """`links` are the successions that led to `key`, for probes that obey an earlier one. `reach(jid, question)` sends
+    an IQ set to an agent; `here()` are the bare JIDs available now. `orders`, `pooled` and `reported` are called on the
+    loop."""
 
     def __init__(
-        self, db: Database, bus: Bus, key: FleetKey, *, reach: Reach, here: Callable[[], Iterable[str]]
+        self,
+        db: Database,
+        bus: Bus,
+        key: FleetKey,
+        *,
+        reach: Reach,
+        here: Callable[[], Iterable[str]],
+        links: Sequence[tuple[str, str]] = (),
     ) -> None:
         super().__init__()
+        self._links = links
         self._db, self._bus, self._key, self._reach, self._here = db, bus, key, reach, here
         self._dirty: set[str] = set()
         self._all = True
@@ -70,7 +80,9 @@ class Foreman(LoopActor):
         given = iq[0].get("version", "0")
         held = int(given) if given.isascii() and given.isdigit() and len(given) < 16 else 0
         found = await self.orders(jid, held)
-        return stanzas.result(iq, _jobs(found if found is not None and found.version != held else None, held))
+        theirs = iq[0].get("key", "")
+        links = self._links if theirs not in ("", self._key.public) else ()
+        return stanzas.result(iq, _jobs(found if found is not None and found.version != held else None, held, links))
 
     async def answer_pool(self, iq: Element, jid: str) -> Element:
         """The answer to `<pool take|hold|done/>` of `jid`."""
@@ -187,7 +199,7 @@ class Foreman(LoopActor):
                 found = await assignments.order(self._db, jid)
                 if found is None:
                     return
-                answer = (await self._reach(jid, _jobs(found, found.version))).find(JOBS)
+                answer = (await self._reach(jid, _jobs(found, found.version, self._links))).find(JOBS)
                 if answer is not None:
                     await assignments.runs(
                         self._db, jid, _whole(answer.get("version", "")), answer.get("digest", "")[:64], ""
@@ -215,8 +227,10 @@ class Foreman(LoopActor):
                 log.debug("not told of work", agent=jid, reason=error.message)
 
 
-def _jobs(found: Order | None, held: int) -> Element:
+def _jobs(found: Order | None, held: int, links: Iterable[tuple[str, str]]) -> Element:
     element = Element(JOBS, {"version": str(held)})
+    for text, signature in links:
+        SubElement(element, SUCCESSION, {"signature": signature}).text = text
     if found is not None:
         element.set("version", str(found.version))
         element.set("signature", found.signature)

@@ -87,6 +87,18 @@ class DataFolder:
         self._write("fleet-key.txt", f"{key.public}\n".encode(), 0o644)
         return key
 
+    def prepare_fleet_key(self, key: FleetKey) -> None:
+        """Keep the key that is to sign orders next; `adopt_fleet_key` puts it in force."""
+        self._write("fleet-key.next.secret.pem", key.pem, 0o600)
+
+    def adopt_fleet_key(self, public: str) -> FleetKey:
+        """The fleet's key, the prepared one taking the place of the one before if it is `public` (hex): so a rotation
+        that was cut off between the database and this folder is finished at the next start."""
+        waiting = self.path / "fleet-key.next.secret.pem"
+        if waiting.exists() and FleetKey.load(waiting.read_bytes()).public == public:
+            waiting.rename(self.path / "fleet-key.secret.pem")
+        return self.fleet_key()
+
     def authority(self, name: str) -> Authority:
         """The local time-stamp authority; its root's key was destroyed when it was made."""
         secret, chain = self.path / "tsa-key.secret.pem", self.path / "tsa-chain.pem"

@@ -1,14 +1,17 @@
 """A probe under orders: the server's signed document of its jobs, taken, kept on disk, and obeyed also when alone.
 
 `<jobs xmlns="urn:pumpkin:jobs:0" version signature>JSON</jobs>` comes by IQ set when it changed, and as the answer to
-an IQ get with the version that is held, asked at each new session; by HTTPS it is asked for while XMPP is away. Only
-the fleet key named in the probe's own file is obeyed; a document for another agent is not, nor one older than the held.
+an IQ get with the version that is held and the key that is obeyed, asked at each new session; by HTTPS it is asked for
+while XMPP is away. Only the fleet key named in the probe's own file is obeyed, and the keys that follow it by its word
+(`<succession signature>JSON</succession>` inside); a document for another agent is not, nor one older than the held.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from itertools import islice
 from pathlib import PurePath
 from typing import Any, Protocol
 from xml.etree.ElementTree import Element
@@ -18,7 +21,7 @@ import structlog
 from pumpkin.adapters import stanzas
 from pumpkin.adapters.session import Session
 from pumpkin.adapters.stanzas import name
-from pumpkin.errors import Forbidden, InvalidRequest, PumpkinError, StartError
+from pumpkin.errors import BadSignature, Forbidden, InvalidRequest, PumpkinError, StartError
 from pumpkin.evidence import orders
 from pumpkin.model.agents import bare
 from pumpkin.model.assignments import ORDER_JOBS, read_job
@@ -30,6 +33,7 @@ log = structlog.get_logger("pumpkin.probe")
 JOBS = "urn:pumpkin:jobs:0"
 DOCUMENT_LIMIT = 4 * 1024 * 1024
 TAG = name("jobs", JOBS)
+SUCCESSION = name("succession", JOBS)
 
 Assign = Callable[[Mapping[str, Job], Callable[[Job], Awaitable[None]], Callable[[Job], bool]], None]
 
@@ -45,18 +49,29 @@ class Orders:
     """One probe's orders. `assign(jobs, done, finished)` makes them its work (`probes.bench.Bench.assign`)."""
 
     def __init__(self, agent: str, fleet_key: str, may_run: Iterable[str], memory: Memory, assign: Assign) -> None:
-        self._agent, self._key, self._may_run = bare(agent), fleet_key, frozenset(may_run)
+        self._agent, self._keys, self._may_run = bare(agent), [fleet_key], frozenset(may_run)
+        self._links: list[tuple[str, str]] = []
+        self._signature = ""
         self._memory, self._assign = memory, assign
         self._finished: dict[str, str] = {}
         self.version, self.digest, self.trouble = 0, "", ""
 
+    @property
+    def key(self) -> str:
+        """The key that is obeyed now (hex)."""
+        return self._keys[-1]
+
     async def load(self) -> None:
-        """Obey what was held when the probe last ran."""
+        """Obey what was held when the probe last ran, whichever of the keys followed till now signed it."""
+        kept_links = json.loads(await self._memory.recall("fleet_links") or "[]")
+        self._links = [(text, signature) for text, signature in kept_links]
+        self._keys = orders.followers(self._keys[0], self._links)
         self._finished = json.loads(await self._memory.recall("orders_finished") or "{}")
         kept = json.loads(await self._memory.recall("orders") or "{}")
         if kept:
             try:
-                self._obey(self._read(kept["document"], kept["signature"]), kept["document"])
+                self._obey(self._kept(kept["document"], kept["signature"]), kept["document"])
+                self._signature = kept["signature"]
             except PumpkinError as error:  # another fleet key in the file since
                 log.warning("kept order not obeyed", reason=error.message)
 
@@ -76,11 +91,26 @@ class Orders:
         version, digest = document["version"], orders.digest(text)
         if version < self.version or (version == self.version and digest != self.digest):
             raise InvalidRequest(f"The order {version} is not newer than {self.version}, which is held.")
-        if digest == self.digest:
+        if digest == self.digest and signature == self._signature:
             return
         await self._memory.remember("orders", json.dumps({"document": text, "signature": signature}))
+        self._signature = signature
+        if digest == self.digest:
+            return
         self._obey(document, text)
         log.info("orders taken", version=version, jobs=len(document["jobs"]), trouble=self.trouble or None)
+
+    async def follow(self, links: Iterable[tuple[str, str]]) -> None:
+        """Obey the newest key that follows the one obeyed, by links of document and signature; the one before never
+        again. Kept on disk, so that a restart does not fall back."""
+        before = self.key
+        for link in islice(links, orders.FOLLOWED):
+            if len(found := orders.followers(self.key, [link])) == 2:
+                self._links.append(link)
+                self._keys.append(found[-1])
+        if self.key != before:
+            await self._memory.remember("fleet_links", json.dumps(self._links[-orders.FOLLOWED :]))
+            log.info("another fleet key is obeyed", key=self.key, by_word_of=self._keys[-2])
 
     def serve(self, session: Session, trusts: Callable[[str], bool]) -> None:
         """Take orders that come by this session from those `trusts` says are the aggregator (bare JIDs)."""
@@ -92,6 +122,7 @@ class Orders:
                 sender = ""
             if not trusts(sender):
                 raise Forbidden("This agent takes orders from its aggregator only.")
+            await self.follow(_links(iq[0]))
             await self.take(iq[0].text or "", iq[0].get("signature", ""))
             return stanzas.result(iq, Element(TAG, {"version": str(self.version), "digest": self.digest}))
 
@@ -100,16 +131,25 @@ class Orders:
 
     def question(self) -> Element:
         """What is asked of the aggregator at each new session."""
-        return Element(TAG, {"version": str(self.version)})
+        return Element(TAG, {"version": str(self.version), "key": self.key})
 
     async def answered(self, answer: Element) -> None:
         """Take what the aggregator answers; nothing when we hold the newest."""
         found = answer.find(TAG)
+        if found is not None:
+            await self.follow(_links(found))
         if found is not None and found.text:
             await self.take(found.text, found.get("signature", ""))
 
-    def _read(self, text: str, signature: str) -> dict[str, Any]:
-        document = orders.read(orders.JOBS, text, signature, self._key)
+    def _kept(self, text: str, signature: str) -> dict[str, Any]:
+        """What was taken while an earlier key was obeyed is obeyed until the same comes under the new one."""
+        for key in self._keys[:-1]:
+            with contextlib.suppress(BadSignature):
+                return self._read(text, signature, key)
+        return self._read(text, signature)
+
+    def _read(self, text: str, signature: str, key: str = "") -> dict[str, Any]:
+        document = orders.read(orders.JOBS, text, signature, key or self.key)
         jobs, version = document.get("jobs"), document.get("version")
         if document.get("agent") != self._agent:
             raise Forbidden("The order is for another agent.")
@@ -147,6 +187,10 @@ class Orders:
         """A one-shot job has run: it is not run again when the probe starts anew."""
         self._finished[job.name] = _mark(job)
         await self._memory.remember("orders_finished", json.dumps(self._finished))
+
+
+def _links(element: Element) -> list[tuple[str, str]]:
+    return [(one.text or "", one.get("signature", "")) for one in element.iter(SUCCESSION)]
 
 
 def _mark(job: Job) -> str:

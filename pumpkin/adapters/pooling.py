@@ -41,10 +41,9 @@ class PoolWork:
     `measure(job)` runs one and keeps its check."""
 
     def __init__(
-        self, agent: str, fleet_key: str, orders: Orders, ask: Ask, measure: Callable[[Job], Awaitable[Observation]],
-        most: int,
-    ) -> None:  # fmt: skip
-        self._agent, self._key, self._orders = bare(agent), fleet_key, orders
+        self, agent: str, orders: Orders, ask: Ask, measure: Callable[[Job], Awaitable[Observation]], most: int
+    ) -> None:
+        self._agent, self._orders = bare(agent), orders
         self._ask, self._measure, self._most = ask, measure, most
         self._wake = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
@@ -99,7 +98,7 @@ class PoolWork:
 
     async def _work(self, text: str, signature: str) -> None:
         try:
-            document = documents.read(documents.POOL, text, signature, self._key)
+            document = documents.read(documents.POOL, text, signature, self._orders.key)
             if document.get("agent") != self._agent:
                 raise Forbidden("The job is leased to another agent.")
             job = self._orders.fitting(document["job"])

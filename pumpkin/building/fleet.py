@@ -32,7 +32,7 @@ from pumpkin.errors import StartError, Unavailable
 from pumpkin.model.agents import Board
 from pumpkin.model.checks import Observation, Receipt
 from pumpkin.settings import Settings
-from pumpkin.store import enrolments, facts, signing
+from pumpkin.store import enrolments, facts, signing, succession
 from pumpkin.store.database import Database
 
 log = structlog.get_logger("pumpkin")
@@ -49,6 +49,8 @@ class Fleet:
     """Where checks are taken by HTTPS and the certificates it is known by; empty until the web serves."""
     foreman: Child[Foreman]
     fleet_key: str
+    links: tuple[succession.Link, ...]
+    """By whose word the fleet's key signs."""
     liaison: Callable[[], Liaison]
 
     @property
@@ -91,8 +93,10 @@ async def build_fleet(
     served = await serve_xmpp(settings, db, line.approved, stack)
     residents: Residents = {}
     address = ["", ""]
-    key = DataFolder(settings.data).fleet_key()
-    if await facts.once(db, "fleet_key", key.public) != key.public:
+    folder = DataFolder(settings.data)
+    public = await facts.once(db, succession.KEY, folder.fleet_key().public)
+    key, links = folder.adopt_fleet_key(public), await succession.links(db)
+    if key.public != public:
         raise StartError("Probes obey another fleet key than this folder's; copy fleet-key.secret.pem from its server.")
     liaisons: list[Liaison] = []
     desk = Desk(db, residents, liaisons)
@@ -119,12 +123,13 @@ async def build_fleet(
             db,
             bus,
             key,
+            links=links,
             reach=lambda jid, question: gateway.actor.ask_agent(jid, question),
             here=lambda: [jid for jid, one in gateway.actor.board.agents.items() if one.show != "unavailable"],
         ),
     )
     desk.open(gateway, foreman)
-    return Fleet(gateway, residents, served, address, foreman, key.public, lambda: _one(liaisons))
+    return Fleet(gateway, residents, served, address, foreman, key.public, tuple(links), lambda: _one(liaisons))
 
 
 class Desk:

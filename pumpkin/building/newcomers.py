@@ -40,6 +40,7 @@ def newcomers(settings: Settings, built: Built) -> Fleet:
     return Fleet(
         domain=built.domain,
         fleet_key=built.fleet_key,
+        links=built.links,
         installer=(folder("templates") / "enroll.sh").read_text("utf-8"),
         accounts=settings.xmpp.server != "external",
         kits=every_kit,

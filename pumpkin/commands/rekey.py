@@ -1,4 +1,4 @@
-"""`pumpkin rekey`: a new key for the log or the local authority; old statements stay as good as they are."""
+"""`pumpkin rekey`: a new key for the log, the local authority or the fleet; old statements stay as good as they are."""
 
 from __future__ import annotations
 
@@ -17,27 +17,32 @@ from pumpkin.commands.place import answer, config_option, data_option, database,
 from pumpkin.commands.renew import now
 from pumpkin.evidence import checkpoint, keys
 from pumpkin.evidence.checkpoint import LogKey
+from pumpkin.evidence.orders import JOBS, FleetKey
+from pumpkin.model.wire import rfc3339
 from pumpkin.renewer import Renewer
 from pumpkin.settings import Settings
-from pumpkin.store import proofs, signing
+from pumpkin.store import facts, proofs, signing, succession
 from pumpkin.store.database import Database
 
 PAGE = 2_000
 
 
 @click.command()
-@click.argument("which", type=click.Choice(["log", "authority"]))
+@click.argument("which", type=click.Choice(["log", "authority", "fleet"]))
 @click.option("--compromised", is_flag=True, help="Somebody else may have the key: say so in the log's history.")
 @data_option
 @config_option
 @json_option
 def rekey(which: str, compromised: bool, data: Path | None, config: Path | None, as_json: bool) -> None:
-    """Replace the key of the log or of the local authority, while the server rests.
+    """Replace the key of the log, of the local authority or of the fleet, while the server rests.
 
     \b
     log        Every checkpoint there is gets a signature by the new key beside the old one's. The old key signs
                that the new one follows it; its secret half is then deleted, its public half kept.
     authority  A new local authority takes over and stamps every older token (one renewal); the old key is deleted.
+    fleet      A new key signs the probes' orders. The old key signs that the new one follows it, and every probe that
+               takes orders follows when it next hears of the server; with --compromised none does by itself: give
+               each the new key (fleet_key in its file, fleet-key.txt here).
     """
     settings = load(data, config)
     place = DataFolder(settings.data)
@@ -48,6 +53,8 @@ def rekey(which: str, compromised: bool, data: Path | None, config: Path | None,
             async with database(settings) as db:
                 if which == "log":
                     return await _log(settings, place, db, compromised=compromised)
+                if which == "fleet":
+                    return await _fleet(place, db, compromised=compromised)
                 return await _authority(settings, place, db, compromised=compromised)
         finally:
             place.release()
@@ -78,6 +85,22 @@ async def _log(settings: Settings, place: DataFolder, db: Database, *, compromis
     place.replace_log_key(new)
     await signing.event(db, "log", old.origin, new.key_id.hex(), "compromised" if compromised else "rotated", detail)
     return {"old": old.vkey, "new": new.vkey, "checkpoints signed anew": signed and size}
+
+
+async def _fleet(place: DataFolder, db: Database, *, compromised: bool) -> dict[str, Any]:
+    first = place.fleet_key()
+    old = place.adopt_fleet_key(await facts.once(db, succession.KEY, first.public))
+    new = FleetKey.generate()
+    place.prepare_fleet_key(new)
+    # A stolen key can say of any other that it follows: then its word counts for nothing.
+    chain = [] if compromised else [*await succession.links(db), old.hand_over(new, rfc3339(now()))]
+    event = "compromised" if compromised else "rotated"
+    detail = {"event": event, "old": old.public, "new": new.public, "compromised": compromised}
+    if chain:
+        detail |= {"said": chain[-1][0], "signed_by_old": chain[-1][1]}
+    signed = await succession.replace(db, new.public, chain, lambda text: new.endorse(JOBS, text), detail)
+    place.adopt_fleet_key(new.public)
+    return {"old": old.public, "new": new.public, "orders signed anew": signed}
 
 
 async def _authority(settings: Settings, place: DataFolder, db: Database, *, compromised: bool) -> dict[str, Any]:

@@ -7,8 +7,10 @@ reader has to write it anew before it verifies.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
+from itertools import islice
 from typing import Any
 
 from cryptography.hazmat.primitives import serialization
@@ -20,6 +22,10 @@ from pumpkin.evidence.record import canonical
 
 JOBS = "pumpkin-jobs/1"
 POOL = "pumpkin-pool/1"
+SUCCESSION = "pumpkin-fleet/1"
+FOLLOWED = 1_000
+"""How many successions a probe that was away follows at once."""
+_PUBLIC = re.compile(r"[0-9a-f]{64}\Z")
 
 
 class FleetKey:
@@ -54,8 +60,16 @@ class FleetKey:
 
     def sign(self, purpose: str, document: Mapping[str, Any]) -> tuple[str, str]:
         """The document as it travels, and the signature (hex) over it."""
-        text = canonical({**document, "v": purpose})
-        return text.decode(), self._private.sign(_signed(purpose, text)).hex()
+        text = canonical({**document, "v": purpose}).decode()
+        return text, self.endorse(purpose, text)
+
+    def endorse(self, purpose: str, text: str) -> str:
+        """The signature (hex) over a document as it travels, made earlier."""
+        return self._private.sign(_signed(purpose, text.encode())).hex()
+
+    def hand_over(self, new: FleetKey, at: str) -> tuple[str, str]:
+        """The word of this key, `at` a time, that `new` signs in its place from then on."""
+        return self.sign(SUCCESSION, {"old": self.public, "new": new.public, "at": at})
 
 
 def read(purpose: str, text: str, signature: str, public: str) -> dict[str, Any]:
@@ -67,6 +81,21 @@ def read(purpose: str, text: str, signature: str, public: str) -> dict[str, Any]
         found = None
     if not isinstance(found, dict) or found.get("v") != purpose:
         raise BadSignature("The order does not bear the signature of this probe's fleet key.")
+    return found
+
+
+def followers(public: str, links: Iterable[tuple[str, str]]) -> list[str]:
+    """`public` and the keys that follow it, each by the word of the one before; the last signs now. A link that is of
+    none of them is passed over."""
+    found = [public]
+    for text, signature in islice(links, FOLLOWED):
+        try:
+            said = read(SUCCESSION, text, signature, found[-1])
+        except BadSignature:
+            continue
+        new = said.get("new")
+        if said.get("old") == found[-1] and isinstance(new, str) and _PUBLIC.match(new) and new not in found:
+            found.append(new)
     return found
 
 

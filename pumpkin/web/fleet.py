@@ -30,11 +30,13 @@ class Fleet:
     """`accounts` is whether agents' accounts are made here (not on an external XMPP server); `installer` the text of
     enroll.sh with its places to fill. `certificate()` is the one HTTPS shows (PEM, b"" for plain HTTP), `https()` the
     address told to probes with its authority (PEM or ""), `xmpp_ca()` that of XMPP. `welcome(jid)` is the allow list.
+    `links` are the fleet key's successions (document and signature), oldest first.
     `order(jid, version held)` makes and gives an agent's order, `ask(asker, about, ...)` asks others for a second look.
     """
 
     domain: str = ""
     fleet_key: str = ""
+    links: tuple[tuple[str, str], ...] = ()
     installer: str = ""
     accounts: bool = False
     kits: Callable[[], Awaitable[Sequence[KitFile]]] = _absent

@@ -55,6 +55,14 @@ select jid, version, document, signature, issued, running, running_digest, told,
 select jid, version, document, signature, issued, running, running_digest, told, trouble from orders
 where jid = any (:jids::text[]);
 
+-- name: orders_documents
+-- Every order's document.
+select jid, document from orders order by jid for update;
+
+-- name: orders_sign!
+-- Another signature under the same document.
+update orders set signature = :signature where jid = :jid and document = :document;
+
 -- name: orders_running!
 -- What an agent says it runs.
 update orders set running = :running, running_digest = :digest, told = :at, trouble = :trouble where jid = :jid;

@@ -11,8 +11,72 @@ from pathlib import Path
 
 from pumpkin.evidence import keys
 from pumpkin.evidence.checkpoint import VerifierKey
-from tests.acceptance.product import Product
+from tests.acceptance.product import PUMPKIN, Product
 from tests.acceptance.test_walk import bundle_of, post_check, trust, verify
+
+
+def probe_file(product: Product, folder: Path, name: str) -> Path:
+    """A probe's file, its account made and approved."""
+    account = json.loads(product.command("agent", "add", name, "--json"))
+    xmpp = product.facts["xmpp"]
+    file = folder / f"{name}.json"
+    fleet_key = (product.data / "fleet-key.txt").read_text().strip()
+    given = {"jid": account["jid"], "passwd": account["password"], "server": f"127.0.0.1:{xmpp['port']}"}
+    file.write_text(json.dumps({**given, "ca": xmpp["ca"], "fleet_key": fleet_key}))
+    return file
+
+
+def begin(file: Path, data: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [str(PUMPKIN), "probe", "-c", str(file), "--data", str(data)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def test_probes_follow_the_fleets_new_key_also_one_that_was_away(tmp_path: Path) -> None:
+    product = Product(tmp_path / "data").start()
+    probes: dict[str, subprocess.Popen[bytes]] = {}
+    try:
+        reader = product.key("agents:read", "checks:read")
+        files = {name: probe_file(product, tmp_path, name) for name in ("here", "away")}
+        for name, file in files.items():
+            probes[name] = begin(file, tmp_path / name)
+        job = {"type": "turn", "command": "echo one", "period": 0.5}
+        number = str(json.loads(product.command("job", "add", json.dumps(job), "--all", "--json"))["id"])
+
+        def runs(version: int, *names: str) -> None:
+            deadline = time.monotonic() + 40
+            for name in names:
+                while True:
+                    order = product.json(f"/api/v1/agents/{name}@localhost/jobs", key=reader)["data"]
+                    if (order["running"], order["drift"]) == (version, ""):
+                        break
+                    assert time.monotonic() < deadline, order
+                    time.sleep(0.1)
+
+        runs(1, "here", "away")
+        probes["away"].kill()
+        for turn in range(2):
+            assert product.stop() == 0
+            said = json.loads(product.command("rekey", "fleet", "--json"))
+            assert said["orders signed anew"] == 2
+            product.start()
+            changed = json.dumps({**job, "command": f"echo {turn}"})
+            product.command("job", "change", number, changed)
+            runs(2 + turn, "here")
+        assert (product.data / "fleet-key.txt").read_text().strip() == said["new"]
+        probes["away"].wait()
+        probes["away"] = begin(files["away"], tmp_path / "away")
+        runs(3, "away")
+        key = product.key("checks:read")
+        told = product.json("/api/v1/checks?q=system:keys", key=key)["data"]["items"]
+        assert [one["type"] for one in told].count("fleet-key") == 2
+    finally:
+        for one in probes.values():
+            one.kill()
+            one.wait()
+        product.kill()
 
 
 def test_log_and_authority_get_new_keys_and_everything_before_stands(tmp_path: Path) -> None:

@@ -254,6 +254,41 @@ async def test_only_the_fleets_own_newest_order_for_this_very_agent_is_obeyed() 
     assert (one.version, len(given)) == (5, 1)
 
 
+async def test_the_old_key_signs_the_new_and_a_probe_that_was_away_follows_over_a_restart() -> None:
+    first, second, third = (FleetKey.generate() for _ in range(3))
+    links = [first.hand_over(second, "2026-01-01"), second.hand_over(third, "2026-02-01")]
+    memory, given = Memory(), list[Any]()
+
+    async def begun() -> Orders:
+        one = Orders("p@localhost", first.public, (), memory, lambda jobs, done, finished: given.append(sorted(jobs)))
+        await one.load()
+        return one
+
+    one = await begun()
+    await one.take(*signed(first, version=5, jobs=[{"id": 1, "job": {"name": "a#1", "command": "true"}}]))
+    thief = FleetKey.generate()
+    await one.follow([thief.hand_over(thief, ""), ("{", ""), (links[1][0], links[0][1]), first.sign(orders.JOBS, {})])
+    await one.follow([links[1]])  # of a key it never heard of
+    assert one.key == first.public
+    await one.follow(links)  # away for two rotations
+    assert one.key == third.public
+
+    one = await begun()  # its order still bears the first key's name
+    assert (one.key, one.version, given[-1]) == (third.public, 5, ["a#1"])
+    for late in (first, second, thief):
+        with pytest.raises(BadSignature):
+            await one.take(*signed(late, version=6))
+    await one.follow([first.hand_over(thief, ""), second.hand_over(thief, "")])
+    assert one.key == third.public
+    document, _ = signed(first, version=5, jobs=[{"id": 1, "job": {"name": "a#1", "command": "true"}}])
+    await one.take(document, third.endorse(orders.JOBS, document))  # the same order, signed anew
+    assert len(given) == 2
+    one = await begun()
+    await one.take(*signed(third, version=6))
+    assert (one.version, given[-1]) == (6, [])
+    assert orders.followers(second.public, links) == [second.public, third.public]
+
+
 @pytest.mark.parametrize(
     "given",
     [{}, {"jids": []}, {"jids": ["no jid"]}, {"tags": [""]}, {"duty": "a", "site": "b"}, {"all": True, "jids": ["a@b"]},

@@ -141,6 +141,7 @@ async def of_agent(request: web.Request) -> web.Response:
         require(request, "agents:read")
     jid = _jid(request)
     own = asker.kind == "basic" and asker.name == jid
+    links = [{"document": text, "signature": signature} for text, signature in services.fleet.links]
     if not own:
         require(request, "agents:read")
     if own:
@@ -153,8 +154,9 @@ async def of_agent(request: web.Request) -> web.Response:
     if found is None:
         if await agents.get(services.db, jid) is None:
             raise NotFound("There is no agent with this JID.")
-        return success(request, {"jid": jid, "version": 0, "document": None, "signature": None, "running": None})
-    return success(request, order_shape(found))
+        nothing = {"jid": jid, "version": 0, "document": None, "signature": None, "running": None}
+        return success(request, {**nothing, "succession": links})
+    return success(request, {**order_shape(found), "succession": links})
 
 
 async def put_agent(request: web.Request) -> web.Response:
