@@ -8,6 +8,7 @@ PumpkinError
 │                                            ├── UnsupportedEcosystem 400 unsupported_ecosystem
 │                                            ├── MissingPurl 400 missing_purl
 │                                            ├── InvalidPriority 400 invalid_priority
+│                                            ├── WebhookRefused 400 webhook_refused
 │                                            └── InvalidPagination 400 invalid_pagination
 ├── Unauthenticated 401 api_key_required ── InvalidKey 401 invalid_api_key
 ├── Forbidden 403 forbidden ── UnknownAgent 403 unknown_agent
@@ -97,6 +98,12 @@ class InvalidPriority(InvalidRequest):
     """priority is a whole number from 0 to 9"""
 
     code = "invalid_priority"
+
+
+class WebhookRefused(InvalidRequest):
+    """webhook_url leads to no public HTTPS address, and to none that is configured"""
+
+    code = "webhook_refused"
 
 
 class InvalidPagination(InvalidRequest):

@@ -14,6 +14,7 @@ from pumpkin.adapters.registries.guard import Guard
 from pumpkin.errors import RegistryRefused
 
 TIMEOUT_S = 10.0
+LOOKUP_S = 2.0
 AT_ONCE = 8
 
 Told = Literal["told", "failed", "forbidden"]
@@ -54,6 +55,19 @@ class Webhooks:
                 return "forbidden"
             log.info("a webhook failed", task=body.get("task_id"), why=type(error).__name__)
         return "failed"
+
+    async def welcome(self, url: str) -> bool:
+        """Whether `url` may be told, as far as it can be said now: False for one that is not public HTTPS and none of
+        the configured, or whose name stands for a private address. A name nobody knows (yet) may be told later."""
+        try:
+            address = self._guard.check(URL(url))
+            async with asyncio.timeout(LOOKUP_S):
+                await self._guard.resolve(address.host or "", address.port or 0)
+        except (RegistryRefused, ValueError):
+            return False
+        except (OSError, TimeoutError):
+            return True
+        return True
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:

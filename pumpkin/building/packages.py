@@ -27,6 +27,7 @@ from pumpkin.adapters.folder import DataFolder
 from pumpkin.adapters.forges import Forges
 from pumpkin.adapters.origins import Origins
 from pumpkin.adapters.registries import Registries
+from pumpkin.adapters.registries.spelling import Spelling
 from pumpkin.adapters.scanner import Scanner
 from pumpkin.adapters.webhooks import Webhooks
 from pumpkin.analysis import names, provenance
@@ -254,6 +255,8 @@ async def build_analysis(
         rescore=rescore,
         submit=submit,
         resolve=registries.resolve,
+        spelled=Spelling(registries.glance, lambda purl: tasks.kept(db, purl)),
+        welcome=hooks.welcome,
         tools=offered,
         no_engine=no_engine,
         sweep=lambda: bench.queue.actor.sweep(),

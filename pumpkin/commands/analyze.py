@@ -6,6 +6,7 @@ import json
 import os
 import ssl
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ NO_PACKAGE = frozenset(
     }
 )
 """Codes of refusals that are about what was asked for; all others are about the asking."""
+OWN_KEY, OWN_KEY_LIFE_S = "pumpkin analyze", 7 * 86_400
 FILE_LIMIT = 512 * 1024 * 1024
 AT_ONCE = 1_000
 
@@ -279,13 +281,14 @@ async def _own_key(settings: Settings, key: str | None) -> AsyncIterator[str]:
         yield key
         return
     async with database(settings) as db:
-        made, text = await keys.create(
-            db, name="pumpkin analyze", scopes=["packages:read", "packages:write"], rate=1_000_000
-        )
+        await keys.forget(db, OWN_KEY)
+        expires = time.time_ns() // 1_000 + OWN_KEY_LIFE_S * 1_000_000  # a killed command leaves none that works
+        scopes = ["packages:read", "packages:write"]
+        made, text = await keys.create(db, name=OWN_KEY, scopes=scopes, rate=1_000_000, expires=expires)
         try:
             yield text
         finally:
-            await keys.revoke(db, made.id)
+            await keys.forget(db, OWN_KEY, made.id)
 
 
 def _trust(settings: Settings, url: str) -> ssl.SSLContext | None:

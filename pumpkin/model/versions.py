@@ -14,6 +14,8 @@ _BEFORE = {"dev": -6, "snapshot": -6, "nightly": -6, "alpha": -5, "a": -5, "beta
 _BEFORE |= {"m": -3, "cr": -2, "rc": -2, "pre": -2, "preview": -2, "canary": -6, "next": -5, "experimental": -6}
 _AFTER = {"final": 0, "ga": 0, "release": 0, "sp": 1, "patch": 1, "p": 1, "post": 1}
 _PATHOLOGICAL = 400
+EQUAL = frozenset({"pypi", "gem", "composer"})
+"""The ecosystems in which one version may be written in more than one way."""
 
 
 def order(ecosystem: str, number: str) -> tuple[Any, ...]:
@@ -26,6 +28,22 @@ def order(ecosystem: str, number: str) -> tuple[Any, ...]:
         except InvalidVersion:
             return (0, _pieces(number))
     return (1, _pieces(number))
+
+
+def same(ecosystem: str, wanted: str, published: Iterable[str]) -> str | None:
+    """The published spelling of a version that is written otherwise and equal by the ecosystem's own rules (PyPI: PEP
+    440; RubyGems: zeros at the end; Composer: a `v` before it); None where there is none. In the other ecosystems two
+    spellings are two versions."""
+    numbers = tuple(published)
+    if wanted in numbers:
+        return wanted
+    if ecosystem == "composer":
+        bare = wanted.removeprefix("v")
+        return next((number for number in numbers if number.removeprefix("v") == bare), None)
+    if ecosystem not in EQUAL:
+        return None
+    key = order(ecosystem, wanted)
+    return next((number for number in numbers if order(ecosystem, number) == key), None) if key[0] else None
 
 
 def prerelease(ecosystem: str, number: str) -> bool:

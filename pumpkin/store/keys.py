@@ -132,6 +132,13 @@ async def revoke(db: Database, which: UUID | str) -> bool:
     return prefix is not None
 
 
+async def forget(db: Database, name: str, which: UUID | None = None) -> None:
+    """Take away the key `which`, made for a while under `name`, with those of that name that have ended: of a key that
+    was nobody's nothing is worth keeping."""
+    async with db.writer() as connection:
+        await db.queries.keys_forget(connection, name=name, id=which, at=_now())
+
+
 def _hash(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 

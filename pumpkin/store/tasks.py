@@ -178,6 +178,12 @@ async def announce(db: Database, node: str, slots: int, tools: str) -> None:
         await db.queries.tasks_node(connection, node=node, slots=slots, tools=tools)
 
 
+async def kept(db: Database, purl: str) -> bool:
+    """Whether an analysis of exactly this (canonical purl) is under way or has completed."""
+    async with db.reader() as connection:
+        return bool(await db.queries.tasks_kept(connection, purl=purl))
+
+
 async def others(db: Database, node: str) -> bool:
     """Whether another node is alive on this database."""
     async with db.reader() as connection:

@@ -184,7 +184,11 @@ DETAILS: dict[str, Detail] = {
         example=envelope({"items": [{"report_id": 7, "outcome": "clean", "score": 3}]}),
         refusals=("400",),
     ),
-    "GET /api/v1/reports/{id}": Detail(query=(_FORMAT,), example=_DOCUMENT),
+    "GET /api/v1/reports/{id}": Detail(
+        query=(_FORMAT,),
+        example=_DOCUMENT,
+        note="The document itself, byte for byte what its SHA-256 and its proof are of: it stands in no envelope.",
+    ),
     "GET /api/v1/reports/{a}/diff/{b}": Detail(example=envelope(_DIFF)),
     "GET /api/v1/reports/{id}/triage": Detail(
         example=envelope({"package": "pypi/requests", "findings": []}), refusals=("404",)

@@ -32,6 +32,14 @@ async def _absent(*_: Any, **__: Any) -> Any:
     raise Unavailable("This part is not running on this server.")
 
 
+async def _as_is(purl: Purl) -> Purl:
+    return purl
+
+
+async def _anyone(_: str) -> bool:
+    return True
+
+
 @dataclass(frozen=True)
 class Access:
     """What rulings.md 23 lets settings open or close.
@@ -67,16 +75,20 @@ class Packages:
     """What the package API calls, and its bounds.
 
     `submit` decides a submission durably. `resolve(purl)` asks the registry which version that is (typed errors of
-    registries). `tools()` names what a task without wishes is looked at with, `no_engine()` says why nothing is run
-    here ("" when it is). `rescore(report id)` judges the newest report of that version anew and gives the new one
-    (None where there is none). `sweep` ends what is over its time, `cancelled(task id)` tells the worker, `freshen(id)`
-    has a cached result looked at behind the answer. `upload(digest, name, content)` keeps an archive.
+    registries), `spelled(purl)` gives a version that is written otherwise than published its published form (never an
+    error), `welcome(url)` says whether a webhook may be told there. `tools()` names what a task without wishes is
+    looked at with, `no_engine()` says why nothing is run here ("" when it is). `rescore(report id)` judges the newest
+    report of that version anew and gives the new one (None where there is none). `sweep` ends what is over its time,
+    `cancelled(task id)` tells the worker, `freshen(id)` has a cached result looked at behind the answer.
+    `upload(digest, name, content)` keeps an archive.
     `cap` bounds an owner's waiting tasks, `upload_limit` is in bytes; packages of `private` ecosystems are shown to
     their owner alone.
     """
 
     submit: Callable[[Submission], Awaitable[Decided]] = _absent
     resolve: Callable[[Purl], Awaitable[Release]] = _absent
+    spelled: Callable[[Purl], Awaitable[Purl]] = _as_is
+    welcome: Callable[[str], Awaitable[bool]] = _anyone
     tools: Callable[[], tuple[str, ...]] = tuple
     no_engine: Callable[[], str] = str
     rescore: Callable[[int], Awaitable[Any]] = _absent

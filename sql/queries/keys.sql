@@ -26,3 +26,7 @@ returning prefix;
 -- name: keys_end!
 -- Let a key end at a time, unless it ends sooner.
 update keys set expires = :at::bigint where id = :id and (expires is null or expires > :at::bigint);
+
+-- name: keys_forget!
+-- Take away one key of a name, and those of that name that have ended.
+delete from keys where name = :name and (id = :id::uuid or revoked is not null or expires < :at);

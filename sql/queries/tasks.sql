@@ -90,16 +90,21 @@ insert into nodes values (:node, :slots, :tools, now_us())
 on conflict (node) do update set slots = excluded.slots, tools = excluded.tools, seen = excluded.seen;
 
 -- name: tasks_others$
--- Whether another node said within a minute that it is alive.
-select exists (select 1 from nodes where node <> :node and abs(seen - now_us()) < 60000000);
+-- Whether another node is alive: it said so within the time of a lease, three beats.
+select exists (select 1 from nodes where node <> :node and abs(seen - now_us()) < 30000000);
+
+-- name: tasks_kept$
+-- Whether anything is under way or kept of exactly this package version.
+select exists (select 1 from tasks where purl = :purl and state = 'completed')
+    or exists (select 1 from tasks where purl = :purl and state in ('pending', 'queued', 'running'));
 
 -- name: tasks_tools
 -- What each other node that is alive and analyses at all does it with.
-select tools from nodes where node <> :node and slots > 0 and abs(seen - now_us()) < 60000000;
+select tools from nodes where node <> :node and slots > 0 and abs(seen - now_us()) < 30000000;
 
 -- name: tasks_capacity^
 -- How many tasks run at once on all living nodes, and how long one takes on average.
-select (select coalesce(sum(slots), 0)::int from nodes where abs(seen - now_us()) < 60000000) as slots,
+select (select coalesce(sum(slots), 0)::int from nodes where abs(seen - now_us()) < 30000000) as slots,
     (select sum(mean_s * least(runs, 50)) / nullif(sum(least(runs, 50)), 0) from durations)::float8 as mean_s;
 
 -- name: tasks_tidy!

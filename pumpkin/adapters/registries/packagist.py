@@ -11,7 +11,7 @@ from pumpkin.errors import InvalidPurl, RegistryError
 from pumpkin.model.documents import Document
 from pumpkin.model.packages import Artifact, NewRelease, Release, Version, Versions, facts, file_name, moment, plain
 from pumpkin.model.purl import Purl, of_name
-from pumpkin.model.versions import newest, order, prerelease
+from pumpkin.model.versions import newest, order, prerelease, same
 
 
 class Packagist(Registry):
@@ -45,9 +45,7 @@ class Packagist(Registry):
         return Release(purl, artifacts, artifacts, moment(row.get("time")), about, bool(row.get("abandoned")), stale)
 
     def same(self, wanted: str | None, published: Sequence[str]) -> str | None:
-        """Composer takes `v1.0` and `1.0` for one version."""
-        bare = (wanted or "").removeprefix("v")
-        return next((number for number in published if number.removeprefix("v") == bare), None)
+        return same("composer", wanted or "", published)
 
     async def metadata(self, purl: Purl) -> dict[str, Any]:
         rows, _ = await self._rows(purl)

@@ -14,7 +14,6 @@ from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
 
 from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
 from packaging.version import InvalidVersion
-from packaging.version import Version as Pep440
 
 from pumpkin.adapters.registries import xml
 from pumpkin.adapters.registries.base import Registry, agreed, digest, inner, listing, mapping, size_of
@@ -24,7 +23,7 @@ from pumpkin.errors import InvalidPurl, PackageNotFound, RegistryError
 from pumpkin.model.documents import Document
 from pumpkin.model.packages import Artifact, NewRelease, Release, Version, Versions, facts, file_name, moment, plain
 from pumpkin.model.purl import Purl
-from pumpkin.model.versions import newest, order, prerelease
+from pumpkin.model.versions import newest, order, prerelease, same
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 LARGE = 64 * 1024
@@ -86,11 +85,7 @@ class PyPI(Registry):
         )
 
     def same(self, wanted: str | None, published: Sequence[str]) -> str | None:
-        try:
-            version = Pep440(wanted or "")
-            return next((n for n in published if _parsed(n) == version), None)
-        except InvalidVersion:
-            return None
+        return same("pypi", wanted or "", published)
 
     async def metadata(self, purl: Purl) -> dict[str, Any]:
         if purl.version:
@@ -298,13 +293,6 @@ def _repository(urls: Mapping[str, str]) -> str:
         if re.sub(r"[^a-z]", "", label.lower()) in ("source", "sourcecode", "repository", "github", "code", "gitlab"):
             return url
     return ""
-
-
-def _parsed(number: str) -> Pep440 | None:
-    try:
-        return Pep440(number)
-    except InvalidVersion:
-        return None
 
 
 def rss_moment(text: str) -> datetime | None:

@@ -10,7 +10,7 @@ from pumpkin.errors import InvalidPurl
 from pumpkin.model.documents import Document
 from pumpkin.model.packages import Artifact, NewRelease, Release, Version, Versions, facts, moment, plain
 from pumpkin.model.purl import Purl, of_name
-from pumpkin.model.versions import newest, order, prerelease
+from pumpkin.model.versions import newest, order, prerelease, same
 
 
 class RubyGems(Registry):
@@ -33,6 +33,9 @@ class RubyGems(Registry):
         found.sort(key=lambda version: order("gem", version.number))
         latest = newest("gem", by_number)
         return Versions(purl.at(None), tuple(found), latest, document.stale)
+
+    def same(self, wanted: str | None, published: Sequence[str]) -> str | None:
+        return same("gem", wanted or "", published)
 
     async def release(self, purl: Purl, found: Versions) -> Release:
         rows, document = await self._rows(purl)

@@ -14,10 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pumpkin.errors import InvalidRequest, NotFound, UnsupportedEcosystem
 from pumpkin.model import sentences
 from pumpkin.model.packages import Versions, stamp
-from pumpkin.model.purl import Purl, of_name
+from pumpkin.model.purl import of_name
 from pumpkin.model.watches import Wish, ecosystem_of
 from pumpkin.model.wire import parse_json
 from pumpkin.store import packages, watches
+from pumpkin.web.api.analysis.wishes import purl_of
 from pumpkin.web.api.checks import text_or_none, whole
 from pumpkin.web.envelope import success
 from pumpkin.web.guard import Identity, require
@@ -79,7 +80,7 @@ async def show(request: web.Request) -> web.Response:
 
 async def known_bad(request: web.Request) -> web.Response:
     """`GET /api/v1/known-bad?purl=`: what OSV knows of a package version; `malicious` when an entry is `MAL-`."""
-    purl = Purl.package(request.query.get("purl", ""))
+    purl = purl_of(request.query.get("purl"))
     allowed(request, purl.type)
     found = await request.app[SERVICES].discovery.known_bad(purl)
     return success(

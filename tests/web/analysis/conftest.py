@@ -16,10 +16,12 @@ from actors.curator import Curator
 from actors.queue import Queue
 from actors.supervision import Child
 from actors.worker import Worker
+from pumpkin.adapters.registries.spelling import Spelling
+from pumpkin.adapters.webhooks import Webhooks
 from pumpkin.analysis import documents
 from pumpkin.errors import PackageNotFound, RegistryUnavailable
 from pumpkin.model.findings import Finding
-from pumpkin.model.packages import Release
+from pumpkin.model.packages import Release, Version, Versions
 from pumpkin.model.purl import Purl
 from pumpkin.model.tasks import Ending, Task
 from pumpkin.model.wire import rfc3339
@@ -140,6 +142,8 @@ async def start_analysis(start_web: StartWeb, database: Database) -> StartAnalys
         packages = Packages(
             submit=lambda wish: queues[0].actor.submit(wish),
             resolve=resolve,
+            spelled=Spelling(published, lambda purl: tasks.kept(database, purl)),
+            welcome=Webhooks().welcome,
             tools=lambda: ("static",),
             sweep=lambda: queues[0].actor.sweep(),
             cancelled=lambda task_id: queues[0].actor.cancelled(task_id),
@@ -188,6 +192,13 @@ async def start_analysis(start_web: StartWeb, database: Database) -> StartAnalys
 async def analysis(start_analysis: StartAnalysis) -> Analysis:
     """The API with two slots."""
     return await start_analysis()
+
+
+async def published(purl: Purl) -> Versions:
+    """A registry that knows 1.16.0 of `six` and is away for the rest."""
+    if purl.name != "six":
+        raise RegistryUnavailable
+    return Versions(purl, (Version("1.16.0"),), "1.16.0")
 
 
 async def resolve(purl: Purl) -> Release:

@@ -146,6 +146,38 @@ async def test_a_version_that_is_not_given_is_the_latest(analysis: Analysis) -> 
     assert (await analysis.post("pkg:pypi/away", 502))["code"] == "registry_unavailable"
 
 
+async def test_versions_that_are_equal_are_one_package_under_its_published_version(analysis: Analysis) -> None:
+    first = await analysis.done("pkg:pypi/Six@1.16")
+    assert (first["purl"], first["package_version"]) == ("pkg:pypi/six@1.16.0", "1.16.0")
+    for spelling in ("pkg:pypi/six@1.16.0", "pkg:pypi/six@1.16", "pkg:pypi/SIX@v1.16"):
+        again = await analysis.post(spelling, 200)
+        assert (again["data"]["task_id"], again["status"]) == (first["task_id"], "completed")
+    assert (await analysis.done("pkg:pypi/six@1.17"))["package_version"] == "1.17"  # none the registry knows
+    assert (await analysis.done("pkg:pypi/silent@2.0"))["package_version"] == "2.0"  # the registry is away
+    assert (await analysis.done("pkg:npm/six@1.16"))["package_version"] == "1.16"  # two versions by npm's rules
+    for path in ("PyPI/Six/1.16.0", "pypi/six/1.16", "pypi/SIX/1.16.0.0", "pypi/six/v1.16"):
+        found = await analysis.get(f"/media/reports/{path}.json")
+        assert found["metadata"]["package"]["purl"] == "pkg:pypi/six@1.16.0", path
+    for path in ("pypi/six/1.160", "pypi/six/1.16.1", "npm/six/1.16.0"):
+        await analysis.get(f"/media/reports/{path}.json", 404)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://10.0.0.1/", "https://[::1]/", "https://localhost/hook", "http://example.org/", "https://example.org:8443/",
+     "https://[::ffff:169.254.169.254]/"],
+)  # fmt: skip
+async def test_a_webhook_that_would_never_be_told_is_refused_at_once(analysis: Analysis, url: str) -> None:
+    for path, body in (("analyze", {"purl": PURL}), ("analyze/batch", {"purls": [PURL]})):
+        given = {**body, "webhook_url": url}
+        async with analysis.web.client.post(f"/api/v1/{path}/", json=given, headers=analysis.headers) as answer:
+            found = await answer.json()
+        assert (answer.status, found["code"]) == (400, "webhook_refused"), path
+        assert list(found["fields"]) == ["body.webhook_url"]
+    assert analysis.kitchen.seen == {}
+    await analysis.post(PURL, webhook_url="https://192.0.0.9/hook")
+
+
 @pytest.mark.parametrize(
     ("body", "code", "error"),
     [

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from pumpkin.errors import InvalidRequest, KeyReused, PumpkinError, RateLimited
+from pumpkin.errors import InvalidRequest, KeyReused, PumpkinError, RateLimited, WebhookRefused
 from pumpkin.model import manifests, wire
 from pumpkin.model.purl import Purl
 from pumpkin.model.tasks import Decided, Decision, Submission
@@ -47,6 +47,7 @@ async def create(request: web.Request) -> web.Response:
         key = wishes.idempotency_key(request.headers)
         digest = wishes.body_digest(given) if key else b""
         wanted = wishes.wish(given.get("purl"), Manner.of(given))
+        await _welcome(request, wanted.webhook)
     except PumpkinError:
         await meter(request, asker)
         await _earlier(request, asker, key, digest)  # a key that is known comes first, whatever this body is
@@ -69,6 +70,12 @@ async def decide(
     if not counted:
         _tell(request, decided, asker)
     return shape(request, services, decided)
+
+
+async def _welcome(request: web.Request, url: str | None) -> None:
+    """WebhookRefused for an address that would never be told."""
+    if url and not await request.app[SERVICES].packages.welcome(url):
+        raise WebhookRefused(fields={"body.webhook_url": "neither public HTTPS nor configured"})
 
 
 async def _earlier(request: web.Request, asker: Identity, key: str | None, digest: bytes | None) -> Purl | None:
@@ -95,6 +102,7 @@ async def batch(request: web.Request) -> web.Response:
     try:
         given = wire.parse_json(await body(request, BATCH_BODY), limit=BATCH_BODY)
         manner = Manner.of(given)
+        await _welcome(request, manner.webhook)
         texts, skipped = _asked(given)
     except PumpkinError:
         await meter(request, asker)
@@ -144,6 +152,8 @@ async def _submission(
         release = await services.resolve(purl)
         purl = release.purl
         flagged = "the version was resolved from what the registry said before; it did not answer" * release.stale
+    else:
+        purl = await services.spelled(purl)
     purl = purl.selected()
     return Submission(
         owner=asker.owner,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Mapping
@@ -10,8 +11,9 @@ from typing import Any
 from aiohttp import web
 
 from pumpkin.analysis import documents
-from pumpkin.errors import InvalidPagination, InvalidRequest, ReportNotFound
-from pumpkin.model.purl import SPELLINGS
+from pumpkin.errors import InvalidPagination, InvalidRequest, PumpkinError, ReportNotFound
+from pumpkin.model.purl import SPELLINGS, of_name
+from pumpkin.model.versions import EQUAL, same
 from pumpkin.store import reports
 from pumpkin.store.reports import Kept
 from pumpkin.web.api.analysis.shapes import base, report_path, when
@@ -22,6 +24,7 @@ from pumpkin.web.envelope import plain, success
 from pumpkin.web.guard import identity, require
 from pumpkin.web.services import SERVICES
 
+VERSIONS_MOST = 1_000
 _IMMUTABLE = "public, max-age=31536000, immutable"
 
 
@@ -32,12 +35,25 @@ async def latest(request: web.Request) -> web.Response:
     version, dot, kind = file.rpartition(".")
     if ecosystem is None or not slash or not dot or kind != "json" or not name or not version:
         raise ReportNotFound
-    kept = await reports.latest(
-        request.app[SERVICES].db, ecosystem, _storable(name), _storable(version), _realms(request)
-    )
+    kept = await _latest(request, ecosystem, _storable(name), _storable(version))
     if kept is None:
         raise ReportNotFound
     return _document(request, kept, "no-cache")
+
+
+async def _latest(request: web.Request, ecosystem: str, name: str, version: str) -> Kept | None:
+    """The newest report of a package version, its name in any spelling (`Six`, `six`) and its version in any that is
+    equal to a reported one (`1.16`, `1.16.0`)."""
+    db, realms = request.app[SERVICES].db, _realms(request)
+    if (kept := await reports.latest(db, ecosystem, name, version, realms)) is not None:
+        return kept
+    with contextlib.suppress(PumpkinError):
+        name = of_name(ecosystem, name).full_name
+    if (kept := await reports.latest(db, ecosystem, name, version, realms)) is not None or ecosystem not in EQUAL:
+        return kept
+    listed = await reports.listed(db, ecosystem=ecosystem, name=name, realms=realms, limit=VERSIONS_MOST)
+    equal = same(ecosystem, version, (one.version for one in listed))
+    return await reports.latest(db, ecosystem, name, equal, realms) if equal is not None else None
 
 
 async def of_task(request: web.Request) -> web.Response:
