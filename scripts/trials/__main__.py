@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from scripts.trials import chains, engines, killed, popular
+from scripts.trials import chains, engines, full, killed, popular
 
-TRIALS = {"popular": popular.run, "killed": killed.run, "engines": engines.run, "chains": chains.run}
+TRIALS = {"popular": popular.run, "killed": killed.run, "engines": engines.run, "chains": chains.run, "full": full.run}
 
 
 def main() -> int:
