@@ -21,6 +21,7 @@ from scripts.faults.traffic import Traffic
 from tests.acceptance.product import Product
 
 READY_S = 60.0
+AUDIT_S = 600.0  # large payloads of minutes are gigabytes
 
 
 class Broken(AssertionError):
@@ -91,7 +92,7 @@ class Scene:
         if traffic.refused:
             raise Broken(f"checks were refused for good: {traffic.refused[:3]}")
         asyncio.run(self._database(traffic.acked))
-        said = json.loads(self.product.command("audit", "--json", status=None) or "{}")
+        said = json.loads(self.product.command("audit", "--json", status=None, within_s=AUDIT_S) or "{}")
         if not said.get("ok"):
             raise Broken(f"the audit says {str(said)[:400]}")
 

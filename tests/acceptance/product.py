@@ -106,13 +106,13 @@ class Product:
             self.process.kill()
             self.process.wait(10)
 
-    def command(self, *arguments: str, status: int | None = 0) -> str:
+    def command(self, *arguments: str, status: int | None = 0, within_s: float = 60.0) -> str:
         """Run `pumpkin ARGUMENTS` on this data folder; its standard output."""
         done = subprocess.run(
             [str(PUMPKIN), *arguments, "--data", str(self.data)],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=within_s,
             check=False,
         )
         if status is not None:
