@@ -24,6 +24,7 @@ _ORDER = {
     "signature": "9f...",
     "running": 3,
     "drift": "",
+    "succession": [],
 }
 
 
