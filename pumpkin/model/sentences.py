@@ -107,6 +107,8 @@ def words(error: Mapping[str, Any]) -> str:
         name, sentence = _BOUNDS[kind]
         limit = context.get(name, "that")
         limit = f"{limit:g}" if isinstance(limit, float) else str(limit).replace("'", "").replace(" or ", ", ")
+        if kind in ("literal_error", "enum") and ", " not in limit:
+            return f"is not {limit}"[:WORDS_LIMIT]
         one, many = _COUNTED.get(kind, ("", ""))
         return sentence.format(f"{limit} {one if limit == '1' else many}".strip())[:WORDS_LIMIT]
     if kind in ("value_error", "assertion_error"):

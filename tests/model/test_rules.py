@@ -525,3 +525,28 @@ def test_the_example_in_the_documentation_is_right_and_shows_every_kind() -> Non
     file = read((Path(__file__).parents[2] / "docs" / "examples" / "alerts.toml").read_bytes())
     assert {one.kind for one in file.rule} == set(KINDS)
     assert file.dependency
+
+
+BASE = 'version = 1\n[[rule]]\nname = "web"\nkind = "expected"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('version = 1\n[[rule]\nname = "x"', "line 2: is not TOML: "),
+        ("version = 2\n", "line 1: version is not 1 [rules_bad_value]"),
+        ('version = 1\n[rule]\nname = "x"\n', "line 2: rule is a list of tables: write [[rule]] [rules_bad_value]"),
+        (BASE + "recoer = 2\n", "line 5, rule web: recoer is no field here [rules_unknown_field]"),
+        (BASE + "after = 0\n", "line 5, rule web: after is less than 1 [rules_bad_value]"),
+        (BASE + 'severity = "fatal"\n', "line 5, rule web: severity is none of info, warning, critical [rules_bad"),
+        (BASE + 'escalate = [{ after = "1h" }, { after = "1m" }]\n', "rule web: escalate: each step comes later than"),
+        (BASE + 'message = "{targt}"\n', "line 5, rule web: message names {targt}; known are agent"),
+        (BASE + 'message = "a\\u0000b"\n', "line 5: rule.0.message holds U+0000, which no text may [rules_bad_value]"),
+        (BASE + "[[dependency]]\nneeds = 1\n", "line 5, dependency 1: parent is missing [rules_missing_field]"),
+        (b'version = 1\nname = "\xe9"\n', "line 2: is not UTF-8 [rules_syntax]"),
+    ],
+)
+def test_what_is_wrong_with_a_file_reads_as_a_sentence(text: str | bytes, said: str) -> None:
+    with pytest.raises(InvalidRules) as caught:
+        read(text if isinstance(text, bytes) else text.encode())
+    assert any(said in str(fault) for fault in caught.value.faults), [str(one) for one in caught.value.faults]

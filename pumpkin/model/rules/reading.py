@@ -27,6 +27,7 @@ _CODES = {
     "union_tag_invalid": "rules_unknown_kind",
 }
 
+_VERBS = ("is ", "has ", "names ", "holds ", "does ")
 _WORDS = {
     "extra_forbidden": "is no field here",
     "missing": "is missing",
@@ -47,10 +48,10 @@ class Fault:
     message: str
 
     def __str__(self) -> str:
-        where = ", ".join(
-            one for one in (f"line {self.line}" if self.line else "", self.rule and f"rule {self.rule}") if one
-        )
-        return f"{where + ': ' if where else ''}{self.field + ' ' if self.field else ''}{self.message} [{self.code}]"
+        named = self.rule if self.rule.startswith("dependency ") else self.rule and f"rule {self.rule}"
+        where = ", ".join(one for one in (f"line {self.line}" if self.line else "", named) if one)
+        between = " " if self.message.startswith(_VERBS) else ": "
+        return f"{where + ': ' if where else ''}{self.field and self.field + between}{self.message} [{self.code}]"
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -76,8 +77,9 @@ def read(content: bytes) -> RuleFile:
     try:
         text = content.decode("utf-8")
         given = tomllib.loads(text)
-    except UnicodeDecodeError:
-        raise InvalidRules([Fault("rules_syntax", 0, "", "", "is not UTF-8")]) from None
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise InvalidRules([Fault("rules_syntax", line, "", "", "is not UTF-8")]) from None
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"line (\d+)", str(error))
         fault = Fault("rules_syntax", int(found[1]) if found else 0, "", "", f"is not TOML: {error}")
@@ -85,6 +87,9 @@ def read(content: bytes) -> RuleFile:
     except RecursionError:
         raise InvalidRules([Fault("rules_syntax", 0, "", "", "is nested too deeply")]) from None
     places = _Places(text, given)
+    if (path := _unstorable(given)) is not None:
+        line = places.line(path[0], int(path[1]), *path[2:]) if len(path) > 1 and path[1].isdigit() else 0
+        raise InvalidRules([Fault("rules_bad_value", line, "", ".".join(path), "holds U+0000, which no text may")])
     try:
         file = RuleFile.model_validate(given)
     except ValidationError as error:
@@ -95,6 +100,19 @@ def read(content: bytes) -> RuleFile:
     if faults:
         raise InvalidRules(faults)
     return file
+
+
+def _unstorable(value: Any, *path: str) -> tuple[str, ...] | None:
+    """Where a text holds U+0000, which TOML can write and PostgreSQL cannot keep; None where none does."""
+    if isinstance(value, str):
+        return path if "\x00" in value else None
+    members = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    for key, member in members:
+        if "\x00" in str(key):
+            return (*path, str(key).replace("\x00", ""))
+        if (found := _unstorable(member, *path, str(key))) is not None:
+            return found
+    return None
 
 
 def _conflicts(file: RuleFile, places: _Places) -> list[Fault]:
@@ -154,7 +172,10 @@ class _Places:
                 fields, message = ["kind"], f"is one of {', '.join(KINDS)}"
             line = self.line(table, number, *(one for one in fields if not one.isdigit()))
             return Fault(code, line, self._name(table, number), _shown(fields), message)
-        line = self._lines.get((str(where[0]),), 0) if where else 0
+        root = str(where[0]) if where else ""
+        line = self._lines.get((root,)) or self._lines.get((root, "0")) or 0
+        if error["type"] in ("list_type", "tuple_type"):
+            message = f"is a list of tables: write [[{root}]]"
         return Fault(code, line, "", _shown([str(one) for one in where]), message)
 
     def _name(self, table: str, number: int) -> str:
