@@ -82,6 +82,8 @@ class Daemon:
                 self.docker("rm", "--force", one, fails=True)
             self.process.terminate()
             self.process.wait(60)
+        for mounted in (self.folder / "exec" / "netns").glob("*"):  # of networks that were not taken down in order
+            subprocess.run(["umount", str(mounted)], check=False, capture_output=True)
         ip("netns", "del", self.space, fails=True)
 
 
