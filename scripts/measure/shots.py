@@ -1,6 +1,6 @@
 """Screenshots of the pages over a thousand agents, as they stand in the docs: light, dark, phone, empty, wrong.
 
-usage: python -m scripts.measure.shots FOLDER
+usage: python -m scripts.measure.shots FOLDER [full|empty|wrong]...
 """
 
 from __future__ import annotations
@@ -21,14 +21,19 @@ from playwright.async_api import Browser, async_playwright
 
 from pumpkin.adapters.embedded.postgres import EmbeddedPostgres
 from pumpkin.model.agents import Presence
-from pumpkin.store import agents
+from pumpkin.model.assignments import Targets
+from pumpkin.store import agents, assignments
 from pumpkin.store.database import Database, migrate
 from pumpkin.web.services import Public
+from tests.browser import strangers
 from tests.browser.furniture import furnish
-from tests.web.pages.site import PASSWORDS, PROBE, Site, observation
+from tests.browser.test_alert_pages import raised
+from tests.web.pages import recorded
+from tests.web.pages.site import PASSWORDS, PROBE, Site, Told, observation
 
 AGENTS = 1_000
 _TARGETS = ("www.example.org", "mail.example.org", "198.51.100.7", "db-3.example.org", "files.example.org")
+_PARTS = {"agent": ("card", "messages"), "report": ("processes", "timeline", "network")}
 _LOOKS: dict[str, dict[str, Any]] = {
     "light": {"viewport": {"width": 1280, "height": 860}},
     "dark": {"viewport": {"width": 1280, "height": 860}, "color_scheme": "dark"},
@@ -136,13 +141,12 @@ async def shoot(browser: Browser, base: str, folder: Path, paths: dict[str, str]
             await page.goto(base + path)
             await page.wait_for_timeout(300)
             await page.screenshot(path=folder / f"{name}-{look}.png", full_page=look == "phone")
-            if (name, look) == ("agent", "light"):
-                for part in ("card", "messages"):
-                    await page.locator(f"section[aria-labelledby={part}-head]").screenshot(path=folder / f"{part}.png")
+            for part in _PARTS.get(name, ()) if look == "light" else ():
+                await page.locator(f"section[aria-labelledby={part}-head]").screenshot(path=folder / f"{part}.png")
         await context.close()
 
 
-async def main(folder: Path) -> None:
+async def main(folder: Path, kinds: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="pumpkin-shots-") as data:
         server = EmbeddedPostgres(Path(data))
@@ -152,7 +156,7 @@ async def main(folder: Path) -> None:
                 browser = await play.chromium.launch(
                     executable_path="/usr/bin/chromium", args=["--headless=new", "--no-sandbox"]
                 )
-                for name in ("full", "empty", "wrong"):
+                for name in kinds or ("full", "empty", "wrong"):
                     await _one(server, browser, folder, name)
                 await browser.close()
         finally:
@@ -163,7 +167,8 @@ async def _one(server: EmbeddedPostgres, browser: Browser, folder: Path, name: s
     dsn = await _fresh(server, f"shots_{name}_{uuid4().hex[:6]}")
     db = await Database.open(dsn)
     try:
-        site = Site(db, public=Public(status=True, proofs=True))
+        told = Told()
+        site = Site(db, told, public=Public(status=True, proofs=True), **strangers.parts(told))
         await site.people()
         paths = {
             "overview": "/",
@@ -175,7 +180,19 @@ async def _one(server: EmbeddedPostgres, browser: Browser, folder: Path, name: s
         looks: tuple[str, ...] = ("light",)
         if name == "full":
             check = await people_it(site)
+            before, run = await recorded.put(site, "1.0"), await recorded.put(site, "1.1")
+            alert = await raised(site, "escalated", message="files.example.org takes 95 ms, more than 80")
+            job = await assignments.add(
+                db, {"use": "http", "target": "www.example.org", "period": 300}, Targets("tags", ("rack-12",)), "ada"
+            )
             more = {
+                "report": f"/packages/reports/{run}", "events": f"/packages/reports/{run}/events",
+                "compare": f"/packages/compare?a={before}&b={run}", "findings": f"/packages/reports/{run}/findings",
+                "history": "/packages/history?ecosystem=pypi&name=weather-stats",
+                "jobs": "/jobs", "job": f"/jobs/{job}", "enroll": "/agents/enroll",
+                "commands": f"/agents/{PROBE}/commands", "alert": alert.address, "rules": "/alerts/rules",
+                "mutes": "/alerts/mutes", "keys": "/settings/keys", "sandbox": "/sandbox", "verify": "/verify",
+                "watches": "/packages/watches",
                 "agent": f"/agents/{PROBE}", "messages": f"/agents/{PROBE}#messages-head", "check": check,
                 "difference": f"{check}/difference", "people": "/settings/people", "account": "/account",
                 "settings": "/settings", "audit": "/settings/audit", "status": "/status", "alerts": "/alerts",
@@ -208,4 +225,4 @@ async def _fresh(server: EmbeddedPostgres, name: str) -> str:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1])))
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2:]))

@@ -18,7 +18,8 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from pumpkin.store.database import Database
 from pumpkin.web.pages.policy import REPORTS
 from pumpkin.web.services import Public
-from tests.web.pages.site import PASSWORDS, Site
+from tests.browser import strangers
+from tests.web.pages.site import PASSWORDS, Site, Told
 
 CHROMIUM = "/usr/bin/chromium"
 _WATCH = """addEventListener("securitypolicyviolation", (one) => console.error("policy: " + one.violatedDirective));"""
@@ -77,7 +78,9 @@ class Visit:
     foreign: list[str] = field(default_factory=list)
 
     async def open(self, path: str) -> Page:
-        await self.page.goto(self.base + path)
+        answer = await self.page.goto(self.base + path)
+        if answer is not None and answer.status >= 500:
+            self.complaints.append(f"{path}: {answer.status}")
         return self.page
 
     async def sign_in(self, name: str = "ada", password: str | None = None) -> Page:
@@ -92,7 +95,8 @@ class Visit:
 @pytest.fixture
 async def site(database: Database) -> Site:
     """People, and nothing else yet; the public pages are open."""
-    made = Site(database, public=Public(status=True, proofs=True))
+    told = Told()
+    made = Site(database, told, public=Public(status=True, proofs=True), **strangers.parts(told))
     await made.people()
     return made
 

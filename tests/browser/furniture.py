@@ -15,6 +15,8 @@ from pumpkin.model.tasks import Ending, Submission
 from pumpkin.model.wire import rfc3339
 from pumpkin.store import alerts, audit, keys, people, reports, searches, tasks
 from pumpkin.store.reports import NewReport
+from tests.browser import strangers
+from tests.web.pages import recorded
 from tests.web.pages.site import PROBE, Site, observation
 
 EVIL = (
@@ -31,6 +33,9 @@ class Furnished:
     report: int
     other: int
     alert: str
+    run: int
+    before: int
+    task: int
 
     def paths(self) -> list[str]:
         """A page of each kind, for an administrator."""
@@ -48,7 +53,24 @@ class Furnished:
             "/packages/find?ecosystem=pypi&q=thing",
             "/packages/history?ecosystem=pypi&name=thing",
             f"/packages/compare?a={self.report}&b={self.other}",
+            f"/packages/compare?a={self.before}&b={self.run}",
             f"/packages/reports/{self.report}",
+            f"/packages/reports/{self.run}",
+            f"/packages/reports/{self.run}/events",
+            f"/packages/reports/{self.run}/files?did=create",
+            f"/packages/reports/{self.run}/findings",
+            f"/packages/tasks/{self.task}",
+            "/packages/find/pypi/thing",
+            "/packages/watches",
+            "/jobs",
+            "/jobs/1",
+            "/jobs/shared/sites",
+            f"/agents/{strangers.NEWCOMER}",
+            f"/agents/{PROBE}/commands",
+            "/agents/enroll",
+            "/alerts/rules",
+            "/alerts/mutes",
+            "/modules/soc",
             "/sandbox",
             "/modules",
             "/settings",
@@ -64,8 +86,11 @@ class Furnished:
         ]
 
 
-async def furnish(site: Site, evil: str = EVIL, *, payload: bytes = b"") -> Furnished:
-    """Agents in every state, checks of every kind, reports, alerts, keys, people; `evil` wherever a stranger writes."""
+async def furnish(site: Site, evil: str = EVIL, *, payload: bytes = b"", run: bool = True) -> Furnished:
+    """Agents in every state, checks of every kind, reports, alerts, keys, people; `evil` wherever a stranger writes.
+
+    Without `run` the recorded run is left as it was: in its thousands of words nothing else is to be seen.
+    """
     await _agents(site, evil)
     await site.message(evil, {"performative": evil, evil: evil}, stanza=f"<message>{evil}</message>")
     for status in ("ok", "warning", "critical", "unknown"):
@@ -91,14 +116,19 @@ async def furnish(site: Site, evil: str = EVIL, *, payload: bytes = b"") -> Furn
     await site.receive(observation(payload=bytes(range(256)) * 20, media="application/octet-stream"))
     await site.stamp(await site.seal())
     site.authorities.append({"name": "far", "url": evil, "last_error": evil, "self_asserted": False})
+    site.told.evil = evil
     report, other = await _report(site, evil, "1.0"), await _report(site, "plain", "2.0")
+    before = await recorded.put(site, "1.0")
+    number = await recorded.put(site, "1.1", change=lambda found: recorded.hostile(found, evil) if run else found)
+    await strangers.marked(site, evil, number)
+    task = await strangers.rows(site, evil)
     alert = await _alert(site, evil, Link(again.id, receipt.seq))
     plain = "".join(sign for sign in evil if sign.isprintable() and sign != ":")
     await keys.create(site.db, name=plain[:100], scopes=("checks:read",))
     await people.add(site.db, plain[:190].strip(), "a password for nobody", role="viewer")
     await audit.add(site.db, who=evil, act="key.created", object=evil, detail={evil: evil})
     await searches.keep(site.db, "ada", "checks", evil[:90].replace("\x1b", ""), "status=ok")
-    return Furnished(str(again.id), report, other, str(alert))
+    return Furnished(str(again.id), report, other, str(alert), number, before, task)
 
 
 async def _agents(site: Site, evil: str) -> None:

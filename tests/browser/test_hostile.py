@@ -10,6 +10,7 @@ from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Visit
 from tests.browser.furniture import EVIL, furnish
+from tests.browser.test_pages import faults
 from tests.web.pages.site import PROBE, Site
 
 Open = Callable[..., Awaitable[Visit]]
@@ -36,27 +37,71 @@ async def looked(page: Page) -> dict[str, object]:
     return {name: value for name, value in found.items() if value and value != []}
 
 
-@pytest.mark.parametrize(
-    "evil",
-    [
-        EVIL,
-        "javascript:window.pwned=1//</title></textarea></style></script><svg onload=window.pwned=1>{{7*7}}${7*7}<!--",
-        '"><iframe srcdoc="<script>parent.pwned=1</script>"></iframe><base href=//evil.example><form action=//evil>',
-    ],
-    ids=["script", "breakout", "frames"],
+BREAKOUT = (
+    "javascript:window.pwned=1//</title></textarea></style></script><svg onload=window.pwned=1>{{7*7}}${7*7}<!--"
+    '"><iframe srcdoc="<script>parent.pwned=1</script>"></iframe><base href=//evil.example><form action=//evil>'
 )
-async def test_nothing_stored_is_run_anywhere(site: Site, visit: Open, evil: str):
+WIDTHS = (320, 360, 768, 1600)
+_ELSEWHERE = {
+    "/login": "every test signs in by it",
+    "/login/code": "asked for between password and session: test_acts",
+    "/login/openid": "leads away: tests/web/pages/test_openid.py",
+    "/login/openid/back": "comes back: tests/web/pages/test_openid.py",
+}
+"""Addresses of pages that show nothing a stranger wrote, or are no page, and where they are tried."""
+
+
+async def test_every_page_there_is_is_among_those_that_are_looked_at(site: Site):
+    """A new page cannot be forgotten: each address the pages register is met by one of those that are furnished."""
+    made = await furnish(site)
+    seen = [path.partition("?")[0] for path in made.paths()]
+    unseen = []
+    for route in site.app.router.routes():
+        found = route.resource
+        if route.method != "GET" or found is None or not route.handler.__module__.startswith("pumpkin.web.pages"):
+            continue
+        address = found.canonical
+        if address.startswith("/api/") or address in _ELSEWHERE:
+            continue
+        told = found.get_info()
+        fits = [
+            one for one in seen if one == told.get("path") or ("pattern" in told and told["pattern"].fullmatch(one))
+        ]
+        if not fits:
+            unseen.append(address)
+    assert unseen == []
+
+
+@pytest.mark.parametrize("evil", [EVIL, BREAKOUT], ids=["script", "breakout"])
+async def test_nothing_stored_is_run_anywhere_and_no_page_is_wider_than_the_screen(site: Site, visit: Open, evil: str):
     made = await furnish(site, evil)
     window = await visit(viewport={"width": 1024, "height": 800})
     await window.sign_in()
-    wrong = {}
+    wrong: dict[str, object] = {}
     for path in made.paths():
         page = await window.open(path)
         found = await looked(page)
+        for width in WIDTHS if evil == EVIL else ():
+            await page.set_viewport_size({"width": width, "height": 800})
+            over = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            if over > 0:
+                found[f"wide at {width}"] = over
         if found:
             wrong[path] = found
     assert wrong == {}
     window.complaints[:] = [one for one in window.complaints if "404" not in one]
+
+
+async def test_an_agents_form_and_answer_are_text(site: Site, visit: Open):
+    """What an agent asks for by XEP-0050: every kind of field, its options, notes, a table, its own HTML."""
+    await furnish(site, BREAKOUT)
+    window = await visit(viewport={"width": 360, "height": 800})
+    await window.sign_in()
+    page = await window.open(f"/agents/{PROBE}/commands")
+    await page.get_by_role("button", name="Run").click()
+    await expect(page.get_by_role("button", name="Do it")).to_be_visible()
+    assert await looked(page) == {}
+    assert await faults(page) == []
 
 
 async def test_what_comes_in_live_is_text_too(site: Site, visit: Open):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
-import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
@@ -16,9 +16,12 @@ from tests.web.pages.site import PROBE, Site, observation
 Open = Callable[..., Awaitable[Visit]]
 
 
-async def faults(page: Page) -> list[tuple[str, list[str]]]:
-    """What axe finds serious or critical: the rule, and the first elements it names."""
-    results = await Axe().run(page)
+async def faults(page: Page, *rules: str) -> list[tuple[str, list[str]]]:
+    """What axe finds serious or critical (by these rules, else by all): the rule, and the first elements it names."""
+    options: dict[str, Any] = {"resultTypes": ["violations"]}
+    if rules:
+        options["runOnly"] = {"type": "rule", "values": list(rules)}
+    results = await Axe().run(page, options=options)
     serious = [one for one in results.response["violations"] if one["impact"] in ("serious", "critical")]
     return [(one["id"], [node["html"][:160] for node in one["nodes"]][:3]) for one in serious]
 
@@ -45,31 +48,20 @@ async def test_a_deep_link_survives_signing_in(site: Site, visit: Open):
     await expect(page.locator("select#status")).to_have_value("ok")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_no_page_has_a_serious_fault_of_access(site: Site, visit: Open, scheme: str):
-    made = await furnish(site)
-    window = await visit(color_scheme=scheme)
+async def test_no_page_has_a_serious_fault_of_access_in_light_or_dark(site: Site, visit: Open):
+    """All rules in the light; in the dark, which changes colours only, what is said of colours."""
+    made = await furnish(site, run=False)
+    window = await visit(color_scheme="light")
     page = await window.open("/login")
-    found = {"/login": await faults(page)}
+    found = {("/login", "light"): await faults(page)}
     await window.sign_in()
     for path in made.paths():
-        found[path] = await faults(await window.open(path))
+        page = await window.open(path + "?kind=leak" * path.endswith("/events"))  # rows are all alike
+        found[path, "light"] = await faults(page)
+        await page.emulate_media(color_scheme="dark")
+        found[path, "dark"] = await faults(page, "color-contrast")
+        await page.emulate_media(color_scheme="light")
     assert {path: some for path, some in found.items() if some} == {}
-    window.complaints[:] = [one for one in window.complaints if "404" not in one]
-
-
-async def test_no_page_is_wider_than_the_screen(site: Site, visit: Open):
-    made = await furnish(site)
-    window = await visit()
-    page, wide = await window.sign_in(), {}
-    for path in made.paths():
-        page = await window.open(path)
-        for width in (320, 360, 768, 1024, 1600):
-            await page.set_viewport_size({"width": width, "height": 800})
-            over = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-            if over > 0:
-                wide[path, width] = over
-    assert wide == {}
     window.complaints[:] = [one for one in window.complaints if "404" not in one]
 
 
@@ -82,7 +74,7 @@ async def test_every_page_says_the_same_without_script(site: Site, visit: Open):
         await expect(page.locator("h1")).to_be_visible()
     page = await window.open("/agents")
     await page.get_by_role("button", name="Approve new@pumpkin.example").click()
-    await expect(page.locator("#pending-head")).to_have_count(0)
+    await expect(page.get_by_role("button", name="Approve new@pumpkin.example")).to_have_count(0)
     window.complaints[:] = [one for one in window.complaints if "404" not in one]
 
 

@@ -23,6 +23,8 @@ from pumpkin.web.services import SERVICES
 ROWS = 50
 _FILTERS = ("state", "severity", "rule", "agent", "target")
 _FIELDS = ("rule", "severity", "agent", "type", "target", "site", "tag")
+_PLANNED = ("starts", "ends", "cron")
+"""Enter in one of these presses the form's first button, which is that of a silence."""
 _WORDS = {
     "opened": "opened",
     "acknowledged": "acknowledged",
@@ -194,6 +196,9 @@ async def _mutes(
 
 def _span(kind: str, fields: Mapping[str, str]) -> dict[str, Any]:
     now = datetime.now(UTC)
+    if kind == "silence" and any(fields.get(name, "").strip() for name in _PLANNED):
+        words = "A time is planned below, and a silence begins now: plan the maintenance, or leave those fields empty."
+        raise InvalidRequest(words, fields={"kind": "silence"})
     if kind == "silence":
         return {"starts": now, "ends": now + timedelta(seconds=_duration(fields, "lasts") or 0)}
     given: dict[str, Any] = {"starts": fields.get("starts") or now, "ends": fields.get("ends", "")}

@@ -23,6 +23,7 @@ _STATES = {
     "paused": ("unknown", "paused"),
     "restarting": ("warning", "restarting"),
     "failed": ("critical", "failed"),
+    "broken": ("critical", "its settings cannot work"),
     "off": ("unknown", "switched off"),
     "gone": ("unknown", "no longer configured"),
 }

@@ -13,7 +13,7 @@ from typing import Any
 PROCESSES = 120
 DEPTH = 10
 REQUESTS = 40
-LINES = 80
+LINES = 50
 WORD = 2_000
 _CHANGES = ("create", "write", "rename", "chmod", "delete")
 _VERBS = {

@@ -6,6 +6,7 @@ import hashlib
 import re
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -48,11 +49,19 @@ def observation(**more: Any) -> Observation:
     return Observation(**{**given, **more})
 
 
+@dataclass
+class Told:
+    """What strangers say to a site; nothing as long as it is empty."""
+
+    evil: str = ""
+
+
 class Site:
     """The web application and what stands behind it. `acts` are what pages asked of agents."""
 
-    def __init__(self, db: Database, **more: Any) -> None:
-        """`more` are further fields of the services."""
+    def __init__(self, db: Database, told: Told | None = None, **more: Any) -> None:
+        """`more` are further fields of the services, whose words may be those of `told`."""
+        self.told = told or Told()
         self.db, self.bus, self.key = db, Bus(), LogKey.generate("pumpkin.example/log")
         self.authority = Authority.create("Pumpkin test")
         self.presence: dict[str, Presence] = {}

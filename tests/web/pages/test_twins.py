@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from aiohttp.test_utils import TestClient
 
+from pumpkin.store.database import Database
+from tests.browser import strangers
 from tests.browser.furniture import furnish
-from tests.web.pages.site import Site
+from tests.web.pages.site import Site, Told
 
 _WITHOUT = {"/verify", "/password", "/nothing/here"}
+
+
+@pytest.fixture
+async def site(database: Database) -> Site:
+    """With strangers that have an answer to everything."""
+    told = Told()
+    made = Site(database, told, **strangers.parts(told))
+    await made.people()
+    return made
 
 
 async def test_every_page_has_a_twin_in_json(site: Site, admin: TestClient):
