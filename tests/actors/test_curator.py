@@ -90,6 +90,31 @@ async def test_a_cached_report_of_older_rules_is_judged_anew_and_both_are_kept(d
     await curator.stop(block=False)
 
 
+async def test_reports_of_older_rules_are_judged_anew_once_when_the_server_starts(database: Database) -> None:
+    await kept_report(database)
+    log = Log()
+
+    async def count() -> int:
+        return len(await reports.listed(database))
+
+    for _ in range(2):  # the second start finds nothing to do
+        known: list[str] = []
+        curator = Curator.start(database, "a@localhost", log.receive, rules=lambda known=known: "".join(known))
+        actor: Any = curator._actor_weakref()
+        await actor.started()
+        assert actor._rules() == ""
+        known.append("r2")  # the scanner's processes say it a moment after the start
+        await _until(lambda: _two(count))
+        await _until(lambda: _none(reports.unchecked(database)))
+        await curator.stop(block=False)
+    newest, first = await reports.listed(database)
+    assert (newest.rules, newest.rescored, first.rules, len(log.taken)) == ("r2", first.id, "r1", 2)
+
+
+async def _two(count: Callable[[], Any]) -> bool:
+    return await count() == 2
+
+
 async def test_a_package_whose_files_changed_is_analysed_anew(database: Database) -> None:
     task = await kept_report(database)
     wanted: list[Submission] = []
