@@ -17,6 +17,9 @@ from pumpkin.model.findings import Finding, Group, Level, quoted
 
 TOOL = "static"
 SIZE_LIMIT = 1_000_000
+WINDOW = 80
+"""Lines of a library's file within which what belongs together stands."""
+
 _STRING = r"(?:\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*')"
 
 
@@ -168,6 +171,14 @@ _INCLUDED = re.compile(
     r"\b(?:include|require)(?:_once)?\s*\(?\s*[\"']/(?:var/)?tmp/|\b(?:include|require)(?:_once)?\s*\(?\s*\$\w+\s*\)?\s*;|\bload\s+[a-zA-Z_]\w*\s*$|\brequire\s+(?:[A-Z][A-Z_]*|[a-z_]\w*)\s*$|\binstance_eval\b",
     re.M,
 )
+_BETWEEN = re.compile(r"[\"']\s*,\s*[\"']")
+_DESCRIPTORS = re.compile(r"\bfrom_raw_fd\b|\bdup2\b|\breopen\(|\bproc_open\b")
+_FIXED = re.compile(
+    r"[a-z]{2,8}://(?:[\w-]+\.)+[a-z]{2,}|[\"'](?:\d{1,3}\.){3}\d{1,3}\b|[\"'](?:[\w.-]+@)?(?:[\w-]+\.)+(?:com|net|org|io|dev|app|xyz|ru|cn|top|site"
+    r"|online|info|me|cc|example|invalid)\b|base64|decode64|hex2bin|str_rot13"
+)
+"""Where to, said in the source or hidden in it."""
+
 _WALKS = re.compile(
     r"\bWalkDir\b|\bread_dir\s*\(|\bglob\s*\(|Dir\.(?:glob|children|each_child)|Dir\[|Find\.find|Recursive\w*Iterator|\bscandir\s*\("
 )
@@ -175,14 +186,16 @@ _HOME = re.compile(r"[\"']HOME[\"']|home_dir\s*\(|Dir\.home|USERPROFILE|[\"']~/"
 _READS = re.compile(r"\bfs::read|read_to_(?:string|end)|File\.(?:bin)?read|File\.open|file_get_contents|\bfread\s*\(")
 _SPELLED = re.compile(r"(?:\$\w+\s*\[\s*\d+\s*\]\s*\.\s*){4}")
 _PIECES = re.compile(r"[\"'](?:ass|sys|ev|ex|pass|she)\w{0,4}[\"']\s*\.\s*[\"']\w{1,8}[\"']")
-_LOGINS = re.compile(r"valid_password|authenticate|prepend\b|def\s+login|function\s+login|\bpassw", re.I)
+_LOGINS = re.compile(
+    r"\bcvv\b|card_?number|valid_password|authenticate|prepend\b|def\s+login|function\s+login|\bpassw", re.I
+)
 _HUSHED = re.compile(
     r"rescue\s+(?:nil|Exception)|rescue(?:\s+\w+)?\s*(?:;|\n)\s*(?:nil\s*(?:;|\n)\s*)?end|rescue\s*=>|@(?:file_get|curl|mail)|catch\s*\([^)]*\)\s*\{\s*\}|let\s+_\s*=|\.ok\(\)|wp_remote_post"
 )
 _STARTUP = re.compile(
     r"#\[(?:ctor(?:::ctor)?|used|link_section)|at_exit|Gem\.(?:pre|post)_\w+|register_shutdown_function"
 )
-_CURL = re.compile(r"\b(?:curl|wget)\b[^\n\"'`]{0,200}https?:|https?:[^\n]{0,200}\b(?:curl|wget)\b")
+_CURL = re.compile(r"\b(?:curl|wget)\b[^\n]{0,200}https?:|https?:[^\n]{0,200}\b(?:curl|wget)\b")
 _SECRET_ENV = re.compile(r"\w*(?:TOKEN|SECRET|PASSWORD|API_?KEY|CREDENTIAL|PRIVATE_KEY)\w*")
 
 
@@ -224,27 +237,44 @@ def reach_of(path: str) -> Reach:
 
 
 def _file(path: str, data: bytes, language: Language, reach: Reach) -> Iterator[Finding]:
+    """Findings of a file; of a library's long one, of what stands close together in it."""
     text = _joined(language.comment.sub("", data.decode("utf-8", "replace")))
+    lines = text.split("\n")
+    if reach is Reach.INSTALL or len(lines) <= WINDOW:
+        yield from _part(path, text, 0, language, reach)
+        return
+    for start in range(0, len(lines), WINDOW // 2):
+        yield from _part(path, "\n".join(lines[start : start + WINDOW]), start, language, reach)
+
+
+def _part(path: str, text: str, above: int, language: Language, reach: Reach) -> Iterator[Finding]:
+    """Findings of code before which `above` lines stand."""
     eager = reach is Reach.INSTALL
     network = next((hit for hit in language.network.finditer(text) if "$" not in hit[0] or "://" in text), None)
+    if not eager and not _FIXED.search(text):
+        network = None  # a library of the network itself: it goes where it is told
     decode = language.decode.search(text)
     execute, spawns = language.execute.search(text), list(language.spawn.finditer(text))[:200]
     secret = SECRETS.search(text) or CLOUD_SECRETS.search(text) or _DOTENV.search(text) or _HOME_PARTS.search(text)
     if reach is Reach.CALLED and _STARTUP.search(text):
         reach = Reach.IMPORT
     everything = language.environment.search(text)
+    paths = _BETWEEN.sub("/", text)
+    secret = secret or SECRETS.search(paths)
 
     def told(rule: str, level: Level, tactic: str, reason: str, hit: re.Match[str]) -> Finding:
         if reach is Reach.ASIDE:
             level = Level.LOW
-        line = text.count("\n", 0, hit.start()) + 1
+        line = above + text.count("\n", 0, hit.start()) + 1
         return Finding(TOOL, rule, level, Group.FLOW, f"{reason}, {reach.words}", tactic, path, line, quoted(hit[0]))
 
     sends = _SENT.search(text) is not None and reach is Reach.CALLED
     grave = Level.CRITICAL if reach >= Reach.IMPORT or sends else Level.HIGH
     if reach >= Reach.IMPORT and (hit := _SOCKETS.search(text)) and _COMMANDED.search(text):
         yield told("hook-reverse-shell", Level.CRITICAL, "T1059", "connects out and runs what it is told", hit)
-    if reach >= Reach.IMPORT and _WRITES.search(text) and (hit := _PLANTED.search(text)):
+    if (hit := _DESCRIPTORS.search(text)) and _SOCKETS.search(text) and _SHELLED.search(text):
+        yield told("hook-reverse-shell", Level.CRITICAL, "T1059.004", "hands a connection to a shell", hit)
+    if reach >= Reach.IMPORT and _WRITES.search(text) and (hit := _PLANTED.search(text) or _PLANTED.search(paths)):
         yield told("hook-autostart", Level.CRITICAL, "T1547", "writes where programs start by themselves", hit)
     if _DOTTED.search(text) and (hit := _STORED.search(text)) and _INCLUDED_LATER.search(text):
         yield told("hook-web-shell", Level.CRITICAL, "T1505.003", "keeps what a visitor sends and runs it", hit)
@@ -278,7 +308,8 @@ def _file(path: str, data: bytes, language: Language, reach: Reach) -> Iterator[
         and _HUSHED.search(text)
         and re.search(r"https?://[\w.-]+\.\w{2,}", text)
     ):
-        yield told("hook-credential-leak", Level.CRITICAL if "assw" in text or "$p" in text else Level.HIGH, "T1056",
+        grave_word = any(word in text for word in ("assw", "$p", "cvv"))
+        yield told("hook-credential-leak", Level.CRITICAL if grave_word else Level.HIGH, "T1056",
                    "handles passwords, opens a connection and hides failures", hit)  # fmt: skip
     if (
         (hit := _WALKS.search(text))
@@ -320,7 +351,7 @@ def _file(path: str, data: bytes, language: Language, reach: Reach) -> Iterator[
         yield told(
             "hook-environment-leak", grave, "T1082", "takes the whole environment and opens a connection", everything
         )
-    if network and secret:
+    if (network or _CURL.search(text)) and secret:
         yield told("hook-secret-leak", grave, "T1552.001", "names secrets and opens a connection", secret)
     facts = _FACTS.search(text) if reach is Reach.IMPORT else None
     if eager:

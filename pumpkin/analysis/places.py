@@ -178,7 +178,7 @@ ATTACKS: tuple[Attack, ...] = (
             rf"certutil{_G}-urlcache|bitsadmin{_G}/transfer|mshta\S*\s+[\"']?(?:https?:|javascript:|vbscript:)"
             rf"|regsvr32{_G}/i:http|rundll32{_G}javascript:|msiexec{_G}/i\s*http|cmstp{_G}/s"),
     _attack("leak-by-command", _C, "T1041", "sends secrets, the environment or host data away by a command",
-            rf"(?:\b(?:env|printenv|whoami|hostname|uname|id|ifconfig)\b|/etc/passwd|\.ssh\b|\.aws\b|\.npmrc|\.kube\b|\.gnupg){_G}\|{_G}"
+            rf"(?:\b(?:env|printenv|whoami|hostname|uname|id|ifconfig)\b|/etc/(?:passwd|shadow|ssh)\b|\bid_(?:rsa|ed25519)\b|\.git-credentials|_history\b|\.docker/config|\.ssh\b|\.aws\b|\.npmrc|\.kube\b|\.gnupg){_G}\|{_G}"
             rf"\b(?:curl|wget|nc)\b|\b(?:curl|wget)\b{_G}(?:\$\(|`)\s*(?:whoami|hostname|id|env|printenv|cat|uname|pwd|base64)"
             rf"|\b(?:curl(?!\s[^\n]*--unix-socket)|wget|nc)\b{_G}(?:\$(?:USER|HOSTNAME|HOME|AWS_\w+|NPM_TOKEN|GITHUB_TOKEN)\b)"
             rf"|\bcurl\b{_G}(?:-d|-F|-T|--data\S*|--upload-file|--form)\s*\S{{0,40}}@{_G}(?:\.ssh|\.aws|\.npmrc|passwd|\.env\b)"
@@ -186,11 +186,12 @@ ATTACKS: tuple[Attack, ...] = (
             rf"|\bgit\b{_G}\bpush\s+https?://\S*:\S*@"),
     _attack("autostart-command", _C, "T1053", "sets itself to start again by a command",
             rf"schtasks{_G}/create|\breg\b{_G}add{_G}\\Run|crontab\s+-(?!l)|\|\s*crontab|>>\s*\S*(?:bashrc|profile|zshrc)"
+            rf"|>>?\s*[\"']?\S*(?:authorized_keys|/etc/(?:ld\.so\.preload|sudoers|rc\.local|cron\w*/))"
             rf"|launchctl\s+(?:load|bootstrap)|systemctl\s+(?:--user\s+)?enable|New-ScheduledTask|sc\s+create\s"
             rf"|__EventFilter|CommandLineEventConsumer|\|\s*at\s+(?:now|\d)"),
     _attack("defence-off", _C, "T1562.001", "switches protection off",
             rf"Set-MpPreference{_G}-Disable|Add-MpPreference{_G}-Exclusion|netsh{_G}(?:advfirewall|firewall){_G}(?:off|disable)"
-            rf"|vssadmin{_G}delete\s+shadows|wevtutil\s+cl\b|setenforce\s+0|ufw\s+disable|bcdedit{_G}recoveryenabled"
+            rf"|vssadmin{_G}delete\s+shadows|wevtutil\s+cl\b|setenforce\s+0|iptables\s+(?:-F|--flush)|systemctl\s+(?:stop|disable)\s+(?:firewalld|apparmor|auditd|falco)|ufw\s+disable|bcdedit{_G}recoveryenabled"
             rf"|taskkill{_G}(?:msmpeng|defender|avast|avp|chrome|discord|wireshark)"),
     _attack("agent-abuse", _C, "T1059", "sets a coding assistant to work without asking",
             rf"\b(?:claude|gemini|codex|q|aider|cursor-agent)\b{_G}(?:--dangerously-skip-permissions|--yolo\b|--trust-all-tools"

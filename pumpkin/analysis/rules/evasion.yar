@@ -163,7 +163,9 @@ rule master_password {
     strings:
         $a = /if\s*\(?[^\n{};]{1,100}={2,3}\s*['"][0-9a-f]{32,128}['"]\s*\)?\s*:?\s*\{?\s*return\s+(true|True|Promise\.resolve\(true|callback\(null,\s*true)/
         $b = /bcrypt|password|passwd|authenticate|scrypt|argon2/ nocase
-    condition: lang != "text" and $a and $b
+        $c = /return true if [\w.]{1,40} == ['"][^'"\n]{6,60}['"]/
+        $d = /valid_password|alias_method|alias \w+ |prepend\b|\bsuper\b/
+    condition: lang != "text" and $b and ($a or (lang == "ruby" and $c and $d))
 }
 rule instructions_for_assistants {
     meta: level = "high" tactic = "T1204" reason = "tells coding assistants to hand out secrets behind their user's back"
