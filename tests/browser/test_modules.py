@@ -25,16 +25,11 @@ async def address(site: Site) -> AsyncIterator[str]:
 
 
 async def test_the_modules_are_read_and_acted_on(site: Site, visit: Open) -> None:
-    found = {}
-    for scheme, width in (("light", 360), ("dark", 1280)):
-        window = await visit(color_scheme=scheme, viewport={"width": width, "height": 800})
-        await window.sign_in("otto")
-        for path in ("/modules", "/modules/soc", "/modules/old"):
-            page = await window.open(path)
-            found[path, scheme] = await faults(page)
-            over = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-            assert over <= 0, (path, width)
-    assert {where: some for where, some in found.items() if some} == {}
+    window = await visit(color_scheme="dark", viewport={"width": 360, "height": 800})
+    await window.sign_in("otto")
+    page = await window.open("/modules/old")  # the others are looked at with all pages
+    assert await faults(page) == []
+    assert await page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
     page = await window.open("/modules")
     await page.get_by_role("link", name="soc").click()
