@@ -16,7 +16,7 @@ import click
 from pumpkin import auditor
 from pumpkin.adapters import backup as backups
 from pumpkin.adapters.backup import BackupBroken, Secret
-from pumpkin.commands.audit import WORDS
+from pumpkin.commands.audit import WORDS, crew
 from pumpkin.commands.place import answer, config_option, data_option, database, json_option, load, work
 from pumpkin.errors import InvalidRequest
 from pumpkin.evidence.checkpoint import VerifierKey
@@ -140,7 +140,8 @@ async def _fill(settings: Settings, dump: Path, manifest: dict[str, Any], notes:
     key = VerifierKey.parse((settings.data / "log-key.vkey").read_text("utf-8").strip())
     first = [manifest["checkpoint"]] if manifest["checkpoint"] else []
     async with database(settings, filled_by=lambda dsn: backups.load(dsn, dump)) as db:
-        found = await auditor.audit(db, key, kept=[*first, *notes])
+        with crew(db.dsn, await checks.size(db)) as hands:
+            found = await auditor.audit(db, key, kept=[*first, *notes], crew=hands)
         if not found.ok:
             fault = found.faults[0]
             raise BackupBroken(f"The restored log was refused at record {fault.index}: {WORDS[fault.kind]}.")
