@@ -17,12 +17,14 @@ from pumpkin.adapters.stanzas import StanzaError, name
 from pumpkin.adapters.uplink import Uplink
 from pumpkin.adapters.xmpp import XmppSession
 from pumpkin.errors import PumpkinError, Unavailable
+from pumpkin.model.assignments import workable
 from pumpkin.model.jobs import ProbeConfig
 
 CONNECT_S = 15.0
 LOOK_S = 0.05
 TRIES = 2
 SEEN_S = 5.0
+JOBS_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ async def inspect(file: Path, data: Path) -> AsyncGenerator[Finding, None]:
         yield Finding(False, error.message)
         return
     yield Finding(True, f"{file} is read: {len(config.jobs)} job(s) for {account.jid}.")
-    for finding in _tools(config):
+    for finding in (*_jobs(config), *_tools(config)):
         yield finding
     yield _disk(account.folder)
     session = session_for(config, data, account)
@@ -58,6 +60,17 @@ async def inspect(file: Path, data: Path) -> AsyncGenerator[Finding, None]:
     finally:
         await session.stop()
         await way.close()
+
+
+def _jobs(config: ProbeConfig) -> list[Finding]:
+    """The jobs that would fail at every run."""
+    wrong = []
+    for job in config.jobs:
+        try:
+            workable(job)
+        except ValueError as error:
+            wrong.append(Finding(False, f"The job {job.name[:100]!r} cannot work: {error}."))
+    return wrong[:JOBS_SHOWN]
 
 
 def _tools(config: ProbeConfig) -> list[Finding]:

@@ -125,19 +125,24 @@ def assignable(given: Mapping[str, Any]) -> Job:
         raise InvalidRequest("The job is larger than a job may be.", fields={"job": "too large"})
     job = read_job(given)
     try:
-        if not job.command[0].strip() or any("\x00" in word for word in job.argv):
-            raise ValueError("its command names no program")
-        if not job.target and any("{target}" in word for word in (*job.command, *job.args)):
-            raise ValueError("it needs a target")
+        workable(job)
         if given.get("use") and not given.get("command") and job.target:
             targets.check(str(given["use"]), job.target)
-        parsing.check(job.result_parser, job.parser_options)
-        for one in job.thresholds:
-            if one.warning is None and one.critical is None:
-                raise ValueError(f"the threshold of {one.field[:60]} names neither warning nor critical")
     except ValueError as error:
         raise InvalidRequest(f"The job cannot work: {error}.", fields={"job": str(error)[:300]}) from None
     return job
+
+
+def workable(job: Job) -> None:
+    """ValueError, one sentence, for a job that would fail at every run, wherever it runs."""
+    if not job.command[0].strip() or any("\x00" in word for word in job.argv):
+        raise ValueError("its command names no program")
+    if not job.target and any("{target}" in word for word in (*job.command, *job.args)):
+        raise ValueError("it needs a target")
+    parsing.check(job.result_parser, job.parser_options)
+    for one in job.thresholds:
+        if one.warning is None and one.critical is None:
+            raise ValueError(f"the threshold of {one.field[:60]} names neither warning nor critical")
 
 
 def shareable(given: Mapping[str, Any]) -> Job:

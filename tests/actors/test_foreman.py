@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from actors import inspection
 from actors.aggregator import Aggregator
 from actors.foreman import Foreman
 from actors.gateway import Gateway, Residents
@@ -347,6 +348,15 @@ def test_a_job_that_cannot_work_is_refused_before_it_is_assigned(given: dict[str
         assignable({**WORKS, **given})
     assert said.casefold() in refused.value.message.casefold()
     assert len(refused.value.message.splitlines()) == 1
+
+
+def test_a_probes_own_file_is_looked_at_for_the_same_before_it_runs() -> None:
+    document = {"jid": "p@localhost", "passwd": "x", "jobs": [{"command": "uptime"}, {"command": "df", "name": "disk"}]}
+    assert inspection._jobs(jobs.parse(document)) == []
+    document["jobs"][1] |= {"result_parser": "regex", "parser_options": {"pattern": "["}}  # type: ignore[index, operator]
+    [found] = inspection._jobs(jobs.parse(document))
+    assert not found.ok
+    assert found.text.startswith("The job 'disk' cannot work: parser_options.pattern is not a regular expression")
 
 
 @pytest.mark.parametrize(

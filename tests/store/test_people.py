@@ -125,6 +125,17 @@ async def test_a_key_opens_until_it_is_revoked(database: Database) -> None:
     assert [one.revoked is not None for one in await keys.listed(database)] == [True]
 
 
+async def test_a_key_for_a_while_leaves_nothing_behind(database: Database) -> None:
+    name, scopes = "for a while", ["packages:read"]
+    passing, _ = await keys.create(database, name=name, scopes=scopes)
+    other, _ = await keys.create(database, name=name, scopes=scopes)
+    _ = await keys.create(database, name=name, scopes=scopes, expires=1)
+    kept, _ = await keys.create(database, name="ci", scopes=["admin"])
+    await keys.revoke(database, kept.id)
+    await keys.forget(database, name, passing.id)
+    assert {one.id for one in await keys.listed(database)} == {kept.id, other.id}
+
+
 async def test_a_key_that_is_not_whole_opens_nothing(database: Database) -> None:
     _, text = await keys.create(database, name="ci", scopes=["admin"])
     changed = text[:-1] + ("A" if text[-1] != "A" else "B")

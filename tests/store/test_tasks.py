@@ -282,6 +282,24 @@ async def test_a_mean_duration_gives_an_estimate(database: Database) -> None:
     assert capacity.wait_s(5) == pytest.approx(2 * (capacity.mean_s or 0))
 
 
+async def test_a_worker_unheard_of_for_a_lease_is_no_capacity(database: Database) -> None:
+    await tasks.announce(database, "here", 2, "static")
+    await tasks.announce(database, "dead", 5, "static")
+    assert (await tasks.capacity(database)).slots == 7
+    async with database.writer() as connection:
+        await connection.execute("update nodes set seen = seen - 31000000 where node = 'dead'")
+    assert (await tasks.capacity(database)).slots == 2
+    assert not await tasks.others(database, "here")
+    assert await tasks.tools_of(database, "here") == ()
+
+
+async def test_what_is_kept_of_a_purl_is_known(database: Database) -> None:
+    assert not await tasks.kept(database, "pkg:pypi/thing@1.0")
+    await one(database)
+    assert await tasks.kept(database, "pkg:pypi/thing@1.0")
+    assert not await tasks.kept(database, "pkg:pypi/thing@1")
+
+
 async def test_every_state_change_keeps_the_counters_true(dsn: str, database: Database) -> None:
     chance = random.Random(3)
     dbs = [Database(dsn) for _ in range(3)]
