@@ -51,6 +51,13 @@ with open(target, "wb") as file:
 PY
 }
 
+service_failed() {
+    why=$(journalctl -u pumpkin-probe -t pumpkin -t python -t sh -n 1 -o cat 2>/dev/null) || why=
+    [ -n "$why" ] || why=$(journalctl -u pumpkin-probe -n 1 -o cat 2>/dev/null) || why=
+    state=$(systemctl show -p ActiveState -p Result --value pumpkin-probe 2>/dev/null | tr '\n' ' ')
+    die "the service pumpkin-probe does not stay up (${state:-unknown }): ${why:-see journalctl -u pumpkin-probe}"
+}
+
 start_probe() {
     if [ "${PUMPKIN_PROBE_START:-yes}" = no ]; then
         say "start it by: $home/pumpkin probe -c $home/probe.toml --data $home/data"
@@ -59,7 +66,13 @@ start_probe() {
             >/etc/systemd/system/pumpkin-probe.service
         systemctl daemon-reload
         systemctl enable pumpkin-probe >/dev/null 2>&1
-        systemctl restart pumpkin-probe
+        systemctl restart pumpkin-probe || service_failed
+        # One that ends at once is started again and again: it runs when it stays up, and was begun once.
+        for _ in 1 2 3; do
+            sleep 1
+            systemctl is-active --quiet pumpkin-probe || service_failed
+        done
+        if [ "$(systemctl show -p NRestarts --value pumpkin-probe)" -gt 0 ] 2>/dev/null; then service_failed; fi
         say "it runs as the service pumpkin-probe"
     else
         if [ -f "$home/probe.pid" ] && kill "$(cat "$home/probe.pid")" 2>/dev/null; then sleep 2; fi
