@@ -17,10 +17,11 @@ from pumpkin.analysis import packs as rule_packs
 from pumpkin.analysis.archive import is_archive
 from pumpkin.analysis.scans import Scan
 from pumpkin.commands.place import answer, data_option, json_option, load
-from pumpkin.model.findings import Level, Outcome
+from pumpkin.model.findings import Level, Outcome, plain
 
 ARTIFACT_LIMIT = 512 * 1024 * 1024
 FOLDER_LIMIT = 20_000
+REPORT_LIMIT = 256 * 1024 * 1024
 MEMBER_LIMIT = 32 * 1024 * 1024
 THRESHOLDS = {"malicious": 3, "suspicious": 2, "never": 9}
 _GRAVITY = {Outcome.CLEAN: 0, Outcome.INCOMPLETE: 1, Outcome.SUSPICIOUS: 2, Outcome.MALICIOUS: 3}
@@ -120,26 +121,40 @@ def _told(report: Scan) -> str:
     shown = [f for f in report.findings if f.level.rank >= Level.LOW.rank][:20]
     lines += [f"  {f.level:<8} {f.reason}  [{f.rule}] {f.file}:{f.line}\n           {f.quote}" for f in shown]
     lines += [f"  not looked at: {what}" for what in report.verdict.not_checked[:10]]
-    return "\n".join(lines)
+    return "\n".join(plain(lines))
 
 
 @click.command()
 @click.argument("report", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 def explain(report: Path) -> None:
-    """Say in words how the verdict of a REPORT (the JSON of `scan` or `analyze`) came about."""
+    """Say in words how the verdict of a REPORT (the JSON of `scan` or `analyze`, or a server's own) came about."""
     try:
-        value: dict[str, Any] = json.loads(report.read_bytes())
-        findings = value["findings"]
-    except (ValueError, KeyError, TypeError):
-        raise click.ClickException("This file is no report: JSON with `findings` is expected.") from None
-    click.echo(
-        f"{value.get('artifact', {}).get('name', report.name)}: {value['outcome']}, score {value['score']} of 100"
-    )
-    click.echo("The strongest finding of each group counts; groups combine as 1 - prod(1 - weight):")
-    for group, weight in value.get("groups", {}).items():
-        best = next((f for f in findings if f["group"] == group), None)
-        click.echo(f"  {group:<12} {weight:.2f}  {best['reason'] if best else ''}")
-    for line in value.get("why", []):
-        click.echo(f"  - {line}")
-    for line in value.get("not_checked", []):
-        click.echo(f"  not looked at: {line}")
+        if report.stat().st_size > REPORT_LIMIT:
+            raise ValueError
+        lines = _explained(json.loads(report.read_bytes()), report.name)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise click.ClickException(
+            "This file is no report: JSON with `outcome`, `score` and `findings` is expected."
+        ) from None
+    click.echo("\n".join(plain(lines)))
+
+
+def _explained(value: dict[str, Any], file: str) -> list[str]:
+    if "analysis_results" in value:  # a server's report: the verdict is a part of its own
+        results, about = value["analysis_results"], value["metadata"]
+        value = {**results["verdict"], "findings": results["findings"], "artifact": {"name": about["purl"]},
+                 "previous_verdicts": results.get("previous_verdicts", [])}  # fmt: skip
+    name = value.get("artifact", {}).get("name") or file
+    lines = [f"{name}: {value['outcome']}, score {value['score']} of 100"]
+    groups = value.get("groups", {})
+    if groups:
+        lines.append("The strongest finding of each group counts; groups combine as 1 - prod(1 - weight):")
+    for group, weight in groups.items():
+        best = next((one for one in value["findings"] if one["group"] == group), None)
+        lines.append(f"  {group:<12} {weight:.2f}  {best['reason'] if best else ''}")
+    lines += [f"  - {line}" for line in value.get("why", [])]
+    lines += [f"  not looked at: {line}" for line in value.get("not_checked", [])]
+    lines += [f"  by rule set {value['rules']}"] if value.get("rules") else []
+    for before in value.get("previous_verdicts", []):
+        lines.append(f"  before ({before.get('at')}): {before['outcome']}, score {before['score']} of 100")
+    return lines

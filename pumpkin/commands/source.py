@@ -22,6 +22,7 @@ from pumpkin.building.discovery import configured
 from pumpkin.commands.place import answer, config_option, data_option, json_option, load, work
 from pumpkin.commands.scan import ARTIFACT_LIMIT, folder
 from pumpkin.errors import RegistryError
+from pumpkin.model.findings import plain
 from pumpkin.model.purl import Purl
 from pumpkin.settings import Settings
 
@@ -222,7 +223,7 @@ def _told(value: dict[str, Any]) -> str:
     lines += [f"  differs from the source: {path}" for path in value.get("changed", ())[:10]]
     lines += [f"  named: {one['url']} ({one['why']})" for one in value["candidates"][:5]]
     lines += [f"  {_signed(value['provenance'])}"]
-    return "\n".join([*lines, *(f"  not asked: {fault}" for fault in value.get("faults", ()))])
+    return "\n".join(plain([*lines, *(f"  not asked: {fault}" for fault in value.get("faults", ()))]))
 
 
 def _signed(seen: dict[str, Any]) -> str:
