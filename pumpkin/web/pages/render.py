@@ -59,6 +59,7 @@ def setup(app: web.Application, templates: Path, static: Path) -> None:
         text.size,
         text.when,
         text.ago,
+        text.told,
         text.duration,
         text.digest,
         text.fingers,

@@ -103,6 +103,15 @@ def ago(micros: int | None) -> Markup:
     return when(micros, "ago")
 
 
+def told(value: str | None, form: str = "full") -> Markup:
+    """As `when`, of a time as RFC 3339 writes it; what is none is shown as it stands."""
+    try:
+        at = datetime.fromisoformat(value or "")
+    except ValueError:
+        return plain(value)
+    return when(int(at.timestamp() * _MICRO), form) if at.tzinfo else plain(value)
+
+
 def duration(seconds: float | None) -> str:
     """Seconds for people: 0.0021 is "2.1 ms", 4020 is "1 h 7 min"."""
     if seconds is None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pumpkin.web.pages.text import _ODD, digest, duration, payload, plain, rfc3339, size, when
+from pumpkin.web.pages.text import _ODD, digest, duration, payload, plain, rfc3339, size, told, when
 
 
 def test_markup_is_escaped():
@@ -58,6 +58,14 @@ def test_a_time_names_its_microseconds_in_utc():
 @pytest.mark.parametrize("micros", [2**62, -(2**62)])
 def test_a_time_no_calendar_holds_is_shown_all_the_same(micros: int):
     assert "<time " in when(micros)
+
+
+def test_a_time_in_words_is_in_the_readers_zone_too_and_what_is_none_is_text():
+    assert told("2026-11-18T11:06:40Z") == when(1_795_000_000_000_000)
+    assert "<time" in told("2026-11-18T12:06:40.5+01:00", "ago")
+    assert told("<b>") == plain("<b>")
+    assert told(None) == plain("")
+    assert told("2026-11-18") == plain("2026-11-18")
 
 
 def test_no_time_is_never():
