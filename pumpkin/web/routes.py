@@ -39,7 +39,7 @@ from pumpkin.web.api import (
     sandbox,
 )
 from pumpkin.web.api.analysis import analyze, live, reports, tasks, triage, uploads
-from pumpkin.web.limits import BODY_LIMIT
+from pumpkin.web.limits import BODY_LIMIT, INFLATES
 from pumpkin.web.services import SERVICES, Services
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -201,6 +201,6 @@ async def _close_hub(app: web.Application) -> None:
 
 def application(services: Services, *, templates: Path | None = None, static: Path | None = None) -> web.Application:
     """The whole web as one application; its runner should be made with `access_log=None`."""
-    app = web.Application(client_max_size=BODY_LIMIT)
+    app = web.Application(client_max_size=BODY_LIMIT, handler_args=INFLATES)
     setup(app, services, templates=templates, static=static)
     return app

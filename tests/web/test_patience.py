@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gzip
-from collections.abc import Iterable
+import json
+import zlib
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
 from aiohttp import web as aio
 from aiohttp.test_utils import BaseTestServer, TestServer
 
-from pumpkin.web import patience, routes
+from pumpkin.errors import PayloadTooLarge
+from pumpkin.web import limits, patience, routes
 from pumpkin.web.limits import _rest
 from pumpkin.web.patience import IDLE_S, Patience, TooSlow
 from tests.web.conftest import Web, item
@@ -88,6 +91,25 @@ async def test_a_body_that_comes_has_more_time_the_longer_it_is() -> None:
         first = deadline._deadline.when()
         deadline.came(160 * 1024)
         assert deadline._deadline.when() == pytest.approx((first or 0) + 10)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "pack"),
+    [("gzip", gzip.compress), ("deflate", zlib.compress), ("deflate", lambda data: zlib.compress(data, wbits=-15))],
+)
+async def test_a_packed_body_is_taken_and_a_bomb_is_never_unpacked(
+    web: Web, encoding: str, pack: Callable[[bytes], bytes]
+) -> None:
+    headers = {**web.writer, "Content-Encoding": encoding, "Content-Type": "application/json"}
+    async with web.client.post("/items/", data=pack(json.dumps(item()).encode()), headers=headers) as answer:
+        assert answer.status == 200
+    bomb = pack(b" " * 40_000_000)
+    with pytest.raises(PayloadTooLarge):
+        limits.inflated(bomb, encoding, limits.BODY_LIMIT)
+    for path, status in (("/items/", 413), ("/api/v1/checks", 413), ("/api/v1/nothing", 404)):
+        async with web.client.post(path, data=bomb, headers=headers) as answer:
+            assert answer.status == status, await answer.text()
+    assert not web.client.server.runner.server._kwargs["auto_decompress"]  # nobody else unpacks what nobody reads
 
 
 @pytest.mark.parametrize(

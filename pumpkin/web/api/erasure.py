@@ -11,6 +11,7 @@ from pumpkin.errors import InvalidRequest
 from pumpkin.web.api.checks import check_id
 from pumpkin.web.envelope import success
 from pumpkin.web.guard import Identity, require, require_csrf
+from pumpkin.web.limits import SMALL_BODY, body
 from pumpkin.web.services import SERVICES
 
 
@@ -18,7 +19,7 @@ async def erase(request: web.Request) -> web.Response:
     """`POST /api/v1/checks/<id>/erase`: forget the payload; `{"reason"}` stands in the log."""
     asker = require(request, "admin")
     require_csrf(request, None)
-    reason = _reason(await request.read())
+    reason = _reason(await body(request, SMALL_BODY))
     services = request.app[SERVICES]
     number = check_id(request)
     seq = await eraser.erase(services.db, number, who=source(asker), reason=reason, receive=services.receive)
