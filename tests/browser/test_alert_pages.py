@@ -130,6 +130,10 @@ async def test_a_window_is_planned_and_a_fault_of_the_form_is_told(site: Site, v
     await page.fill("#starts", "2026-11-22T00:00")
     await page.fill("#ends", "2090-11-22T00:00")
     await page.fill("#cron", "0 3 * * 0")
+    await page.press("#cron", "Enter")
+    await expect(page.get_by_role("alert").first).to_contain_text("a silence begins now")
+    await expect(page.locator("#mutes")).to_contain_text("Nothing is mute")
+    await expect(page.locator("#cron")).to_have_value("0 3 * * 0")
     await page.get_by_role("button", name="Plan maintenance").click()
     await expect(page.locator("#mutes")).to_contain_text("site=hall-7|hall-8")
     window.complaints[:] = [one for one in window.complaints if "400" not in one]
