@@ -161,7 +161,9 @@ class OpenId:
             async with self._session.request(
                 method, address, data=data, auth=auth, headers=headers, allow_redirects=False
             ) as answer:
-                text = await answer.content.read(LIMIT)
+                text = b""
+                while len(text) < LIMIT and (part := await answer.content.read(LIMIT - len(text))):
+                    text += part  # one read gives what is there, which may be less than the whole
                 if answer.status >= 500:
                     raise Unavailable("The sign-in service does not answer as it should; try again.")
                 if answer.status != 200:

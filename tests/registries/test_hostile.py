@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from aiohttp import web
+from aiohttp.abc import ResolveResult
+from aiohttp.resolver import ThreadedResolver
 from aiohttp.test_utils import TestServer
 from yarl import URL
 
@@ -309,3 +312,27 @@ async def test_retry_after_is_kept_to(door: Door, fake: FakeRegistry) -> None:
     with pytest.raises(RegistryUnavailable, match="wait"):
         await registries.versions(Purl.package("pkg:npm/other"))
     assert sum(fake.asked.values()) == asked
+
+
+async def test_a_name_that_changes_its_address_gains_nothing() -> None:
+    """What is judged is what is connected to: between the two no name is asked again."""
+
+    class Turning(ThreadedResolver):
+        def __init__(self) -> None:
+            super().__init__()
+            self.asked = 0
+
+        async def resolve(
+            self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+        ) -> list[ResolveResult]:
+            self.asked += 1
+            address = "8.8.8.8" if self.asked == 1 else "127.0.0.1"
+            return [ResolveResult(hostname=host, host=address, port=port, family=socket.AF_INET, proto=0, flags=0)]
+
+    names = Turning()
+    guard = Guard(["https://registry.example/"], names=names)
+    assert [one["host"] for one in await guard.resolve("files.example", 443)] == ["8.8.8.8"]
+    with pytest.raises(RegistryRefused):
+        await guard.resolve("files.example", 443)
+    assert names.asked >= 2
+    await guard.close()

@@ -18,20 +18,29 @@ from yarl import URL
 
 from pumpkin.errors import RegistryRefused
 
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
+_NEVER = tuple(
+    ipaddress.ip_network(one)
+    for one in ("::/96", "64:ff9b:1::/48", "2001::/32")  # RFC 4291 2.5.5.1, RFC 8215, RFC 4380: IPv4 in other clothes
+)
+
 
 class Guard(AbstractResolver):
     """Judges addresses before a request (`check`) and host names while connecting (`resolve`).
 
-    `configured` are base addresses of registries; `strict` follows nothing outside them.
+    `configured` are base addresses of registries; `strict` follows nothing outside them. `names` looks host names up,
+    the system's resolver where none is given.
     """
 
-    def __init__(self, configured: Iterable[str], *, strict: bool = False) -> None:
+    def __init__(
+        self, configured: Iterable[str], *, strict: bool = False, names: AbstractResolver | None = None
+    ) -> None:
         bases = [URL(base) for base in configured if base]
         self._origins = {base.origin() for base in bases if base.is_absolute()}
         self._hosts = {base.host for base in bases if base.host}
         self._known: dict[str, set[str]] = {}
         self._strict = strict
-        self._resolver: ThreadedResolver | None = None
+        self._resolver = names
 
     def check(self, url: URL) -> URL:
         """`url` itself; RegistryRefused when it is none of ours to ask."""
@@ -90,8 +99,10 @@ def _public(address: ipaddress.IPv4Address | ipaddress.IPv6Address | None) -> bo
         inner = address.ipv4_mapped or address.sixtofour
         if inner is not None:
             return _public(inner)
-        if address in ipaddress.ip_network("64:ff9b::/96"):
+        if address in _NAT64:
             return _public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+        if any(address in network for network in _NEVER):
+            return False
     return address.is_global and not address.is_multicast
 
 
