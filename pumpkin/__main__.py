@@ -101,6 +101,7 @@ def _with_data(command: click.Command) -> click.Command:
 
 
 @click.group(cls=_Late, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="pumpkin", prog_name="pumpkin", message="%(prog)s %(version)s")
 def cli() -> None:
     """Pumpkin collects what probes and package analyses observed, and proves what was checked.
 
