@@ -21,8 +21,7 @@ from typing import Any
 from pumpkin.analysis import archive, hooks, javascript, metadata, python, text, verdict
 from pumpkin.analysis.archive import Gap, Limits, Member
 from pumpkin.analysis.grading import lowered
-from pumpkin.analysis.scans import FileFact
-from pumpkin.analysis.scans import Scan as Scan
+from pumpkin.analysis.scans import FileFact, Scan
 from pumpkin.model.findings import Finding, Group, quoted
 
 VERSION = 7

@@ -99,7 +99,10 @@ def _release() -> None:
             root.write_text(pid)
         except OSError:
             continue
-    try:
-        group.rmdir()
-    except OSError:
-        pass
+    for _ in range(TRIES):
+        try:
+            group.rmdir()
+        except OSError:  # one that was killed is still being buried
+            time.sleep(0.5)
+        else:
+            return
