@@ -75,6 +75,7 @@
         return;
       }
       if (!answer.ok) return;
+      if (state?.dataset.state === "signed-out") say(socket ? "live" : "waiting");
       const fresh = await answer.json();
       for (const part of parts()) {
         if (part.id in fresh) swap(part, fresh[part.id]);
@@ -158,7 +159,10 @@
       if (socket !== mine) return;
       socket = null;
       tries += 1;
-      if (tries > 1) say("lost");
+      if (tries > 1 && state?.dataset.state !== "signed-out") {
+        say("lost");
+        want(parts()); // an ended session looks like a lost line until a page is asked for
+      }
       later();
     };
   }

@@ -16,6 +16,11 @@ def secret() -> str:
     return pyotp.random_base32()
 
 
+def is_secret(text: str) -> bool:
+    """Whether `text` is 160 bits in base32, as `secret` makes them."""
+    return re.fullmatch(r"[A-Z2-7]{32}", text, re.ASCII) is not None
+
+
 def address(secret: str, person: str, issuer: str) -> str:
     """The `otpauth:` address an authenticator reads."""
     return pyotp.TOTP(secret).provisioning_uri(name=person, issuer_name=issuer)

@@ -15,7 +15,16 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from pumpkin.errors import Forbidden, InvalidRequest, NotFound, PayloadTooLarge, PumpkinError, RateLimited, Unavailable
+from pumpkin.errors import (
+    Forbidden,
+    InvalidKey,
+    InvalidRequest,
+    NotFound,
+    PayloadTooLarge,
+    PumpkinError,
+    RateLimited,
+    Unavailable,
+)
 from pumpkin.web.auth import Authenticator
 from pumpkin.web.envelope import HEADERS, MORE_HEADERS, REQUEST_ID, STRICT_TRANSPORT, dialect, failure, new_request_id
 from pumpkin.web.guard import (
@@ -39,6 +48,8 @@ ErrorPage = Callable[[web.Request, PumpkinError, str], Awaitable[web.StreamRespo
 ERROR_PAGE: web.AppKey[ErrorPage] = web.AppKey("error_page")
 COUNTS = web.AppKey("counts", Counter[tuple[str, int]])
 STREAMS = web.AppKey("streams", Streams)
+WATCH_S = web.AppKey("watch_s", float)
+"""How often it is asked whether who holds a connection open may still, in seconds."""
 CHECKS = ("/items", "/api/v1/checks", "/TimeStampTokens")
 AUTHENTICATOR = web.AppKey("authenticator", Authenticator)
 
@@ -64,6 +75,7 @@ def setup(app: web.Application) -> None:
     app[COUNTS] = Counter()
     access = services.access
     app[STREAMS] = Streams(access.streams, access.public_streams)
+    app[WATCH_S] = 20.0
     strangers, known = Gcra(access.public_rate, access.public_burst), Gcra(access.rate, access.burst)
     app.middlewares.append(_edge(app[AUTHENTICATOR], strangers, known))
 
@@ -152,7 +164,30 @@ def held(request: web.Request) -> Iterator[None]:
     source = address(request, request.app[SERVICES].access.trusted)
     owner = identity(request).owner or ("local" if is_local(request) else "")
     with request.app[STREAMS].hold(owner, source):
-        yield
+        watch = asyncio.ensure_future(_watch(request))
+        try:
+            yield
+        finally:
+            watch.cancel()
+
+
+async def _watch(request: web.Request) -> None:
+    """Cut a connection that is held open once what opened it opens it no more: a session that ended, a key revoked, a
+    role taken away. While nobody can say, as when the database is away, it stands."""
+    asker, authenticator = identity(request), request.app[AUTHENTICATOR]
+    while asker.kind != "anonymous":
+        await asyncio.sleep(request.app[WATCH_S])
+        try:
+            now = authenticator.known(request) or await authenticator.identify(request)
+        except InvalidKey:
+            now = ANONYMOUS
+        except Exception as error:
+            _log.info("an open connection's asker is not known now", problem=type(error).__name__)
+            continue
+        if now.kind != asker.kind or not asker.scopes <= now.scopes:
+            if request.transport is not None:
+                request.transport.close()
+            return
 
 
 async def _answer(request: web.Request, error: PumpkinError, kind: str) -> web.StreamResponse:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
+import re
 
 import pytest
-from aiohttp import BasicAuth
-from aiohttp.test_utils import TestClient
+from aiohttp import BasicAuth, ClientPayloadError, WSMsgType
+from aiohttp.test_utils import TestClient, TestServer
 
 from pumpkin.model.passwords import fault
-from pumpkin.store import factors, people
+from pumpkin.store import factors, people, sessions
+from pumpkin.web.edge import WATCH_S
 from pumpkin.web.pages.login import next_of
-from tests.web.pages.site import PASSWORDS, Site, sign_in, token
+from tests.web.pages.site import PASSWORDS, Site, observation, sign_in, token
 
 
 async def test_a_right_password_opens_a_session(stranger: TestClient):
@@ -140,6 +144,37 @@ async def test_a_person_with_a_second_factor_comes_in_by_no_password_alone(site:
     assert "Second factor" in await answer.text()
     async with stranger.get("/checks", allow_redirects=False) as answer:
         assert answer.status == 303
+
+
+async def test_what_an_open_connection_hears_ends_with_its_session(site: Site):
+    site.app[WATCH_S] = 0.05
+    async with TestClient(TestServer(site.app)) as vera:
+        await sign_in(vera, "vera")
+        address = "/api/v1/events?topics=check.stored"
+        async with (
+            vera.ws_connect(address) as all_,
+            vera.ws_connect(address + "&pace=page") as moved,
+            vera.get(address) as stream,
+        ):
+            await site.receive(observation())
+            for socket in (all_, moved):
+                assert (await socket.receive(timeout=10)).type is WSMsgType.TEXT
+            await sessions.end_others(site.db, "vera")
+            for socket in (all_, moved):
+                assert (await socket.receive(timeout=10)).type in (WSMsgType.CLOSE, WSMsgType.CLOSED, WSMsgType.CLOSING)
+            async with asyncio.timeout(10):
+                with contextlib.suppress(ClientPayloadError):
+                    await stream.read()
+
+
+async def test_a_secret_that_is_none_is_answered_by_another(viewer: TestClient):
+    async with viewer.get("/account") as answer:
+        csrf = token(await answer.text())
+    for secret in ("", "\x00", "<b>" * 11, "0" * 32, "jbswy3dpehpk3pxpjbswy3dpehpk3pxp", "\u202e" * 32):
+        async with viewer.post("/account/totp", data={"csrf": csrf, "secret": secret, "code": "123456"}) as answer:
+            text = await answer.text()
+        assert (answer.status, "That is not the code of now" in text) == (400, True)
+        assert re.search(r'name="secret" value="[A-Z2-7]{32}"', text)
 
 
 async def test_a_breach_of_the_policy_is_noted_where_an_administrator_looks(admin: TestClient):
