@@ -10,6 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+import structlog
+
 from actors.clerk import Clerk
 from actors.exporter import Exporter, Pace
 from actors.supervision import Child, Restart, System
@@ -25,6 +27,8 @@ from pumpkin.settings import Settings
 from pumpkin.store.database import Database
 from pumpkin.web.modules import Modules as Rooms
 
+log = structlog.get_logger("pumpkin.modules")
+
 
 @dataclass(frozen=True)
 class Modules:
@@ -33,6 +37,8 @@ class Modules:
     settings: Settings
     exporters: dict[str, Child[Exporter]]
     kinds: dict[str, type[Module]]
+    broken: dict[str, str]
+    """Those whose settings cannot work, with the reason: they stand on their page and deliver nothing."""
 
     def services(self) -> Rooms:
         """What the web is handed of them."""
@@ -52,8 +58,9 @@ class Modules:
         return {
             "name": one.name,
             "kind": one.kind,
-            "target": shown_target(self.kinds[one.kind], one.target),
+            "target": shown_target(self.kinds[one.kind], one.target) if one.kind in self.kinds else "(hidden)",
             "filter": filter_of(one).as_json(),
+            "broken": self.broken.get(one.name, ""),
             "after": one.after,
             "enabled": one.enabled,
             "actor": child.state if child is not None else "off",
@@ -66,12 +73,18 @@ class Modules:
 async def build_modules(
     settings: Settings, system: System, db: Database, bus: Bus, prove: Prove, leading: Callable[[], bool]
 ) -> Modules:
-    """Every enabled module, running; of several nodes the one that is `leading()` delivers. StartError for one whose
-    settings cannot work."""
-    check(settings)
-    kinds = {one.kind: adapters.kinds()[one.kind].load() for one in settings.modules}
+    """Every enabled module, running; of several nodes the one that is `leading()` delivers. One whose settings cannot
+    work is left out and says why on its page: the log keeps what it is to deliver, and the others go on."""
+    kinds, broken = dict[str, type[Module]](), dict[str, str]()
+    for one in settings.modules:
+        try:
+            check_one(settings, one)
+            kinds[one.kind] = adapters.kinds()[one.kind].load()
+        except StartError as error:
+            broken[one.name] = error.message
+            log.error("module broken", module=one.name, reason=error.message)
     children: dict[str, Child[Exporter]] = {}
-    wanted = [one for one in settings.modules if one.enabled]
+    wanted = [one for one in settings.modules if one.enabled and one.name not in broken]
 
     def wake(name: str) -> None:
         for child in [children[name]] if name in children else children.values() if not name else ():
@@ -93,7 +106,7 @@ async def build_modules(
             _starter(settings, one, db, bus, prove, leading, kinds[one.kind]),
             restart=Restart(limit=20, then="leave"),
         )
-    return Modules(settings, children, kinds)
+    return Modules(settings, children, kinds, broken)
 
 
 def _starter(
@@ -131,12 +144,17 @@ def _starter(
 def check(settings: Settings) -> None:
     """StartError, one sentence, for the first module whose settings cannot work."""
     for one in settings.modules:
-        for topic in one.topics:
-            if topic not in model.TOPICS:
-                raise StartError(
-                    f"The module {one.name} wants the topic {topic}, which is none of {', '.join(model.TOPICS)}."
-                )
-        made(settings, one)
+        check_one(settings, one)
+
+
+def check_one(settings: Settings, one: ModuleSettings) -> None:
+    """StartError, one sentence, where the settings of this module cannot work."""
+    for topic in one.topics:
+        if topic not in model.TOPICS:
+            raise StartError(
+                f"The module {one.name} wants the topic {topic}, which is none of {', '.join(model.TOPICS)}."
+            )
+    made(settings, one)
 
 
 def made(settings: Settings, one: ModuleSettings) -> Module:

@@ -13,6 +13,7 @@ from pumpkin.building import modules as building
 from pumpkin.commands.place import answer, config_option, data_option, database, json_option, load, work
 from pumpkin.errors import NotFound, StartError
 from pumpkin.model.wire import rfc3339
+from pumpkin.sections import ModuleSettings
 from pumpkin.settings import Settings
 from pumpkin.store import audit, deliveries
 from pumpkin.store.deliveries import Standing
@@ -29,7 +30,7 @@ def modules() -> None:
 @json_option
 def list_modules(data: Path | None, config: Path | None, as_json: bool) -> None:
     """Every module: where it stands, what it delivered, what was refused."""
-    settings = _checked(load(data, config))
+    settings = load(data, config)
 
     async def job() -> dict[str, Standing]:
         async with database(settings) as db:
@@ -38,6 +39,9 @@ def list_modules(data: Path | None, config: Path | None, as_json: bool) -> None:
     rows: dict[str, Standing] = work(job)
     known = {one.name: one for one in settings.modules}
     shown = [_shown(name, known.get(name), rows.get(name)) for name in sorted({*rows, *known})]
+    for one in shown:
+        if one["name"] in known and (why := _broken(settings, known[one["name"]])):
+            one |= {"state": "its settings cannot work", "last_error": why}
     lines = [
         f"{one['name']}  {one['kind']}  {one['state']}: {one['delivered']} delivered, {one['behind']} to look at, "
         f"{one['dead']} dead letters{'; ' + one['last_error'] if one['last_error'] else ''}"
@@ -71,7 +75,7 @@ def list_kinds(as_json: bool) -> None:
 @json_option
 def try_one(name: str, data: Path | None, config: Path | None, as_json: bool) -> None:
     """Hand the module NAME one test item, now and past its queue. Exit status 1 when it is not taken."""
-    settings = _checked(load(data, config))
+    settings = load(data, config)
     came = work(lambda: building.trial(settings, name))
     words = f"{name} took the test item in {came['took_s']:g} s" if came["ok"] else f"{name}: {came['error']}"
     answer(came, as_json, words)
@@ -204,12 +208,12 @@ def _pause(name: str, settings: Settings, paused: bool) -> None:
     answer({}, False, f"{name} {'waits' if paused else 'goes on'}")
 
 
-def _checked(settings: Settings) -> Settings:
+def _broken(settings: Settings, one: ModuleSettings) -> str:
     try:
-        building.check(settings)
+        building.check_one(settings, one)
     except StartError as error:
-        raise click.ClickException(error.message) from None
-    return settings
+        return error.message
+    return ""
 
 
 async def _known(db: Any, name: str) -> None:

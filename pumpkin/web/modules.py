@@ -70,7 +70,7 @@ def _shown(name: str, here: dict[str, Any] | None, row: Standing | None, when: W
         "refused": row.refused if row else 0,
         "lost": row.lost if row else 0,
         "last_success": when(row.last_success if row else None),
-        "last_error": (row.last_error or None) if row else None,
+        "last_error": (here and here.get("broken")) or (row.last_error or None if row else None),
         "last_error_at": when(row.last_error_at if row else None),
         "next_try": when(row.not_before if row and row.attempt else None),
     }
@@ -81,6 +81,8 @@ def _state(here: dict[str, Any] | None, row: Standing | None) -> str:
         return "gone"
     if not here["enabled"]:
         return "off"
+    if here.get("broken"):
+        return "broken"
     if here["actor"] != "running":
         return "restarting" if here["actor"] in ("starting", "restarting") else "failed"
     if row is not None and row.paused:

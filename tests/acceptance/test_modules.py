@@ -121,6 +121,10 @@ def house(tmp_path: Path, receiver: Receiver) -> Iterator[Product]:
         kind = "shelf"
         target = "{tmp_path / "shelf.txt"}"
         options = {{ mark = "> " }}
+        [[modules]]
+        name = "wrong"
+        kind = "webhook"
+        target = "http://127.0.0.1:9/hook"
         """
     )
     made = Product(data, environment={"PYTHONPATH": str(package)})
@@ -156,6 +160,9 @@ def test_a_target_that_was_down_gets_all_in_order_over_kills(
     until(lambda: hook()["attempt"] >= 2)
     assert (hook()["state"], hook()["delivered"], hook()["behind"]) == ("waiting", 0, CHECKS)
     assert "hunter2" not in json.dumps(hook())
+    broken = house.json("/api/v1/modules/wrong", key=key)["data"]  # of no use, and in nobody's way
+    assert (broken["state"], broken["delivered"]) == ("broken", 0)
+    assert broken["last_error"] == "The option secret of the module wrong is missing."
     shelf = tmp_path / "shelf.txt"
     until(lambda: shelf.is_file() and len(shelf.read_text().splitlines()) == CHECKS)  # nobody waits for another
     assert shelf.read_text().splitlines()[0] == "> 0 check.stored"

@@ -96,4 +96,9 @@ def make(kind: str, place: Place, options: dict[str, Any]) -> Module:
     if kind not in known:
         raise StartError(f"The module {place.name} is of the kind {kind}, which is none of {', '.join(sorted(known))}.")
     wanted = known[kind].load()
-    return wanted(place, read_options(wanted, place.name, options))
+    try:
+        return wanted(place, read_options(wanted, place.name, options))
+    except StartError:
+        raise
+    except Exception as error:  # a third party's: its fault is its own module's alone
+        raise StartError(f"The module {place.name} cannot be made: {type(error).__name__}.") from error

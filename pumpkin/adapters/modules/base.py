@@ -104,7 +104,8 @@ def read_options(kind: type[Module], name: str, given: dict[str, Any]) -> Any:
         return kind.Options.model_validate({key: _secret(name, key, value) for key, value in given.items()})
     except ValidationError as error:
         where, wrong = sentences.first(error)
-        raise StartError(f"The option {where or 'options'} of the module {name} is not right: {wrong}.") from None
+        said = wrong if wrong.startswith(("is ", "has ", "does ")) else f"is not right: {wrong}"
+        raise StartError(f"The option {where or 'options'} of the module {name} {said}.") from None
 
 
 def _secret(name: str, key: str, value: Any) -> Any:
