@@ -86,7 +86,7 @@ DETAILS: dict[str, Detail] = {
                 "advisories": [{"id": "MAL-2026-0001", "summary": "Malicious code in reqests", "malicious": True}],
             }
         ),
-        refusals=("400", "502"),
+        refusals=("400", "502", "503"),
     ),
     "GET /api/v1/feeds": Detail(
         example=data(

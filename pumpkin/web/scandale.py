@@ -102,7 +102,7 @@ def uuid_of(given: str, where: str) -> UUID:
     try:
         return UUID(given)
     except ValueError:
-        raise InvalidRequest("not a valid uuid", fields={where: "Input should be a valid UUID"}) from None
+        raise InvalidRequest("not a valid uuid", fields={where: "is not a UUID"}) from None
 
 
 def page_of(request: web.Request) -> tuple[int, int]:

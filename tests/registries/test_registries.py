@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pumpkin.adapters.registries import Registries
-from pumpkin.errors import PackageNotFound, UnsupportedEcosystem
+from pumpkin.errors import PackageNotFound, Unavailable, UnsupportedEcosystem
 from pumpkin.model.purl import Purl
 from tests.registries.conftest import NAMES, PURLS, versions
 from tests.registries.fake import FakeRegistry
@@ -166,6 +166,8 @@ async def test_osv_knows_what_is_bad_over_all_its_pages(registries: Registries, 
     found = await registries.known_bad(Purl.package("pkg:pypi/thing@1.0.0"))
     assert [(one.id, one.malicious) for one in found] == [("MAL-2026-1", True), ("GHSA-1", False)]
     assert await registries.known_bad(Purl.package("pkg:pypi/other")) == ()
+    with pytest.raises(Unavailable, match=r"No advisory database is configured"):
+        await Registries(registries.fetcher, {}).known_bad(Purl.package("pkg:pypi/thing@1.0.0"))
 
 
 async def test_an_ecosystem_without_a_registry_is_said(registries: Registries) -> None:

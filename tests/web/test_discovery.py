@@ -142,6 +142,8 @@ async def test_known_bad_is_told(web: Web, fake: FakeRegistry) -> None:
     assert (data["malicious"], [one["id"] for one in data["advisories"]]) == (True, ["MAL-2026-1"])
     assert not (await get(web, "/api/v1/known-bad?purl=pkg:pypi/thing@1.1.0"))["data"]["malicious"]
     assert (await get(web, "/api/v1/known-bad?purl=x", 400))["code"] == "invalid_purl"
+    for nothing in ("", "?purl="):
+        assert (await get(web, f"/api/v1/known-bad{nothing}", 400))["code"] == "missing_purl"
 
 
 async def test_watches_belong_to_whoever_added_them(web: Web) -> None:

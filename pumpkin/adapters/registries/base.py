@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from pumpkin.adapters.registries import apk_file
 from pumpkin.adapters.registries.fetch import ARTIFACT_S, MISSING, Fetcher, hurried
-from pumpkin.errors import PackageNotFound, RegistryError, RegistryTooLarge, UnsupportedEcosystem
+from pumpkin.errors import PackageNotFound, RegistryError, RegistryTooLarge, Unavailable, UnsupportedEcosystem
 from pumpkin.model.documents import Document
 from pumpkin.model.packages import Advisory, Artifact, NewRelease, Release, Versions
 from pumpkin.model.purl import Purl
@@ -162,9 +162,9 @@ class Registries:
         return await self.of(ecosystem).names()
 
     async def known_bad(self, purl: Purl) -> tuple[Advisory, ...]:
-        """What OSV knows about this package version; nothing where OSV is not configured."""
+        """What OSV knows about this package version. Unavailable where none is configured: silence is no good word."""
         if self._advisories is None:
-            return ()
+            raise Unavailable("No advisory database is configured here (registries.osv).")
         found: tuple[Advisory, ...] = await self._advisories.query(purl)
         return found
 

@@ -20,6 +20,7 @@ from pumpkin.store.reports import Kept
 from pumpkin.web.api.analysis.reports import kept_report, summary
 from pumpkin.web.envelope import success
 from pumpkin.web.guard import require
+from pumpkin.web.limits import SMALL_BODY, body
 from pumpkin.web.services import SERVICES
 
 
@@ -44,7 +45,7 @@ async def put(request: web.Request) -> web.Response:
     """`PUT /api/v1/reports/<id>/triage/<finding>`: mark it; the newest report of the version is judged anew."""
     who = require(request, "packages:write")
     kept, finding = await kept_report(request, "id"), _finding(request)
-    made = await mark(request, kept, finding, word(await request.read()), who.owner)
+    made = await mark(request, kept, finding, word(await body(request, SMALL_BODY)), who.owner)
     return success(request, {"package": package_of(kept), "finding": str(finding), "report": made})
 
 
