@@ -122,7 +122,8 @@ def written(frame: Frame, node: Node, name: str, path: Value, content: Value) ->
     place = path.text
     detail = [content.text[:2000], *(["checked"] if frame.module.file in frame.machine.checked else [])]
     frame.emit(Sink.WRITE, name or "write", tags, place, node, *detail)
-    if tags & {Tag.NET, Tag.DECODE} and len(place.strip(UNKNOWN + "/.")) > 3:
+    known = frame.module.file in frame.machine.checked  # against a digest
+    if tags & {Tag.NET, Tag.DECODE} and not known and len(place.strip(UNKNOWN + "/.")) > 3:
         frame.machine.dropped.add(place)
 
 
