@@ -89,6 +89,13 @@ class Caretaker(LoopActor):
             return f"{free // 2**20} MiB of disk are free, and {self._reserve // 2**20} must be"
         return self._db.refused
 
+    def warning(self) -> str:
+        """What people are to know before it is a trouble: the disk is getting full; "" when it is not, or is full."""
+        free = self._measure()
+        if self.trouble() or free is None or free >= self._warn:
+            return ""
+        return f"{free // 2**20:,} MiB are free; below {self._reserve // 2**20:,} checks are refused"
+
     def figures(self) -> dict[str, float]:
         """For /metrics: free bytes, whether writing works, payloads let go of since the start."""
         return {

@@ -103,6 +103,7 @@ def services(
         revoke=lambda *a, **k: fleet.gateway.actor.revoke(*a, **k),
         ready=missing,
         metrics=upkeep.metrics,
+        notices=upkeep.notices,
         xmpp=fleet.as_json(),
         fleet=newcomers(settings, fleet),
         packages=analysis.services,

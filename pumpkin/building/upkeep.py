@@ -29,6 +29,11 @@ class Upkeep:
         trouble = self.caretaker.actor.trouble() if self.caretaker.state == "running" else ""
         return {"disk": trouble} if trouble else {}
 
+    def notices(self) -> dict[str, str]:
+        """What people are to know before it is a trouble, by what it is about."""
+        words = self.caretaker.actor.warning() if self.caretaker.state == "running" else ""
+        return {"The disk is getting full": words} if words else {}
+
     def metrics(self) -> dict[str, float]:
         """Figures of the whole, of the aggregator and of the caretaker, as far as they run."""
         states = self.system.states()

@@ -116,7 +116,8 @@ class Services:
     `log_key_text` is the log's verifier key (vkey). `authorities()` gives the rows of `GET /api/v1/authorities`,
     `stamping()` the quorum, how many of them are well, and the alerts that stand.
     `audited()` is what witnesses and the last scheduled audit say ({"witnesses", "audited"}).
-    `metrics` are gauges read at each scrape, by their documented name; `ready` names what is not (empty is ready).
+    `metrics` are gauges read at each scrape, by their documented name; `ready` names what is not (empty is ready),
+    `notices` what people are to know before it is so.
     `sandbox()` says why no package can be run (empty when one can) and how each engine is.
     `run_agent(jid, job)`, `command(jid, node, form, sid, action)`, `commands_of(jid)`,
     `subscription(jid, "subscribe" or "unsubscribe")`,
@@ -148,6 +149,7 @@ class Services:
     revoke: Callable[..., Awaitable[Any]] = _absent
     metrics: Callable[[], Mapping[str, float]] = dict
     ready: Callable[[], Mapping[str, str]] = dict
+    notices: Callable[[], Mapping[str, str]] = dict
     sandbox: Callable[[], Mapping[str, Any]] = lambda: {"unavailable": "There is no sandbox here.", "engines": []}
     xmpp: Mapping[str, Any] = field(default_factory=dict)
     settings_public: Mapping[str, Any] = field(default_factory=dict)

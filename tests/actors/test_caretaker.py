@@ -108,10 +108,13 @@ async def test_a_quota_lets_go_of_the_oldest_first(house: House) -> None:
 
 async def test_a_full_disk_is_told_until_there_is_room_and_a_write_went_well(house: House) -> None:
     caretaker = await house.hired()
-    assert caretaker.trouble() == ""
+    assert (caretaker.trouble(), caretaker.warning()) == ("", "")
     house.free = 10 * 2**20
     assert "10 MiB of disk are free" in caretaker.trouble()
     assert caretaker.figures()["pumpkin_disk_writable"] == 0
+    assert caretaker.warning() == ""  # it is said as a trouble already
+    house.free = 900 * 2**20
+    assert (caretaker.trouble(), caretaker.warning()) == ("", "900 MiB are free; below 64 checks are refused")
     house.free = 10 * 2**30
     house.db.refused = "could not extend file: No space left on device"
     assert "No space left" in caretaker.trouble()

@@ -86,6 +86,7 @@ async def gathered(request: web.Request) -> dict[str, Any]:
     board = services.board()
     marks = [_mark(agent, board) for agent in agents]
     troubles = [
+        *_house_troubles(services),
         *_authority_troubles(services.authorities()),
         *await log_troubles(db),
         *await _alerts(db),
@@ -149,6 +150,15 @@ def _dots(marks: Sequence[Mapping[str, Any]]) -> Markup:
         )
         for mark in marks
     )
+
+
+def _house_troubles(services: Services) -> list[Trouble]:
+    """Why checks are not taken in now, and what will lead there: /ready says the former too."""
+    found = []
+    for name, why in services.ready().items():
+        words = "No room to write: checks are refused" if name == "disk" else f"The part {name} does not run"
+        found.append(Trouble("critical", words, why, "/settings"))
+    return found + [Trouble("warning", words, detail, "/settings") for words, detail in services.notices().items()]
 
 
 def _agent_troubles(marks: Sequence[Mapping[str, Any]]) -> list[Trouble]:

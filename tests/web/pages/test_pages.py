@@ -6,9 +6,10 @@ import re
 import time
 
 import pytest
-from aiohttp.test_utils import TestClient
+from aiohttp.test_utils import TestClient, TestServer
 
 from pumpkin.store import keys
+from pumpkin.store.database import Database
 from tests.web.pages.site import PASSWORDS, PROBE, Site, observation, sign_in, token
 
 EVIL = "<script>alert(1)</script>\u202e\x1b[31m\"'><img src=x onerror=alert(2)>"
@@ -51,6 +52,25 @@ async def test_the_overview_says_what_is_wrong_first(site: Site, viewer: TestCli
     assert "Agent unavailable" in html
     assert "http is critical" in html
     assert html.index("http is critical") < html.index("Newest checks")
+
+
+async def test_the_overview_says_that_the_disk_fills_up_and_that_it_is_full(database: Database) -> None:
+    said = {"ready": {}, "notices": {"The disk is getting full": "900 MiB are free"}}
+    site = Site(database, ready=lambda: said["ready"], notices=lambda: said["notices"])
+    await site.people()
+    async with TestClient(TestServer(site.app)) as client:
+        await sign_in(client, "vera")
+        html = await text(client, "/")
+        assert "The disk is getting full" in html
+        assert "900 MiB are free" in html
+        said.update(ready={"disk": "10 MiB of disk are free, and 200 must be", "sealer": "crashed"}, notices={})
+        async with client.get("/ready") as answer:
+            assert (answer.status, (await answer.json())["missing"]) == (503, ["disk", "sealer"])
+    async with TestClient(TestServer(site.app)) as client:
+        await sign_in(client, "vera")
+        html = await text(client, "/")
+    assert "No room to write: checks are refused" in html
+    assert "The part sealer does not run" in html
 
 
 async def test_a_failure_that_a_better_check_followed_is_no_trouble(site: Site, viewer: TestClient):
