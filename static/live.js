@@ -52,6 +52,8 @@
     const token = document.querySelector(".rail input[name=csrf]")?.value ?? "";
     for (const one of parsed.querySelectorAll("input[name=csrf][value='']")) one.setAttribute("value", token);
     part.replaceChildren(...parsed.body.childNodes);
+    const title = part.querySelector("[data-title]");
+    if (title) document.title = title.dataset.title;
     shown.set(part.id, html);
     for (const id of open) document.getElementById(id)?.setAttribute("open", "");
     if (focused) document.getElementById(focused)?.focus();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -85,6 +86,16 @@ async def test_a_new_check_appears_by_itself(site: Site, visit: Open):
     await expect(page.locator("#link-state")).to_have_text("live")
     await site.receive(observation(type="fresh-arrival"))
     await expect(page.get_by_role("link", name="fresh-arrival")).to_be_visible(timeout=5_000)
+
+
+async def test_the_tab_counts_what_is_wrong_as_it_comes(site: Site, visit: Open):
+    window = await visit()
+    await window.sign_in("vera")
+    page = await window.open("/")
+    await expect(page.locator("#link-state")).to_have_text("live")
+    await expect(page).to_have_title("Overview · Pumpkin")
+    await site.receive(observation(detail={"status": "critical", "target": "shop"}))
+    await expect(page).to_have_title(re.compile(r"^\(\d\) Overview · Pumpkin$"), timeout=5_000)
 
 
 async def test_a_proof_is_drawn_when_the_stamp_comes(site: Site, visit: Open):
