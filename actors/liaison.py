@@ -50,7 +50,7 @@ class Liaison:
         try:
             about = json.loads(question.text or "")
             most = int(question.get("agents", "1"))
-        except ValueError:
+        except (ValueError, RecursionError):
             raise InvalidRequest("The question cannot be read.") from None
         found = await self.ask(
             asker,

@@ -57,7 +57,7 @@ class Folding:
         self.told += 1
         try:
             self._take(header, body)
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError):
             self._count("unreadable_frames")
 
     def lost(self, why: str) -> None:

@@ -37,7 +37,7 @@ class Source:
             raise Broken("a header without an end")
         try:
             header = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Broken("a header that is not JSON") from error
         size = header.get("_size", 0) if isinstance(header, dict) else -1
         if not isinstance(size, int) or not 0 <= size <= FRAME_LIMIT:

@@ -53,7 +53,7 @@ class Link:
             header = json.loads(line)
             size = int(header.get("_size", 0))
             str(header["type"])
-        except (ValueError, TypeError, AttributeError, KeyError) as error:
+        except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
             raise SandboxLost("the sandbox wrote what is no frame") from error
         if not 0 <= size <= BODY_LIMIT:
             raise SandboxLost(f"the sandbox announced {size} bytes")
