@@ -41,15 +41,17 @@ def test_installed_as_a_tool_it_serves(wheel: Path, tmp_path: Path) -> None:
     program, port = tmp_path / "bin" / "pumpkin", free_ports(1)
     command = [program, "run", "--data", tmp_path / "data", "--listen", f"127.0.0.1:{port}", "--xmpp-port", "0"]
     clean = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PUMPKIN_SANDBOX__ENABLED": "false"}
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True, env=clean, cwd=tmp_path)
+    assert said.stdout == f"pumpkin {wheel.name.split('-')[1]}\n"
     process = subprocess.Popen([*command, "--no-demo"], stdout=subprocess.PIPE, text=True, env=clean, cwd=tmp_path)
     try:
         assert process.stdout is not None
-        said: list[str] = []
+        lines: list[str] = []
         for line in iter(process.stdout.readline, ""):
-            said.append(line)
+            lines.append(line)
             if line.startswith("ready "):
                 break
-        assert said[-1].startswith("ready "), said
+        assert lines[-1].startswith("ready "), lines
         for path in ("/login", "/static/style.css", "/openapi.json"):
             with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=20) as answer:
                 assert answer.status == 200
