@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 MINUTES = 60
 DOTS = 240
 ROWS = 12
+FAILING = 20
 STALE_SECONDS = 15.0
 _MINUTE = 60 * 1_000_000
 
@@ -81,7 +82,7 @@ async def gathered(request: web.Request) -> dict[str, Any]:
     db, now = services.db, time.time_ns() // 1_000
     heads = await overview.heads(db)
     agents = await overview.agent_outline(db)
-    failing = await overview.failing(db)
+    failing = await overview.failing(db, FAILING + 1)
     stamps = await overview.newest_stamps(db, 60)
     board = services.board()
     marks = [_mark(agent, board) for agent in agents]
@@ -93,7 +94,11 @@ async def gathered(request: web.Request) -> dict[str, Any]:
         *_backlog(heads, now),
         *await _module_troubles(services),
         *_agent_troubles(marks),
-        *(_failing(row) for row in failing),
+        *(_failing(row) for row in failing[:FAILING]),
+        *(
+            Trouble(row["status"], "More checks fail", "", f"/checks?status={row['status']}")
+            for row in failing[FAILING:]
+        ),
     ]
     shown = sorted(marks, key=lambda mark: (_ORDER[mark["class"]], mark["jid"]))[:DOTS]
     troubles.sort(key=lambda trouble: trouble.kind != "critical")
@@ -110,7 +115,6 @@ async def gathered(request: web.Request) -> dict[str, Any]:
         "authorities": authorities(services, heads),
         "only_local": only_local(services, heads),
         "checks": await overview.newest_checks(db, 12),
-        "failing_total": len(failing),
         **await _rates(services, request.app[_PAST], now),
         "median_proof_s": _median([(stamp["gen_time"] - stamp["sealed"]) / 1e6 for stamp in stamps]),
         "queue": {"running": len(await tasks.running(db)), "waiting": await tasks.length(db)},

@@ -54,6 +54,14 @@ async def test_the_overview_says_what_is_wrong_first(site: Site, viewer: TestCli
     assert html.index("http is critical") < html.index("Newest checks")
 
 
+async def test_the_overview_says_that_more_fails_than_it_shows(site: Site, viewer: TestClient):
+    failing = [observation(detail={"target": f"198.51.100.{n}", "status": "critical"}) for n in range(21)]
+    await site.receive_many(failing[:20])
+    assert "More checks fail" not in await text(viewer, "/")
+    await site.receive_many(failing[20:])
+    assert re.search(r'href="/checks\?status=critical">[^\n]*More checks fail', await text(viewer, "/"))
+
+
 async def test_the_overview_says_that_the_disk_fills_up_and_that_it_is_full(database: Database) -> None:
     said = {"ready": {}, "notices": {"The disk is getting full": "900 MiB are free"}}
     site = Site(database, ready=lambda: said["ready"], notices=lambda: said["notices"])
