@@ -59,6 +59,11 @@ async def failing(db: Database, most: int = 20) -> list[Row]:
     return await _rows(db, "overview_failing_checks", most=most, reach=REACH)
 
 
+async def failing_cut(db: Database) -> bool:
+    """Whether more failed of late than `failing` looks at, so that it may not name all that still does."""
+    return bool((await _rows(db, "overview_failing_cut", reach=REACH))[0]["cut"])
+
+
 async def newest_checks(db: Database, most: int) -> list[Row]:
     """The newest checks in outline."""
     return await _rows(db, "overview_newest_checks", most=most)

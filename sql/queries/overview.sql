@@ -72,6 +72,21 @@ where not exists (
 order by c.status = 'critical' desc, c.seq desc
 limit :most;
 
+-- name: overview_failing_cut(reach)
+-- Whether more failed among the newest :reach checks than overview_failing_checks looks at: what failed before may be
+-- hidden behind what is well again.
+with head as (select size from log_head),
+bad as (
+    (select c.agent, c.type, c.target, c.status from checks c, head
+     where c.status = 'critical' and c.seq >= head.size - :reach order by c.seq desc limit 200)
+    union all
+    (select c.agent, c.type, c.target, c.status from checks c, head
+     where c.status = 'warning' and c.seq >= head.size - :reach order by c.seq desc limit 100)
+)
+select count(*) filter (where status = 'critical') >= 200 or count(*) filter (where status = 'warning') >= 100
+    or count(distinct (agent, type, target)) > 60 as cut
+from bad;
+
 -- name: overview_newest_checks(most)
 -- The newest checks, without payload and record.
 select seq, id, kind, type, agent, target, status, observed, received, size, media

@@ -44,6 +44,13 @@ class Trouble:
     since: int | None = None
 
 
+_HIDDEN = (
+    Trouble(
+        "warning", "So many checks failed of late that older failures may not be named", "", "/checks?status=critical"
+    ),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class _Past:
     """What the log held at the ends of minutes gone by: it does not change any more, so it is asked for once."""
@@ -99,6 +106,7 @@ async def gathered(request: web.Request) -> dict[str, Any]:
             Trouble(row["status"], "More checks fail", "", f"/checks?status={row['status']}")
             for row in failing[FAILING:]
         ),
+        *(_HIDDEN if len(failing) <= FAILING and await overview.failing_cut(db) else ()),
     ]
     shown = sorted(marks, key=lambda mark: (_ORDER[mark["class"]], mark["jid"]))[:DOTS]
     troubles.sort(key=lambda trouble: trouble.kind != "critical")

@@ -62,6 +62,15 @@ async def test_the_overview_says_that_more_fails_than_it_shows(site: Site, viewe
     assert re.search(r'href="/checks\?status=critical">[^\n]*More checks fail', await text(viewer, "/"))
 
 
+async def test_the_overview_does_not_call_well_what_others_hide(site: Site, viewer: TestClient):
+    await site.receive(observation(detail={"target": "the broken one", "status": "critical"}))
+    for status in ("critical", "ok"):
+        await site.receive_many([observation(detail={"target": f"t{n}", "status": status}) for n in range(200)])
+    html = await text(viewer, "/")
+    assert "Nothing is wrong." not in html
+    assert "older failures may not be named" in html
+
+
 async def test_the_overview_says_that_the_disk_fills_up_and_that_it_is_full(database: Database) -> None:
     said = {"ready": {}, "notices": {"The disk is getting full": "900 MiB are free"}}
     site = Site(database, ready=lambda: said["ready"], notices=lambda: said["notices"])
