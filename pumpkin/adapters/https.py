@@ -6,7 +6,9 @@ import ipaddress
 import json
 import ssl
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element, SubElement
@@ -18,6 +20,7 @@ from pumpkin.errors import (
     CheckConflict,
     Forbidden,
     InvalidCheck,
+    InvalidRequest,
     PayloadTooLarge,
     PumpkinError,
     StartError,
@@ -26,6 +29,7 @@ from pumpkin.errors import (
 
 ADDRESS = "urn:pumpkin:address:0"
 ANSWER_S = 30.0
+FETCH_S = 1_800.0
 CA_LIMIT = 64 * 1024
 ANSWER_LIMIT = 8 * 1024 * 1024
 _MEANING: dict[int, type[PumpkinError]] = {
@@ -93,6 +97,26 @@ class HttpsWay:
         """What the server answers (JSON) there; raises as `deliver` does."""
         return await self._ask("GET", path, None)
 
+    async def fetch(self, path: str, target: Path, most: int) -> None:
+        """Lay what the server answers there, at most `most` bytes, into the file `target`. InvalidRequest when it has
+        no such thing or a larger one, Unavailable when it cannot be asked now; OSError is of the file."""
+        timeout = aiohttp.ClientTimeout(total=FETCH_S, sock_read=ANSWER_S)
+        with target.open("wb") as file:
+            try:
+                async with self._asked("GET", path, timeout=timeout) as answer:
+                    if answer.status == 404:
+                        raise InvalidRequest(
+                            "The server does not have this kit any more; tell the probe to update again."
+                        )
+                    if answer.status != 200:
+                        raise Unavailable(f"HTTPS {answer.status}: {await _message(answer)}")
+                    async for chunk in answer.content.iter_chunked(256 * 1024):
+                        if file.tell() + len(chunk) > most:
+                            raise InvalidRequest(f"What the server sends is larger than {most:,} bytes.")
+                        file.write(chunk)
+            except (aiohttp.ClientError, TimeoutError, ConnectionError, ValueError) as error:
+                raise Unavailable(f"HTTPS: {type(error).__name__}: {str(error)[:200]}") from error
+
     async def probe(self) -> str:
         """Whether the server answers there and knows us; one sentence. PumpkinError when it does not."""
         try:
@@ -107,6 +131,16 @@ class HttpsWay:
             await self._session.close()
 
     async def _ask(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
+        try:
+            async with self._asked(method, path, json=body) as answer:
+                if answer.status in (200, 201):
+                    return json.loads(await answer.content.read(ANSWER_LIMIT))
+                text = await _message(answer)
+                raise _MEANING.get(answer.status, Unavailable)(f"HTTPS {answer.status}: {text}")
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise Unavailable(f"HTTPS: {type(error).__name__}: {str(error)[:200]}") from error
+
+    def _asked(self, method: str, path: str, **more: Any) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         place = self._place
         if place is None:
             raise Unavailable("No HTTPS address of the server is known.")
@@ -116,24 +150,15 @@ class HttpsWay:
         parts = urlsplit(place.url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
         host = place.host or parts.hostname or ""
-        url = f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{port}{path}"
-        known_as = parts.hostname if parts.scheme == "https" else None
-        try:
-            async with self._session.request(
-                method,
-                url,
-                json=body,
-                auth=self._login,
-                ssl=self._context,
-                server_hostname=known_as,
-                allow_redirects=False,
-            ) as answer:
-                if answer.status in (200, 201):
-                    return json.loads(await answer.content.read(ANSWER_LIMIT))
-                text = await _message(answer)
-                raise _MEANING.get(answer.status, Unavailable)(f"HTTPS {answer.status}: {text}")
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise Unavailable(f"HTTPS: {type(error).__name__}: {str(error)[:200]}") from error
+        return self._session.request(
+            method,
+            f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{port}{path}",
+            auth=self._login,
+            ssl=self._context,
+            server_hostname=parts.hostname if parts.scheme == "https" else None,
+            allow_redirects=False,
+            **more,
+        )
 
 
 def told(iq_answer: Element, host: str) -> HttpsPlace | None:

@@ -10,10 +10,7 @@ import gzip
 import hashlib
 import importlib.util
 import io
-import platform
 import re
-import sys
-import sysconfig
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +20,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from pumpkin.adapters.releases import tag
 from pumpkin.errors import StartError
 
 VERSION = "0.1.0"
@@ -33,23 +31,22 @@ PARTS = (
 """What `pumpkin probe` imports; their own requirements follow."""
 LEFT_OUT = ("pumpkin/runner", "pumpkin/web", "pumpkin/analysis")
 """Parts of ours that no probe needs."""
-_NAME = re.compile(r"pumpkin-probe-[0-9A-Za-z.]+-([0-9A-Za-z_.]+(?:-[0-9A-Za-z_.]+)*)-[0-9a-f]{12}\.tar\.gz\Z")
+_NAME = re.compile(
+    r"pumpkin-probe-(?P<version>[0-9A-Za-z.]+)-(?P<tag>[0-9A-Za-z_.]+(?:-[0-9A-Za-z_.]+)*)-[0-9a-f]{12}\.tar\.gz\Z"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Kit:
-    """One kit: its file's name, for which hosts it is (`tag()` there), its SHA-256 in hex, its size in bytes."""
+    """One kit: its file's name, for which hosts it is (`tag()` there), its SHA-256 in hex, its size in bytes,
+    of which version."""
 
     name: str
     tag: str
     sha256: str
     size: int
     path: Path
-
-
-def tag() -> str:
-    """Python, platform and C library, for instance `cpython-311-linux-x86_64-glibc`."""
-    return f"{sys.implementation.cache_tag}-{sysconfig.get_platform()}-{platform.libc_ver()[0] or 'musl'}"
+    version: str = ""
 
 
 class Kits:
@@ -89,7 +86,10 @@ class Kits:
         if key not in self._hashed:
             with path.open("rb") as file:
                 self._hashed[key] = hashlib.file_digest(file, "sha256").hexdigest()
-        return Kit(path.name, found[1] if found else "", self._hashed[key], state.st_size, path)
+        return Kit(
+            path.name, found["tag"] if found else "", self._hashed[key], state.st_size, path,
+            found["version"] if found else "",
+        )  # fmt: skip
 
 
 def pack(folder: Path) -> Kit:

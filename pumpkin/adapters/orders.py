@@ -8,6 +8,7 @@ while XMPP is away. Only the fleet key named in the probe's own file is obeyed, 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -26,6 +27,7 @@ from pumpkin.evidence import orders
 from pumpkin.model.agents import bare
 from pumpkin.model.assignments import ORDER_JOBS, read_job
 from pumpkin.model.jobs import Job
+from pumpkin.model.updates import Update, read_update
 from pumpkin.probes import parsers
 
 log = structlog.get_logger("pumpkin.probe")
@@ -55,6 +57,9 @@ class Orders:
         self._memory, self._assign = memory, assign
         self._finished: dict[str, str] = {}
         self.version, self.digest, self.trouble = 0, "", ""
+        self.update: Update | None = None
+        self.taken = asyncio.Event()
+        """Set with each order that is obeyed."""
 
     @property
     def key(self) -> str:
@@ -167,7 +172,13 @@ class Orders:
                 jobs[job.name] = job
             except PumpkinError as error:
                 troubles.append(f"{str(given.get('name', ''))[:100]}: {error.message}")
+        try:
+            self.update = read_update(document.get("update"))
+        except InvalidRequest as error:
+            self.update = None
+            troubles.append(error.message)
         self.version, self.digest, self.trouble = document["version"], orders.digest(text), "; ".join(troubles)
+        self.taken.set()
         self._finished = {name: mark for name, mark in self._finished.items() if name in jobs}
         self._assign(jobs, self._done, lambda job: self._finished.get(job.name) == _mark(job))
 

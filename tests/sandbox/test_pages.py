@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pumpkin.adapters.engines import pages
+from pumpkin.adapters.registries.html import Links
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -60,3 +61,14 @@ def test_a_document_of_npm_keeps_all_but_the_tarballs() -> None:
 def test_what_is_no_page_is_refused(body: bytes) -> None:
     with pytest.raises((ValueError, KeyError, TypeError, AttributeError, RecursionError)):
         pages.python_json(body, "https://index.example/sample/", listed)
+
+
+@pytest.mark.parametrize(
+    "odd", ["<![[[", "<![OCTYPE a>", "<![CDATA[x]]>", "<![if x]>", "<![", "<!-- ", "<!DOCTYPE [<!x"]
+)
+def test_an_index_with_odd_declarations_is_read_as_browsers_do(odd: str) -> None:
+    page = f'<a href="x-1.0.tar.gz#sha256=ab">x-1.0.tar.gz</a>{odd}'
+    assert b"mirror:https://index.example/x/x-1.0.tar.gz#sha256=ab" in pages.python_html(
+        page.encode(), "https://index.example/x/", listed
+    )
+    assert [link.href for link in Links.of(page)] == ["x-1.0.tar.gz#sha256=ab"]

@@ -11,9 +11,10 @@ import html
 import json
 import re
 from collections.abc import Callable, Iterator
-from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urldefrag, urljoin
+
+from pumpkin.adapters.registries.html import Forgiving
 
 List = Callable[[str, str], str]  # (address of a file, its digest or empty) to where the mirror has it
 _DECODER = json.JSONDecoder()
@@ -133,7 +134,7 @@ def _expect(text: str, at: int, what: str) -> int:
     return _skip(text, at + 1)
 
 
-class _Links(HTMLParser):
+class _Links(Forgiving):
     """The anchors of a PEP 503 page: attributes and text."""
 
     def __init__(self) -> None:

@@ -15,7 +15,14 @@ class Link:
     data: dict[str, str | None] = field(default_factory=dict)
 
 
-class Links(HTMLParser):
+class Forgiving(HTMLParser):
+    """An HTML parser that takes a marked section (`<![`) for a comment, as browsers do; the library's raises."""
+
+    def parse_marked_section(self, i: int, report: bool = True) -> int:
+        return self.parse_bogus_comment(i, report)
+
+
+class Links(Forgiving):
     """Collects links; `Links.of(page)`."""
 
     def __init__(self) -> None:
