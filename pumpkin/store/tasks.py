@@ -154,6 +154,17 @@ async def page(
         return found, int(await db.queries.tasks_count(connection, **filters))
 
 
+async def seen(
+    db: Database, asker: str, *, owner: str | None = None, q: str | None = None, before: int | None = None, limit: int
+) -> list[Task]:
+    """What `asker` may see without knowing a uuid, newest first below the number `before`; an owner's, or anyone's."""
+    async with db.reader() as connection:
+        rows = db.queries.tasks_seen(
+            connection, asker=asker, owner=owner, q=q, before=2**63 - 1 if before is None else before, most=limit
+        )
+        return [_task(row) async for row in rows]
+
+
 async def running(db: Database) -> list[Task]:
     """What runs now, the oldest first."""
     async with db.reader() as connection:

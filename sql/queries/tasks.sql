@@ -63,6 +63,15 @@ where (:owner::text is null or t.owner = :owner) and (:state::text is null or t.
     and (:q::text is null or strpos(lower(t.purl), lower(:q)) > 0)
 order by t.id desc offset :skip limit :most;
 
+-- name: tasks_seen
+-- The tasks below the number :before that :asker may see (what is public, what is theirs), of one owner where one is
+-- named, newest first.
+select t.*, case when t.state = 'queued' then queue_position(t.id, t.priority) end as place, now_us() as clock
+from tasks t
+where t.id < :before and (t.realm = '' or t.realm = :asker) and (:owner::text is null or t.owner = :owner)
+    and (:q::text is null or strpos(lower(t.purl), lower(:q)) > 0)
+order by t.id desc limit :most;
+
 -- name: tasks_count$
 -- How many such tasks there are.
 select count(*) from tasks t

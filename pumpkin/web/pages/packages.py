@@ -6,7 +6,8 @@ import re
 
 from aiohttp import web
 
-from pumpkin.errors import PumpkinError
+from pumpkin.errors import PumpkinError, TaskNotFound
+from pumpkin.model.tasks import Task
 from pumpkin.store import tasks
 from pumpkin.web.api.analysis import analyze, uploads, wishes
 from pumpkin.web.api.analysis.tasks import found
@@ -74,14 +75,11 @@ async def _index(
 ) -> web.Response:
     services, asker = request.app[SERVICES], identity(request)
     db = services.db
-    mine = asked(request, "mine", 3) == "yes"
-    recent, _ = await tasks.page(
-        db, owner=asker.owner if mine else None, q=asked(request, "q", 200) or None, limit=SHOWN
-    )
+    filters, recent, older = await recently(request)
     length, capacity = await tasks.length(db), await tasks.capacity(db)
     values = {
         "here": "packages",
-        "twin": "/api/v1/queue/status",
+        "twin": "/api/v1/analyses" + (f"?{request.query_string}" if request.query_string else ""),
         "typed": typed or {"purl": asked(request, "purl", 500)},
         "fault": fault,
         "upload_fault": upload_fault,
@@ -90,9 +88,10 @@ async def _index(
         "length": length,
         "wait_s": capacity.wait_s(length + 1) if length else None,
         "slots": capacity.slots,
-        "recent": [one for one in recent if one.seen_by(asker.owner)],
-        "mine": mine,
-        "q": asked(request, "q", 200),
+        "recent": recent,
+        "older": older,
+        "first": "before" not in request.query,
+        "filters": filters,
         "no_engine": services.packages.no_engine(),
         "tools": services.packages.tools(),
         "marks": _MARKS,
@@ -101,10 +100,27 @@ async def _index(
     return page(request, "packages.html", values, status=status)
 
 
+async def recently(request: web.Request) -> tuple[dict[str, str], list[Task], int | None]:
+    """The filters in force, the analyses of late that fit and the asker may see, and below which number older are."""
+    owner, text = identity(request).owner, asked(request, "before", 18)
+    filters = {"q": asked(request, "q", 200), "mine": "yes" if asked(request, "mine", 3) == "yes" else ""}
+    shown = await tasks.seen(
+        request.app[SERVICES].db,
+        owner,
+        owner=owner if filters["mine"] else None,
+        q=filters["q"] or None,
+        before=int(text) if re.fullmatch(r"\d{1,17}", text, re.ASCII) else None,
+        limit=SHOWN + 1,
+    )
+    return filters, shown[:SHOWN], shown[SHOWN - 1].id if len(shown) > SHOWN else None
+
+
 @read("packages:read")
 async def task(request: web.Request) -> web.Response:
-    """One analysis as it goes."""
+    """One analysis as it goes; an upload only for whoever may read its report."""
     one = await found(request)
+    if not one.seen_by(identity(request).owner):
+        raise TaskNotFound
     capacity = await tasks.capacity(request.app[SERVICES].db)
     values = {
         "here": "packages",

@@ -1,4 +1,4 @@
-"""The JSON twin of a page whose values no other address gives: the overview's."""
+"""The JSON twins of pages whose values no other address gives: the overview's, the list of analyses."""
 
 from __future__ import annotations
 
@@ -7,15 +7,26 @@ from typing import Any
 from aiohttp import web
 
 from pumpkin.model.wire import rfc3339
+from pumpkin.web.api.analysis.shapes import listed
 from pumpkin.web.envelope import success
 from pumpkin.web.guard import require
 from pumpkin.web.pages.overview import gathered
+from pumpkin.web.pages.packages import recently
 
 
 def setup(app: web.Application) -> None:
-    """Register `/api/v1/overview`, with and without the slash at its end."""
+    """Register `/api/v1/overview` and `/api/v1/analyses`, with and without the slash at their end."""
     for path in ("/api/v1/overview", "/api/v1/overview/"):
         app.router.add_get(path, overview)
+    for path in ("/api/v1/analyses", "/api/v1/analyses/"):
+        app.router.add_get(path, analyses)
+
+
+async def analyses(request: web.Request) -> web.Response:
+    """`GET /api/v1/analyses`: analyses the asker may see, newest first; `q`, `mine=yes`, `before`."""
+    require(request, "packages:read")
+    _, found, older = await recently(request)
+    return success(request, {"items": [listed(request, one) for one in found], "next": older})
 
 
 async def overview(request: web.Request) -> web.Response:

@@ -11,10 +11,11 @@ import pytest
 from aiohttp import FormData
 from aiohttp.test_utils import TestClient, TestServer
 
-from pumpkin.model.tasks import Ending
+from pumpkin.model.tasks import Ending, Submission
 from pumpkin.store import reports, tasks
 from pumpkin.store.database import sql_folder
 from pumpkin.web import routes
+from pumpkin.web.pages.packages import SHOWN
 from pumpkin.web.services import Packages
 from tests.web.analysis.conftest import resolve, small_report
 from tests.web.pages.site import Site, sign_in
@@ -139,3 +140,60 @@ async def test_what_a_package_says_of_itself_is_shown_as_text(client: TestClient
     await tasks.end(site.db, other, failed)
     async with client.get(f"/packages/tasks/{other.id}") as answer:
         assert EVIL not in await answer.text()
+
+
+async def _other(site: Site, owner: str, count: int) -> None:
+    """Uploads of somebody else, each private."""
+    await tasks.submit(
+        site.db,
+        [
+            Submission(owner, "upload", f"pkg:pypi/secret-{n}@1.0", "pypi", f"secret-{n}", "1.0", "static", realm=owner)
+            for n in range(count)
+        ],
+    )
+
+
+async def test_what_others_keep_private_takes_no_place_in_the_list(client: TestClient[Any, Any], site: Site) -> None:
+    token = await _token(client)
+    for n in range(SHOWN + 2):
+        await (await client.post("/packages", data={"purl": f"pkg:pypi/thing-{n}@1.0", "csrf": token})).read()
+    await _other(site, "user:ada", SHOWN + 5)
+    async with client.get("/packages") as answer:
+        first = await answer.text()
+    assert "secret-" not in first
+    assert "thing-21@" in first
+    older = re.search(r'href="(/packages\?before=\d+)" rel="next"', first)
+    assert older
+    async with client.get(older[1]) as answer:
+        rest = await answer.text()
+    table = rest[rest.index("recent-head") :]
+    assert re.findall(r"thing-(\d+)@", table) == ["1", "0"]
+    assert "Newest" in table
+    twin = re.search(r'type="application/json" href="([^"]+)"', rest)
+    assert twin
+    async with client.get(twin[1]) as answer:
+        items = (await answer.json())["data"]["items"]
+    assert [one["package_name"] for one in items] == ["thing-1", "thing-0"]
+    async with client.get("/packages?q=THING-7") as answer:
+        found = await answer.text()
+    assert re.findall(r"thing-(\d+)@", found[found.index("recent-head") :]) == ["7"]
+    assert 'value="THING-7"' in found
+
+
+async def test_an_upload_is_followed_by_its_owner_alone(client: TestClient[Any, Any], site: Site) -> None:
+    await _other(site, "user:ada", 1)
+    (task,) = await tasks.waiting(site.db, 1)
+    for name in (task.id, task.uuid):
+        async with client.get(f"/packages/tasks/{name}") as answer:
+            assert answer.status == 404
+            assert "secret-0" not in await answer.text()
+    client.session.cookie_jar.clear()
+    await sign_in(client, "ada")
+    async with client.get(f"/packages/tasks/{task.uuid}") as answer:
+        assert answer.status == 200
+
+
+async def test_what_was_ticked_is_kept_when_it_is_refused(client: TestClient[Any, Any]) -> None:
+    form = {"purl": "nonsense", "force": "on", "csrf": await _token(client)}
+    async with client.post("/packages", data=form) as answer:
+        assert 'name="force" checked' in await answer.text()
