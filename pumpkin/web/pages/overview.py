@@ -29,6 +29,7 @@ MINUTES = 60
 DOTS = 240
 ROWS = 12
 FAILING = 20
+ALERTS = 5
 STALE_SECONDS = 15.0
 _MINUTE = 60 * 1_000_000
 
@@ -127,6 +128,7 @@ async def gathered(request: web.Request) -> dict[str, Any]:
         "median_proof_s": _median([(stamp["gen_time"] - stamp["sealed"]) / 1e6 for stamp in stamps]),
         "queue": {"running": len(await tasks.running(db)), "waiting": await tasks.length(db)},
         "verdicts": await reports.listed(db, limit=6),
+        "alerts": await alerts.page(db, limit=ALERTS),
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 from markupsafe import Markup
 
+from pumpkin.errors import NotFound
 from pumpkin.store import audit, cosignatures, faults, overview, renewals
 from pumpkin.web.guard import identity
 from pumpkin.web.pages.overview import authorities, only_local
@@ -88,6 +89,8 @@ async def settle(request: web.Request) -> web.Response:
     """Say that a fault of the log was looked into."""
     await act(request, "admin")
     db, number = request.app[SERVICES].db, request.match_info["n"]
+    if not any(str(one.n) == number for one in await faults.after(db, int(number) - 1, 1)):
+        raise NotFound("There is no fault of this number.")
     if await faults.settle(db, int(number)):
         await audit.add(db, who=identity(request).name, act="log.settled", object=f"fault:{number}")
     raise web.HTTPSeeOther("/proofs")

@@ -65,5 +65,6 @@ async def overview(request: web.Request) -> web.Response:
             {"report_id": one.id, "purl": one.purl, "outcome": one.outcome, "at": rfc3339(one.created)}
             for one in found["verdicts"]
         ],
+        "alerts": [one.as_json() for one in found["alerts"]],
     }
     return success(request, shown)

@@ -8,8 +8,9 @@ import time
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from pumpkin.store import keys
+from pumpkin.store import audit, faults, keys
 from pumpkin.store.database import Database
+from tests.browser.test_alert_pages import raised
 from tests.web.pages.site import PASSWORDS, PROBE, Site, observation, sign_in, token
 
 EVIL = "<script>alert(1)</script>\u202e\x1b[31m\"'><img src=x onerror=alert(2)>"
@@ -431,3 +432,27 @@ async def test_sign_in_again_goes_where_one_wanted(site: Site, stranger: TestCli
 async def test_two_people_see_their_own_names(site: Site, stranger: TestClient):
     await sign_in(stranger, "otto")
     assert "otto" in await text(stranger, "/")
+
+
+async def test_a_fault_is_settled_once_and_one_that_is_none_is_not_found(site: Site, admin: TestClient):
+    number = await faults.add(site.db, kind="record", position=7, source="audit")
+    csrf = token(await text(admin, "/proofs"))
+    for one, status in ((number, 303), (number, 303), (number + 1, 404), (0, 404)):
+        async with admin.post(f"/proofs/faults/{one}/settle", data={"csrf": csrf}, allow_redirects=False) as answer:
+            assert answer.status == status
+    assert [one.act for one in await audit.page(site.db, act="log.")] == ["log.settled"]
+
+
+async def test_the_overview_lists_the_alerts_of_late(site: Site, viewer: TestClient):
+    assert "No alert was ever raised." in await text(viewer, "/")
+    made = [await raised(site, message=f"shop {n} is down") for n in range(5)]
+    made.append(await raised(site, "resolved", message="shop 5 is down"))
+    html = await text(viewer, "/")
+    listed = html[html.index("alert-head") : html.index("verdict-head")]
+    assert re.findall(r"shop (\d) is down", listed) == ["5", "4", "3", "2", "1"]
+    assert ">resolved</span>" in listed
+    assert f'href="/alerts/{made[-1].id}"' in listed
+    assert "<time" in listed
+    async with viewer.get("/api/v1/overview") as answer:
+        told = (await answer.json())["data"]["alerts"]
+    assert [one["state"] for one in told] == ["resolved", *["open"] * 4]
