@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -15,7 +16,9 @@ from pumpkin.adapters import peers, stanzas
 from pumpkin.adapters.https import HttpsWay
 from pumpkin.adapters.orders import Orders
 from pumpkin.adapters.pooling import PoolWork
+from pumpkin.adapters.releases import Releases
 from pumpkin.adapters.session import Session
+from pumpkin.adapters.updating import Updater
 from pumpkin.adapters.uplink import Uplink
 from pumpkin.errors import PumpkinError, Unavailable
 from pumpkin.model.agents import bare
@@ -36,25 +39,51 @@ class Errands:
     """`begin` before the session starts, `nudge` when the aggregator shows itself, `run` until cancelled."""
 
     def __init__(
-        self, config: ProbeConfig, jid: str, session: Session, uplink: Uplink, way: HttpsWay, work: Work
+        self,
+        config: ProbeConfig,
+        jid: str,
+        session: Session,
+        uplink: Uplink,
+        way: HttpsWay,
+        work: Work,
+        *,
+        releases: Releases | None = None,
+        restart: Callable[[], None] = lambda: None,
     ) -> None:
         self._jid, self._session, self._uplink, self._way, self._work = bare(jid), session, uplink, way, work
         self._confirming: set[asyncio.Task[None]] = set()
         self._shown = asyncio.Event()
         self._orders: Orders | None = None
         self._pool: PoolWork | None = None
+        self._updater: Updater | None = None
         if config.fleet_key is not None:
             self._orders = Orders(self._jid, config.fleet_key, config.may_run, work.spool, work.bench.assign)
             self._pool = PoolWork(self._jid, self._orders, self._to_aggregator, work.bench.measure, config.parallel)
-            work.orders = self._orders.state
+            self._updater = Updater(work.spool, way, releases, changed=work.touch, restart=restart)
+            work.orders = self._state
 
     async def begin(self) -> None:
         """Obey the kept orders, and serve what the aggregator may ask."""
         self._work.bench.seen = self._seen
         if self._orders is not None and self._pool is not None:
+            if self._updater is not None:
+                await self._updater.load()
             await self._orders.load()
             self._orders.serve(self._session, self._uplink.trusts)
             self._pool.serve(self._session, self._uplink.trusts)
+
+    async def ready(self) -> None:
+        """The session stands."""
+        if self._updater is not None:
+            await self._updater.ready()
+
+    def _state(self) -> dict[str, Any]:
+        """What the report says of orders, and of the last update they named."""
+        if self._orders is None or self._updater is None:
+            return {}
+        said, trouble = self._orders.state(), "; ".join(filter(None, (self._orders.trouble, self._updater.trouble)))
+        update = self._updater.state()
+        return {**said, "trouble": trouble[:300], **({"update": update} if update else {})}
 
     def nudge(self) -> None:
         """The aggregator is there, anew."""
@@ -63,12 +92,14 @@ class Errands:
     async def run(self) -> None:
         """Ask for orders whenever the aggregator shows itself, by HTTPS now and then while it does not."""
         try:
-            if self._orders is None or self._pool is None:
+            if self._orders is None or self._pool is None or self._updater is None:
                 await asyncio.Event().wait()
             else:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._pool.run())
                     group.create_task(self._follow(self._orders, self._pool))
+                    orders = self._orders
+                    group.create_task(self._updater.follow(orders.taken, lambda: orders.update))
         finally:
             for task in self._confirming:
                 task.cancel()

@@ -27,8 +27,9 @@ from pumpkin.errors import Conflict, InvalidRequest, PumpkinError, Unavailable
 from pumpkin.evidence import orders
 from pumpkin.evidence.orders import FleetKey
 from pumpkin.model.assignments import order_jobs
+from pumpkin.model.updates import read_said
 from pumpkin.model.wire import rfc3339
-from pumpkin.store import agents, assignments, notices, pools
+from pumpkin.store import agents, assignments, notices, pools, updates
 from pumpkin.store.assignments import Order, Placed
 from pumpkin.store.database import Database
 
@@ -116,6 +117,8 @@ class Foreman(LoopActor):
         version, digest, trouble = said.get("version"), str(said.get("digest", ""))[:64], str(said.get("trouble", ""))
         if isinstance(version, int) and 0 <= version <= SAFE_INTEGER:
             await assignments.runs(self._db, jid, version, digest, trouble[:1_000].replace("\x00", "\ufffd"))
+            if (told := read_said(said.get("update"))) is not None:
+                await updates.said(self._db, jid, told)
             self._bus.publish("job.changed", {"agent": jid, "version": version})
 
     # -- its life
@@ -173,8 +176,9 @@ class Foreman(LoopActor):
             for one in placed:
                 jobs = order_jobs(standing, one.jid, one.tags, one.duties, one.site)
                 ahead = max(held.get(one.jid, 0), one.running or 0)
-                if (one.version == 0 and not jobs and not ahead) or (
-                    one.version >= ahead and orders.same_jobs(one.document, jobs)
+                update = one.update.as_json() if one.update else None
+                if (one.version == 0 and not jobs and not ahead and update is None) or (
+                    one.version >= ahead and orders.same_content(one.document, jobs, update)
                 ):
                     continue
                 # Past what the agent holds: it takes nothing older, and a restored backup knows less than it.
@@ -184,6 +188,7 @@ class Foreman(LoopActor):
                     "version": version,
                     "issued": rfc3339(time.time_ns() // 1_000),
                     "jobs": jobs,
+                    **({"update": update} if update else {}),
                 }
                 text, signature = self._key.sign(orders.JOBS, document)
                 await assignments.put_order(self._db, Order(one.jid, version, text, signature, time.time_ns() // 1_000))

@@ -19,6 +19,7 @@ from pumpkin.adapters.account import Account, account_of, https_of, read_config,
 from pumpkin.adapters.channel import Channel
 from pumpkin.adapters.desk import services
 from pumpkin.adapters.https import ADDRESS, HttpsPlace, HttpsWay, told
+from pumpkin.adapters.releases import Releases
 from pumpkin.adapters.stanzas import name
 from pumpkin.adapters.uplink import Uplink
 from pumpkin.adapters.watching import LogWatch
@@ -75,21 +76,31 @@ class Summary:
         )
 
 
-async def run_probes(files: Sequence[Path], *, data: Path, stop: asyncio.Event) -> list[Summary]:
+async def run_probes(
+    files: Sequence[Path], *, data: Path, stop: asyncio.Event, releases: Releases | None = None
+) -> list[Summary]:
     """Run the probe of each file until `stop` is set or all its jobs are done and delivered; their summaries in order.
+    One that was told to update sets `stop`, and `releases` has what is to be started then.
 
     StartError when one cannot start; the others are ended then.
     """
     configs = [await asyncio.to_thread(read_config, file) for file in files]
     async with asyncio.TaskGroup() as group:
         tasks = [
-            group.create_task(run_probe(config, data=data, stop=stop, label=file.stem))
+            group.create_task(run_probe(config, data=data, stop=stop, label=file.stem, releases=releases))
             for config, file in zip(configs, files, strict=True)
         ]
     return [task.result() for task in tasks]
 
 
-async def run_probe(config: ProbeConfig | Path, *, data: Path, stop: asyncio.Event, label: str = "probe") -> Summary:
+async def run_probe(
+    config: ProbeConfig | Path,
+    *,
+    data: Path,
+    stop: asyncio.Event,
+    label: str = "probe",
+    releases: Releases | None = None,
+) -> Summary:
     """Run the probe in `config` (or in that file) until `stop` is set or all its jobs are done and delivered.
 
     State lies in `data/probes/<jid>`. What cannot be delivered within a minute after the last job stays on disk for the
@@ -112,7 +123,7 @@ async def run_probe(config: ProbeConfig | Path, *, data: Path, stop: asyncio.Eve
         async with at_work(
             config, account.folder, source, channel.deliver, lambda said: uplink.tell("behaviours", said)
         ) as work:
-            return await _serve(config, account, session, uplink, channel, way, work, stop)
+            return await _serve(config, account, session, uplink, channel, way, work, stop, releases)
     finally:
         await way.close()
 
@@ -126,11 +137,12 @@ async def _serve(
     way: HttpsWay,
     work: Work,
     stop: asyncio.Event,
+    releases: Releases | None,
 ) -> Summary:
     await _recall(way, work)
     uplink.checkpoint = await work.spool.recall("checkpoint")
     commands.Desk(session, services(work.bench), uplink.trusts)
-    service = Errands(config, account.jid, session, uplink, way, work)
+    service = Errands(config, account.jid, session, uplink, way, work, releases=releases, restart=stop.set)
     await service.begin()
     errands: set[asyncio.Task[None]] = set()
 
@@ -150,6 +162,7 @@ async def _serve(
         account.enrolled()
         channel.connected()
         uplink.greet()
+        await service.ready()
         uplink.tell("behaviours", await work.state())
 
     uplink.nudge = seen

@@ -125,7 +125,20 @@ print("-".join((sys.implementation.cache_tag, sysconfig.get_platform(), platform
         : >"$release/complete"
     fi
     ln -sfn "$release" "$home/current"
-    printf '#!/bin/sh\nexec "%s" -P -m pumpkin "$@"\n' "$home/current/bin/python" >"$home/pumpkin"
+    rm -rf "$home/data/update"
+    cat >"$home/pumpkin" <<SH
+#!/bin/sh
+# Runs what the probe fetched when its server told it to update, where that is this very user's; else what the line
+# installed. A release is tried once; it is kept when the server let it in.
+export PUMPKIN_PROBE_PROGRAM="$home/pumpkin"
+update="$home/data/update"
+release="$home/current"
+if [ -O "\$update/current/complete" ]; then release=\$update/current; fi
+if [ -O "\$update/next/complete" ] && rm -f "\$update/tried" && mv "\$update/next" "\$update/tried"; then
+    release=\$update/tried
+fi
+exec "\$(readlink -f "\$release")/bin/python" -P -m pumpkin "\$@"
+SH
     chmod 755 "$home/pumpkin"
 
     PUMPKIN_ENROLL_TOKEN=$token "$home/pumpkin" enroll --url "$url" --certificate "$certificate" --domain "$domain" \

@@ -22,7 +22,7 @@ def newcomers(settings: Settings, built: Built) -> Fleet:
     async def every_kit() -> Sequence[KitFile]:
         async with packing:  # the first who asks has it packed: some seconds, in a thread
             found = await asyncio.to_thread(kits.all)
-        return [KitFile(one.name, one.tag, one.sha256, one.size, one.path) for one in found]
+        return [KitFile(one.name, one.tag, one.sha256, one.size, one.path, one.version) for one in found]
 
     def certificate() -> bytes:
         if not built.address[0].startswith("https:"):

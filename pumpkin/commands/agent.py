@@ -15,7 +15,7 @@ import click
 
 from pumpkin.adapters.kit import pack
 from pumpkin.adapters.xmppd.accounts import verifiers
-from pumpkin.commands import signing
+from pumpkin.commands import signing, update
 from pumpkin.commands.place import answer, config_option, data_option, database, domain, json_option, load, work
 from pumpkin.errors import Conflict, InvalidRequest, NotFound, StartError
 from pumpkin.model.agents import OWN, bare, is_own
@@ -30,6 +30,7 @@ def agent() -> None:
 
 
 agent.add_command(signing.key)
+agent.add_command(update.agent_update)
 
 
 def _jid(jid: str, host: str) -> str:

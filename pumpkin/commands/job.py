@@ -50,7 +50,8 @@ def _job(given: str, fits: Callable[[dict[str, Any]], Job] = assignable) -> dict
     return found
 
 
-def _targets(jids: Sequence[str], tags: Sequence[str], duty: str, site: str, everybody: bool) -> Targets:
+def targets_of(jids: Sequence[str], tags: Sequence[str], duty: str, site: str, everybody: bool) -> Targets:
+    """Whom the options of a command mean; UsageError for nobody, or for more than one way."""
     try:
         return read_targets(
             {"jids": list(jids), "tags": list(tags), "duty": duty, "site": site, "all": everybody or None}
@@ -81,7 +82,7 @@ def job_add(
     as_json: bool,
 ) -> None:
     """Assign JOB (a file, or JSON) from now on: `pumpkin job add '{"use": "system", "period": 60}' --tag roof`."""
-    document, targets = _job(job), _targets(jids, tags, duty, site, everybody)
+    document, targets = _job(job), targets_of(jids, tags, duty, site, everybody)
 
     async def run() -> int:
         async with database(load(data, config)) as db:

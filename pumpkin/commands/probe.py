@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 import click
 
 from pumpkin.adapters.account import account_of, read_config
+from pumpkin.adapters.releases import PROGRAM, Releases
 from pumpkin.adapters.signer import want_another
 from pumpkin.building import probes
 from pumpkin.commands.journal import log_to_stderr
@@ -72,11 +74,13 @@ def probe(
         click.echo(_unit(configs, place, user), nl=False)
         return
     log_to_stderr()
-    status = 1
+    status, releases = 1, Releases.found(configs, place)
     try:
         if rotate_key:
             asyncio.run(_rotate_keys(files, place))
-        status = asyncio.run(_inspect(files, place)) if check else asyncio.run(_run(files, place, as_json))
+        status = asyncio.run(_inspect(files, place)) if check else asyncio.run(_run(files, place, as_json, releases))
+        if releases is not None and releases.wanted is not None:
+            releases.restart()
     except* PumpkinError as errors:
         for error in _plain(errors):
             click.echo(f"pumpkin probe: {error.message}", err=True)
@@ -87,11 +91,17 @@ def _files(given: Path) -> list[Path]:
     return sorted([*given.glob("*.json"), *given.glob("*.toml")]) if given.is_dir() else [given]
 
 
-async def _run(files: Sequence[Path], data: Path, as_json: bool) -> int:
+async def _run(files: Sequence[Path], data: Path, as_json: bool, releases: Releases | None) -> int:
     stop = asyncio.Event()
+
+    def end() -> None:
+        stop.set()
+        if releases is not None:
+            releases.wanted = None  # who ends the probe does not want it begun anew
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    for summary in await probes.run_probes(files, data=data, stop=stop):
+        asyncio.get_running_loop().add_signal_handler(number, end)
+    for summary in await probes.run_probes(files, data=data, stop=stop, releases=releases):
         click.echo(summary.as_json() if as_json else summary.as_text())
     return 0
 
@@ -118,7 +128,7 @@ async def _inspect(files: Sequence[Path], data: Path) -> int:
 
 def _unit(configs: Sequence[Path], data: Path, user: str) -> str:
     files = "".join(f" -c {file.absolute()}" for file in configs)
-    program = Path(sys.argv[0]).absolute()
+    program = Path(os.environ.get(PROGRAM) or sys.argv[0]).absolute()
     started = f"{sys.executable} -P -m pumpkin" if program.name == "__main__.py" else str(program)
     who = f"User={user}\nAmbientCapabilities=CAP_NET_RAW\n" if user and user != "root" else ""
     return _UNIT.format(program=started, files=files, data=data, user=who)

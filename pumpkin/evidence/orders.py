@@ -108,6 +108,9 @@ def _signed(purpose: str, text: bytes) -> bytes:
     return purpose.encode() + b"\n" + text
 
 
-def same_jobs(text: str, jobs: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether an order's document (one of our own, "" for none) holds just these jobs."""
-    return bool(text) and canonical(json.loads(text)["jobs"]) == canonical(list(jobs))
+def same_content(text: str, jobs: Sequence[Mapping[str, Any]], update: Mapping[str, Any] | None = None) -> bool:
+    """Whether an order's document (one of our own, "" for none) holds just these jobs, and this update."""
+    if not text:
+        return False
+    held = json.loads(text)
+    return canonical([held["jobs"], held.get("update")]) == canonical([list(jobs), update])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pumpkin.model.assignments import Assignment, Targets
+from pumpkin.model.updates import Update
 
 if TYPE_CHECKING:
     from pumpkin.store.database import Database
@@ -35,7 +36,8 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """An approved agent: what decides which jobs are its own, and its order so far (version 0: none)."""
+    """An approved agent: what decides which jobs are its own, its order so far (version 0: none), and the
+    update it was told."""
 
     jid: str
     tags: tuple[str, ...]
@@ -44,6 +46,7 @@ class Placed:
     version: int
     document: str
     running: int | None
+    update: Update | None = None
 
 
 async def add(db: Database, job: Mapping[str, Any], targets: Targets, made_by: str) -> int:
@@ -103,6 +106,7 @@ async def placed(db: Database, jid: str | None = None) -> list[Placed]:
             Placed(
                 row["jid"], tuple(row["tags"]), tuple(row["duties"]), row["site"],
                 row["version"] or 0, row["document"] or "", row["running"],
+                Update(row["update_id"], row["update_version"], row["update_kits"]) if row["update_id"] else None,
             )
             async for row in db.queries.orders_agents(connection, jid=jid)
         ]  # fmt: skip

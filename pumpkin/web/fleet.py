@@ -16,13 +16,14 @@ async def _absent(*_: Any, **__: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class KitFile:
-    """A kit as it is handed out: its name, whom it fits, SHA-256 in hex, bytes, where it lies."""
+    """A kit as it is handed out: its name, whom it fits, SHA-256 in hex, bytes, where it lies, of which version."""
 
     name: str
     tag: str
     sha256: str
     size: int
     path: Path
+    version: str = ""
 
 
 @dataclass(frozen=True)

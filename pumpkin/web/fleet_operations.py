@@ -8,10 +8,11 @@ from pydantic import BaseModel
 
 from pumpkin.web.api.jobs import Assigned, Listed, Question, Replaced
 from pumpkin.web.api.pools import Invited, Pooled
+from pumpkin.web.api.updates import Told
 from pumpkin.web.enrolling import Wanted
 from pumpkin.web.operations import JSON, UUID, Detail, data, parameter
 
-MODELS: tuple[type[BaseModel], ...] = (Assigned, Replaced, Listed, Question, Pooled, Invited, Wanted)
+MODELS: tuple[type[BaseModel], ...] = (Assigned, Replaced, Listed, Question, Pooled, Invited, Told, Wanted)
 
 _JOB = {"use": "tls", "target": "www.example.org:443", "period": 3600}
 _ASSIGNED = {"id": 7, "name": "tls#7", "job": _JOB, "targets": {"tags": ["web"]}, "made_by": "ada", "ended": None}
@@ -69,6 +70,15 @@ DETAILS: dict[str, Detail] = {
         refusals=("400", "404", "503"),
         note="An approved agent asks with its XMPP account by Basic; people need `agents:write`.",
     ),
+    "POST /api/v1/agents/update": Detail(
+        body=_of(Told, {"targets": {"tags": ["roof"]}}),
+        example=data(
+            {"version": "0.1.0", "kits": {"cpython-311-linux-x86_64-glibc": "9f..."}, "agents": ["a@b.example"]}
+        ),
+        refusals=("400", "404", "503"),
+        note="Each probe tries it once; its page, and `GET /api/v1/agents/{jid}`, show what came of it.",
+    ),
+    "GET /api/v1/kits/{sha256}": Detail(media="application/gzip", refusals=("404", "503")),
     "POST /api/v1/jobs": Detail(
         body=_of(Assigned, {"targets": {"tags": ["web"]}, "job": _JOB}),
         statuses={"201": "It stands; those who are here are told, the others when they come back."},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pumpkin.web import enrolling
-from pumpkin.web.api import agents, jobs, pools
+from pumpkin.web.api import agents, jobs, pools, updates
 
 ROUTES = (
     ("GET", "/enroll/{token}", enrolling.script, "", "fleet"),
@@ -13,6 +13,8 @@ ROUTES = (
     ("GET", "/api/v1/agents/{jid}/jobs", jobs.of_agent, "agents:read", "fleet"),
     ("PUT", "/api/v1/agents/{jid}/jobs", jobs.put_agent, "agents:write", "fleet"),
     ("POST", "/api/v1/agents/ask", jobs.ask, "checks:write", "fleet"),
+    ("POST", "/api/v1/agents/update", updates.create, "agents:write", "fleet"),
+    ("GET", "/api/v1/kits/{sha256}", updates.kit, "checks:write", "fleet"),
     ("POST", "/api/v1/jobs", jobs.create, "agents:write", "fleet"),
     ("GET", "/api/v1/jobs", jobs.index, "agents:read", "fleet"),
     ("GET", "/api/v1/jobs/{id}", jobs.show, "agents:read", "fleet"),

@@ -36,8 +36,9 @@ cross join lateral (
 
 -- name: orders_agents
 -- Every approved agent with where it stands, and its order's version as it was last made; one alone where :jid is given.
-select a.jid, a.tags, a.duties, a.site, o.version, o.document, o.running
-from agents a left join orders o on o.jid = a.jid
+select a.jid, a.tags, a.duties, a.site, o.version, o.document, o.running, u.id as update_id,
+    u.version as update_version, u.kits as update_kits
+from agents a left join orders o on o.jid = a.jid left join updates u on u.jid = a.jid
 where a.state = 'approved' and (:jid::text is null or a.jid = :jid);
 
 -- name: orders_put!

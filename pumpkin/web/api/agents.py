@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pumpkin.errors import Conflict, NotFound
 from pumpkin.model.agents import AGENT_STATES, Agent, Behaviour, Message, Presence, bare, is_own
 from pumpkin.model.wire import rfc3339
-from pumpkin.store import accounts, agents, audit, messages
+from pumpkin.store import accounts, agents, audit, messages, updates
 from pumpkin.web.api.checks import choice, only, text_or_none, whole
 from pumpkin.web.bodies import parsed
 from pumpkin.web.envelope import success
@@ -85,6 +85,10 @@ async def show(request: web.Request) -> web.Response:
     history = await agents.history(services.db, agent.jid, today - timedelta(days=HISTORY_DAYS - 1))
     shape = _shape(agent, services.board().agents.get(agent.jid, ABSENT))
     shape["contacts"] = await contacts_of(services.db, agent.jid)
+    told = await updates.get(services.db, agent.jid)
+    shape["update"] = told and {
+        "version": told["version"], "told": rfc3339(told["id"]), "state": told["state"], "said": told["said"],
+    }  # fmt: skip
     shape["history"] = [
         {"day": day.isoformat(), "up_fraction": round(min(1.0, up_s / DAY_S), 6)} for day, up_s in history
     ]

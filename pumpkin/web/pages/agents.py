@@ -16,10 +16,12 @@ from markupsafe import Markup
 
 from pumpkin.errors import InvalidRequest, NotFound
 from pumpkin.model.agents import AGENT_STATES, Board, Presence, bare
-from pumpkin.store import assignments, audit, checks, enrolments, overview
+from pumpkin.model.assignments import Targets
+from pumpkin.store import assignments, audit, checks, enrolments, overview, updates
 from pumpkin.store.assignments import Order
 from pumpkin.web.api.agents import contacts_of, put_out, shut_out
 from pumpkin.web.api.jobs import drift
+from pumpkin.web.api.updates import tell
 from pumpkin.web.guard import identity
 from pumpkin.web.pages import enroll, jobs
 from pumpkin.web.pages.pictures import strip
@@ -45,6 +47,7 @@ def setup(app: web.Application) -> None:
     app.router.add_post("/agents/{jid}/approve", approve)
     app.router.add_post("/agents/{jid}/revoke", revoke)
     app.router.add_post("/agents/{jid}/remove", remove)
+    app.router.add_post("/agents/{jid}/update", update)
     app.router.add_post("/agents/{jid}/message", message)
     app.router.add_post("/agents/{jid}/run", run)
 
@@ -224,8 +227,17 @@ async def show(request: web.Request) -> web.Response:
         "checks": found,
         "heads": await overview.heads(db),
         "sent": request.query.get("sent", ""),
+        "came": (await _came(request, [jid])).get(jid),
+        "told": await updates.get(db, jid),
+        **_ordered(await assignments.order(db, jid)),
     }
     return page(request, "agent.html", values)
+
+
+def _ordered(order: Order | None) -> dict[str, Any]:
+    """An agent's order, how what it runs differs, and the numbers of the jobs in it."""
+    listed = json.loads(order.document)["jobs"] if order else []
+    return {"order": order, "drift": drift(order) if order else "", "ordered": [one["id"] for one in listed]}
 
 
 def _message(row: Mapping[str, Any], jid: str) -> dict[str, Any]:
@@ -261,6 +273,15 @@ async def remove(request: web.Request) -> web.Response:
     jid = _jid(request)
     await _row(request, jid)
     await put_out(request, jid, _who(request))
+    return _back(request, jid)
+
+
+async def update(request: web.Request) -> web.Response:
+    """Tell an agent to update itself."""
+    await act(request, "agents:write")
+    jid = _jid(request)
+    await _row(request, jid)
+    _ = await tell(request, Targets("jids", (jid,)), _who(request))
     return _back(request, jid)
 
 
