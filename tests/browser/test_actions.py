@@ -141,6 +141,8 @@ async def test_an_operator_looks_after_agents_and_jobs(site: Site, visit: Open) 
     await press(page, "Shut out")
     await expect(page.locator(".notice.critical")).to_contain_text("shut out")
     page = await window.open(f"/agents/{PROBE}")
+    await expect(page.get_by_role("button", name="Remove, with account and keys")).to_be_hidden()
+    await page.locator("#remove > summary").click()
     await press(page, "Remove, with account and keys")
     gone = await agents.get(site.db, PROBE)
     assert gone is None or gone.state == "revoked"

@@ -34,6 +34,7 @@ DAYS = 30
 MESSAGES = 15
 CHECKS = 15
 BODY_LIMIT = 32_000
+PERFORMATIVES = ("inform", "request", "query-ref", "propose", "cancel")
 _DAY_S = 86_400.0
 _ABSENT = Presence("unavailable")
 
@@ -204,6 +205,13 @@ def _last_days(today: int) -> tuple[tuple[date, str, float], ...]:
 @read("agents:read", shared=True)
 async def show(request: web.Request) -> web.Response:
     """One agent: card, behaviours, checks, messages."""
+    return await _show(request)
+
+
+async def _show(
+    request: web.Request, *, typed: Mapping[str, str] | None = None, trouble: str = "", status: int = 200
+) -> web.Response:
+    """The page; with what was typed, where a message was refused."""
     services = request.app[SERVICES]
     db, jid = services.db, _jid(request)
     row = await _row(request, jid)
@@ -227,11 +235,14 @@ async def show(request: web.Request) -> web.Response:
         "checks": found,
         "heads": await overview.heads(db),
         "sent": request.query.get("sent", ""),
+        "typed": typed or {},
+        "trouble": trouble,
+        "performatives": PERFORMATIVES,
         "came": (await _came(request, [jid])).get(jid),
         "told": await updates.get(db, jid),
         **_ordered(await assignments.order(db, jid)),
     }
-    return page(request, "agent.html", values)
+    return page(request, "agent.html", values, status=status)
 
 
 def _ordered(order: Order | None) -> dict[str, Any]:
@@ -290,9 +301,12 @@ async def message(request: web.Request) -> web.Response:
     fields = await act(request, "agents:write")
     jid, body = _jid(request), fields.get("body", "")
     await _row(request, jid)
-    if not body.strip() or len(body) > BODY_LIMIT:
-        raise InvalidRequest("A message has from 1 to 32,000 characters.", fields={"body": "empty or too long"})
-    metadata = _metadata(fields.get("metadata", ""))
+    try:
+        if not body.strip() or len(body) > BODY_LIMIT:
+            raise InvalidRequest("A message has from 1 to 32,000 characters.")
+        metadata = _metadata(fields.get("metadata", ""))
+    except InvalidRequest as error:
+        return await _show(request, typed=fields, trouble=error.message, status=error.status)
     if fields.get("performative"):
         metadata["performative"] = fields["performative"][:100]
     await request.app[SERVICES].send_message(jid, body, metadata)
@@ -304,8 +318,10 @@ async def run(request: web.Request) -> web.Response:
     """Ask an agent to run one of its behaviours now."""
     fields = await act(request, "agents:write")
     jid = _jid(request)
-    await _row(request, jid)
-    services, job = request.app[SERVICES], fields.get("behaviour", "")[:200]
+    row = await _row(request, jid)
+    services, job = request.app[SERVICES], fields.get("behaviour", "")
+    if job not in {one["name"] for one in behaviours_of(row) if one["name"] and not one["inferred"]}:
+        raise InvalidRequest("This agent has no such behaviour to run.", fields={"behaviour": "not known"})
     await services.run_agent(jid, job)
     await audit.add(services.db, who=_who(request), act="agent.run", object=f"agent:{jid}", detail={"job": job})
     raise web.HTTPSeeOther(f"/agents/{quote(jid, safe='@')}?sent=run#behaviours")

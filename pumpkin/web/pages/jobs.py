@@ -41,7 +41,9 @@ async def index(request: web.Request) -> web.Response:
     return await _index(request, {}, "")
 
 
-async def _index(request: web.Request, given: Mapping[str, Any], trouble: str, status: int = 200) -> web.Response:
+async def _index(
+    request: web.Request, given: Mapping[str, Any], trouble: str, status: int = 200, chosen: Sequence[str] = ()
+) -> web.Response:
     db = request.app[SERVICES].db
     text = request.query.get("before", "")
     before = int(text) if text.isascii() and text.isdigit() and len(text) < 18 else assignments.NEWEST
@@ -60,6 +62,7 @@ async def _index(request: web.Request, given: Mapping[str, Any], trouble: str, s
         "duties": sorted({duty for one in agents for duty in one["duties"]}),
         "sites": sorted({one["site"] for one in agents if one["site"]}),
         "given": given,
+        "chosen": chosen,
         "trouble": trouble,
     }
     return page(request, "jobs.html", values, status=status)
@@ -95,12 +98,13 @@ async def create(request: web.Request) -> web.Response:
     fields = await act(request, "agents:write")
     async with pace():
         posted = await request.post()
+    chosen = [one for one in posted.getall("jid", []) if isinstance(one, str)]
     try:
         job = job_of(fields)
-        targets = _targets(fields, [one for one in posted.getall("jid", []) if isinstance(one, str)])
+        targets = _targets(fields, chosen)
         ident = await jobs.assign(request, job, targets, identity(request).name)
     except InvalidRequest as error:
-        return await _index(request, fields, error.message, 400)
+        return await _index(request, fields, error.message, 400, chosen)
     raise web.HTTPSeeOther(f"/jobs/{ident}")
 
 

@@ -255,6 +255,9 @@ async def test_a_job_that_cannot_work_is_refused_alike_by_page_api_and_command_l
     status, text, _ = await post(client, "/jobs", "/jobs", **fields)
     assert status == 400
     assert said in text
+    status, text, _ = await post(client, "/jobs", "/jobs", kind="jids", jid=PROBE, command="x", period="soon")
+    assert status == 400
+    assert f'<option value="{PROBE}" selected>' in text
     plain = said.replace("&gt;", ">")
     headers = {"Authorization": f"Bearer {key}"}
     for method, path, body in (
@@ -278,6 +281,10 @@ async def test_a_removed_agent_loses_its_account(site: Site, client: Client) -> 
     await accounts.put_account(site.db, "gone", {"sha-256": {}})
     await sign_in(client, "otto")
     path = "/agents/gone@pumpkin.example"
+    async with client.get(path) as page:
+        asked = re.search(r'<details[^>]* id="remove">(.*?)</details>', await page.text(), re.DOTALL)
+    assert asked, "the button stands behind a fold"
+    assert f'action="{path}/remove"' in asked[1]
     assert (await post(client, f"{path}/remove", path))[0] == 303
     assert await accounts.get_account(site.db, "gone") is None
     assert ("revoke", "gone@pumpkin.example", "otto") in site.acts

@@ -189,6 +189,31 @@ async def test_a_behaviour_is_run_now(site: Site, admin: TestClient):
         assert site.acts == [("run", PROBE, "scan")]
 
 
+async def test_a_message_that_is_refused_is_shown_again_as_it_was_typed(site: Site, admin: TestClient):
+    await site.agent()
+    csrf = token(await text(admin, f"/agents/{PROBE}"))
+    fields = {"csrf": csrf, "body": "scan <again>", "performative": "propose", "metadata": "no equals sign"}
+    async with admin.post(f"/agents/{PROBE}/message", data=fields) as answer:
+        html = await answer.text()
+        assert answer.status == 400
+    assert "one name=value a line" in html
+    assert "<option selected>propose" in html
+    assert "scan &lt;again&gt;</textarea>" in html
+    assert "no equals sign</textarea>" in html
+    assert site.acts == []
+
+
+@pytest.mark.parametrize("behaviour", ["", "nothing of the kind"])
+async def test_what_an_agent_does_not_do_is_not_run(site: Site, admin: TestClient, behaviour: str):
+    await site.agent()
+    csrf = token(await text(admin, f"/agents/{PROBE}"))
+    async with admin.post(f"/agents/{PROBE}/run", data={"csrf": csrf, "behaviour": behaviour}) as answer:
+        assert answer.status == 400
+        assert "no such behaviour" in await answer.text()
+    assert site.acts == []
+    assert await audit.page(site.db, act="agent.run") == []
+
+
 async def test_messages_show_metadata_and_stanza(site: Site, viewer: TestClient):
     await site.agent()
     await site.message("hello", {"performative": "inform", "ontology": "probes"}, stanza="<message id='7'/>")
