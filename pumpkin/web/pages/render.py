@@ -56,6 +56,7 @@ def setup(app: web.Application, templates: Path, static: Path) -> None:
     for function in (
         text.plain,
         text.bare,
+        text.words,
         text.size,
         text.when,
         text.ago,

@@ -20,6 +20,7 @@ _PARTS = (
     ("sandbox", "Engine and sandbox"),
     ("registries", "Registries"),
     ("packages", "Packages"),
+    ("correlation", "Alerts"),
     ("access", "Access"),
     ("public", "Public pages"),
     ("openid", "Signing in elsewhere"),

@@ -58,6 +58,17 @@ def bare(value: object, limit: int = LINE_LIMIT) -> str:
     return _ODD.sub(_sign, text if len(text) <= limit else text[: limit - 1] + "…")
 
 
+def words(value: object) -> str:
+    """A value of settings or of the audit trail in words: yes and no, lists with commas, "none"; not escaped."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return "; ".join(f"{name}: {words(one)}" for name, one in value.items()) or "none"
+    if isinstance(value, list | tuple | set | frozenset):
+        return ", ".join(words(one) for one in value) or "none"
+    return "none" if value is None or value == "" else str(value)
+
+
 def size(count: int | None) -> str:
     """Bytes for people in decimal units: 1532 is "1.5 kB"."""
     if count is None:

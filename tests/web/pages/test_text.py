@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pumpkin.web.pages.text import _ODD, digest, duration, payload, plain, rfc3339, size, told, when
+from pumpkin.web.pages.text import _ODD, digest, duration, payload, plain, rfc3339, size, told, when, words
 
 
 def test_markup_is_escaped():
@@ -114,3 +114,14 @@ def test_any_payload_is_shown_without_markup_of_its_own(data: bytes):
 def test_json_with_markup_is_escaped():
     shown = payload(json.dumps({"a": "<img src=x>"}).encode(), media="application/json", format="json", wrapped=False)
     assert "<img" not in shown.text
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (True, "yes"), (False, "no"), (None, "none"), ([], "none"), (["probe", "scan"], "probe, scan"), (0, "0"),
+        ({"forced": True, "tags": ["a", "b"]}, "forced: yes; tags: a, b"), ("as it is", "as it is"),
+    ],
+)  # fmt: skip
+def test_values_are_said_in_words(value: object, said: str) -> None:
+    assert words(value) == said
