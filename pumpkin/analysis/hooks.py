@@ -174,7 +174,8 @@ _INCLUDED = re.compile(
 _BETWEEN = re.compile(r"[\"']\s*,\s*[\"']")
 _DESCRIPTORS = re.compile(r"\bfrom_raw_fd\b|\bdup2\b|\breopen\(|\bproc_open\b")
 _FIXED = re.compile(
-    r"[a-z]{2,8}://(?:[\w-]+\.)+[a-z]{2,}|[\"'](?:\d{1,3}\.){3}\d{1,3}\b|[\"'](?:[\w.-]+@)?(?:[\w-]+\.)+(?:com|net|org|io|dev|app|xyz|ru|cn|top|site"
+    r"[a-z]{2,8}://(?:(?:[\w-]+\.)+[a-z]{2,}|(?!127\.|0\.)(?:\d{1,3}\.){3}\d{1,3}\b)|\}\.(?:[\w-]+\.)+[a-z]{2,}[\"'/:]"
+    r"|[\"'](?:\d{1,3}\.){3}\d{1,3}\b|[\"'](?:[\w.-]+@)?(?:[\w-]+\.)+(?:com|net|org|io|dev|app|xyz|ru|cn|top|site"
     r"|online|info|me|cc|example|invalid)\b|base64|decode64|hex2bin|str_rot13"
 )
 """Where to, said in the source or hidden in it."""

@@ -153,7 +153,9 @@ async def test_the_result_of_one_version_is_never_anothers(analysis: Analysis) -
         report = await analysis.get("/media" + task["download_url"].partition("/media")[2], 200, {})
         assert report["metadata"]["package"]["version"] == version
     assert (await analysis.post("pkg:pypi/a@1", 200))["data"]["task_id"] == first["task_id"]
-    await analysis.get("/media/reports/pypi/a/1.0.json", 404, {})
+    await analysis.get("/media/reports/pypi/a/1.2.json", 404, {})
+    same = await analysis.get("/media/reports/pypi/a/1.0.json", 200, {})
+    assert same["metadata"]["package"]["version"] == "1", "one version in two spellings (PEP 440)"
 
 
 async def test_what_a_report_lets_one_download_is_never_shown_as_a_page(analysis: Analysis) -> None:
