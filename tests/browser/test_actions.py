@@ -12,12 +12,14 @@ import pytest
 from aiohttp.test_utils import TestServer
 from playwright.async_api import Page, expect
 
-from pumpkin.store import agents, assignments, checks, faults, keys, sessions, tasks
+from pumpkin.store import agents, assignments, checks, enrolments, faults, keys, sessions, tasks, updates
 from pumpkin.store.database import Database
+from pumpkin.store.enrolments import Gift, Newcomer
 from pumpkin.web.services import Packages, Public
 from tests.browser import strangers
 from tests.browser.conftest import Visit
 from tests.browser.furniture import furnish
+from tests.browser.strangers import NEWCOMER
 from tests.web.analysis.conftest import resolve
 from tests.web.pages import recorded
 from tests.web.pages.site import PASSWORDS, PROBE, Site, Told
@@ -40,6 +42,7 @@ TRIED = {
     "/agents/{jid}/remove": ("test_actions.py", "Remove, with account and keys"),
     "/agents/{jid}/revoke": ("test_pages.py", "Refuse new@pumpkin.example"),
     "/agents/{jid}/run": ("test_actions.py", "Run now"),
+    "/agents/{jid}/update": ("test_actions.py", 'name="Update"'),
     "/alerts/mutes": ("test_alert_pages.py", "Plan maintenance"),
     "/alerts/mutes/{n}/end": ("test_alert_pages.py", 'name="End"'),
     "/alerts/rules/reload": ("test_actions.py", "Read the file now"),
@@ -146,6 +149,16 @@ async def test_an_operator_looks_after_agents_and_jobs(site: Site, visit: Open) 
     await press(page, "Remove, with account and keys")
     gone = await agents.get(site.db, PROBE)
     assert gone is None or gone.state == "revoked"
+
+    gift = Gift(site="attic", approve=True, made_by="otto")
+    token = await enrolments.invite(site.db, gift, uses=1)
+    await enrolments.enrol(site.db, token, Newcomer(NEWCOMER, {}, bytes(32), "attic", "198.51.100.9", "0.0.9"))
+    await agents.seen(site.db, NEWCOMER)
+    page = await window.open(f"/agents/{NEWCOMER}")
+    await page.get_by_role("button", name="Update", exact=True).click()
+    await page.wait_for_load_state()
+    told = await updates.get(site.db, NEWCOMER)
+    assert told is not None
 
     page = await window.open("/agents/enroll")
     await page.get_by_text("More", exact=True).click()
