@@ -41,7 +41,10 @@ _UNVERIFIED = re.compile(r"_create_default_https_context|NODE_TLS_REJECT_UNAUTHO
 _WIDE = re.compile(r"(?:~|/|[A-Z]:|\$\w+|%\w+%)")
 _SOURCE = re.compile(r"\.(?:pyw?|[cm]?js)$", re.MULTILINE)
 _APPLICATION = re.compile(r"\.app[/\\]Contents|app\.asar|discord_desktop_core|resources[/\\]app[/\\]", re.IGNORECASE)
-_CLIMBS = re.compile(r"(?:\.\.[/\\]){2}")
+_CLIMBS = re.compile(r"(?:\.\.[/\\]){2}(?!(?:\.\.[/\\])*tests?[/\\])")
+_OWN_SCRIPT = re.compile(r"(?:node|python[\d.]*|ruby|perl|php)\s+[\w./-]+\.\w+\s+\S*\*")
+"""A script of the package's own over files that it found."""
+
 _STRONG_MODULES = re.compile(r"(?:node:)?(?:child_process|subprocess|socket|ctypes|https?|net|vm)$")
 _HOME_WIDE = re.compile(r"^(?:~|\$HOME|\$USERPROFILE|/home|/)(?:[/\\]*\ufffc)+$")
 _WALLET_HOOK = re.compile(
@@ -134,9 +137,8 @@ def _spawn(event: Event) -> list[Rule]:
             level = Level.CRITICAL if Tag.SECRET in tags else Level.LOW if _PUBLISHERS.search(event.text) else level
         found.append((f"flow-{known.rule}", level, known.tactic, f"a command {known.reason}"))
     if Tag.DROPPED in tags:
-        found.append(
-            ("flow-dropper", by_reach(event, Level.CRITICAL, 2), "T1105", "runs a file it just fetched or unpacked")
-        )
+        level = Level.HIGH if Tag.LISTED in tags and _OWN_SCRIPT.match(event.text) else Level.CRITICAL
+        found.append(("flow-dropper", by_reach(event, level, 2), "T1105", "runs a file it just fetched or unpacked"))
     elif Tag.LITERAL in tags and tags & HIDING and Tag.NET not in tags:
         level = by_reach(event, Level.CRITICAL, 2)
         if BUILD_TOOLS.match(event.text) and known is None:

@@ -9,6 +9,9 @@ from pumpkin.analysis.grading import EAGER, HIDING, Rule, by_reach, fixed, lower
 from pumpkin.analysis.places import DROP_POINTS, LOCAL_ADDRESS
 from pumpkin.model.findings import Level
 
+_ACCOUNT = re.compile(r"://[\w.:-]+/(?:[\w.-]+/)*(?:oauth2?|auth|login|register|signin|sessions?)\b")
+"""Where a service's own client signs its user in."""
+
 _DOWNLOADERS = re.compile(r"https?://|ftp://")
 _KNOWN_ADDRESS = re.compile(
     r"(?:^|[/\s])(?:8\.8\.[48]\.[48]|1\.[01]\.[01]\.[01]|9\.9\.9\.9|208\.67\.22[02]\.22[02]|2(?:2[4-9]|[345]\d)\.|192\.0\.2\.|203\.0\.113\.|1\.2\.3\.4)"
@@ -106,7 +109,8 @@ def _given(event: Event) -> list[Rule]:
         reason = "hands what it was trusted with to a hand-over point used by thieves"
         found.append(("flow-credential-leak", Level.CRITICAL, "T1567", reason))
     if event.reach >= EAGER and Tag.CREDENTIAL in tags and (fixed(text) or raw(text)):
-        found.append(("flow-credential-leak", Level.CRITICAL, "T1056.002", "asks for a password or key and sends it"))
+        level = Level.HIGH if _ACCOUNT.search(text) and event.reach is not Reach.INSTALL else Level.CRITICAL
+        found.append(("flow-credential-leak", level, "T1056.002", "asks for a password or key and sends it"))
     hushed = tags & _PERSONAL
     if hushed and silent and event.reach is Reach.CALLED and fixed(text):
         strong = len(hushed) > 1 or bool(hushed & _GIVEN) or raw(text) or Tag.LISTED in tags

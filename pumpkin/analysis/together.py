@@ -35,6 +35,10 @@ def judged(events: list[Event]) -> list[Finding]:
     return [*findings, *_across(events)]
 
 
+_ACCOUNTS = re.compile(r"^/etc/(?:passwd|group)$")
+"""What everybody may read, and programs that change their user do."""
+
+
 def _across(events: list[Event]) -> list[Finding]:
     """What is done unasked in one package: secrets read and the network spoken to; functions hooked and reported."""
     eager = [event for event in events if event.reach >= EAGER]
@@ -46,7 +50,8 @@ def _across(events: list[Event]) -> list[Finding]:
     secrets = [event for event in eager if event.sink is Sink.READ_SECRET]
     findings = []
     if out and secrets:
-        rule = ("flow-secret-and-network", Level.CRITICAL, "T1552.001", "reads secrets and talks to the network")
+        level = Level.HIGH if all(_ACCOUNTS.search(event.text) for event in secrets) else Level.CRITICAL
+        rule = ("flow-secret-and-network", level, "T1552.001", "reads secrets and talks to the network")
         findings.append(finding(secrets[0], rule))
     listened = [event for event in eager if event.sink is Sink.HIDE]
     if out and listened:
