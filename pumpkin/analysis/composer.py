@@ -1,12 +1,12 @@
-"""Commands that composer runs on installation, and what is known of a language by pattern alone."""
+"""Commands that composer runs on installation."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from pumpkin.analysis.languages import Language
 from pumpkin.analysis.places import attack
 from pumpkin.model.findings import Finding, Group, Level, quoted
 
@@ -24,18 +24,6 @@ _COMPOSER = (
     "command",
     "init",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Language:
-    """What the language's code does, by pattern."""
-
-    network: re.Pattern[str]
-    environment: re.Pattern[str]
-    decode: re.Pattern[str]
-    execute: re.Pattern[str]
-    spawn: re.Pattern[str]
-    comment: re.Pattern[str]
 
 
 def examine(path: str, data: bytes, php: Language) -> Iterator[Finding]:
