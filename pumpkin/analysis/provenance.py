@@ -30,7 +30,7 @@ DOCUMENT_LIMIT = 2 * 1024 * 1024
 STATEMENTS_MOST = 16
 MISSING = "the extra `provenance` is not installed: pumpkin[provenance]"
 _PAYLOAD = "application/vnd.in-toto+json"
-_STATEMENTS = ("https://slsa.dev/provenance/", "https://docs.pypi.org/attestations/publish/")
+_SLSA = "https://slsa.dev/provenance/"
 _FORGES = ("https://token.actions.githubusercontent.com", "https://gitlab.com")
 _OID = "1.3.6.1.4.1.57264.1."
 _REPOSITORY, _COMMIT, _REF, _BUILDER, _RUN = (f"{_OID}{number}" for number in (12, 13, 14, 18, 21))
@@ -176,7 +176,7 @@ def _checks(value: dict[str, Any]) -> Iterator[Check]:
     if "envelope" in value and "verification_material" in value:
         yield _alone(value)
     for one in _list(value.get("attestations")):
-        if isinstance(one, dict) and str(one.get("predicateType", "")).startswith(_STATEMENTS):
+        if isinstance(one, dict) and _is_statement(one.get("predicateType")):
             yield _npm(one.get("bundle"))
 
 
@@ -227,11 +227,22 @@ def _of_a_forge() -> Any:
     return policy.AnyOf([policy.OIDCIssuerV2(issuer) for issuer in _FORGES])
 
 
+def _is_statement(kind: object) -> bool:
+    """Whether a predicate of this type says how a release was made: SLSA's, or the index's own by its library."""
+    if str(kind).startswith(_SLSA):
+        return True
+    if find_spec("pypi_attestations") is None:
+        return False
+    from pypi_attestations import AttestationType
+
+    return kind == AttestationType.PYPI_PUBLISH_V1.value
+
+
 def _judged(verifier: Any, bundle: Any, policy: Any, subject: Subject) -> Provenance:
     """Signature, certificate, log entry and identity by the library; then whether it is about this file."""
     kind, payload = verifier.verify_dsse(bundle, policy)
     statement = json.loads(payload)
-    if kind != _PAYLOAD or not str(statement.get("predicateType", "")).startswith(_STATEMENTS):
+    if kind != _PAYLOAD or not _is_statement(statement.get("predicateType")):
         raise ValueError("it is signed, but no statement of how a release was made")
     subjects = statement["subject"]
     if not any(subject.fits(str(one.get("name", "")), one.get("digest", {})) for one in subjects):
