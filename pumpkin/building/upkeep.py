@@ -1,4 +1,4 @@
-"""Upkeep: the caretaker, with the disk the data folder lies on and the rules for how long payloads are kept."""
+"""Upkeep: the tally of what fails, and the caretaker with its disk and the rules for how long payloads are kept."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from actors.aggregator import Aggregator
 from actors.caretaker import Caretaker, Keep, Limits
 from actors.supervision import Child, System
+from actors.tally import Tally
 from pumpkin.building.line import Line
 from pumpkin.model.checks import Observation, Receipt
 from pumpkin.settings import Settings
@@ -56,6 +57,7 @@ async def build_upkeep(settings: Settings, system: System, db: Database, line: L
     async def receive(seen: Observation) -> Receipt:
         return await line.aggregator.actor.receive(seen)
 
+    await system.start("tally", lambda: Tally.start(db))
     return Upkeep(
         await system.start(
             "caretaker",

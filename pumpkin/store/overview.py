@@ -1,4 +1,4 @@
-"""What the pages show at a glance: how far log and authorities are, what fails now, who the agents are."""
+"""What the pages show at a glance: how far log and authorities are, who the agents are."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pumpkin.store.database import Database
-
-REACH = 200_000
-"""How many of the newest checks are looked at for what fails now."""
 
 Row = Mapping[str, Any]
 
@@ -52,16 +49,6 @@ async def sizes_at(db: Database, times: Sequence[int]) -> list[int]:
 async def stamped_at(db: Database, times: Sequence[int]) -> list[int]:
     """How many checks, from the first on, some authority had stamped at each of `times` (ascending microseconds)."""
     return [row["size"] for row in await _rows(db, "overview_stamped_at", times=list(times))]
-
-
-async def failing(db: Database, most: int = 20) -> list[Row]:
-    """The newest warning or critical check of each (agent, type, target) that no ok one followed; critical first."""
-    return await _rows(db, "overview_failing_checks", most=most, reach=REACH)
-
-
-async def failing_cut(db: Database) -> bool:
-    """Whether more failed of late than `failing` looks at, so that it may not name all that still does."""
-    return bool((await _rows(db, "overview_failing_cut", reach=REACH))[0]["cut"])
 
 
 async def newest_checks(db: Database, most: int) -> list[Row]:

@@ -12,8 +12,9 @@ from pumpkin.model.checks import STATUSES
 from pumpkin.model.shapes import NativeCheck, ScandaleCheck
 from pumpkin.web.api.agents import Command, Job, Said
 from pumpkin.web.api.events import TOPICS
+from pumpkin.web.api.failing import Past
 
-MODELS: tuple[type[BaseModel], ...] = (NativeCheck, ScandaleCheck, Said, Job, Command)
+MODELS: tuple[type[BaseModel], ...] = (NativeCheck, ScandaleCheck, Said, Job, Command, Past)
 UUID = "8d4bb3e2-6f5c-4c92-9b83-0f1c8a5d7e21"
 JSON = "application/json"
 OK: Mapping[str, str] = {"200": "As asked."}
@@ -113,6 +114,25 @@ DETAILS: dict[str, Detail] = {
         media="application/zip",
         refusals=("400", "404"),
     ),
+    "GET /api/v1/failing": Detail(
+        query=(
+            parameter("status", "Only these.", enum=["critical", "warning"]),
+            parameter("agent", "A bare JID or key:<prefix>."),
+            parameter("q", "Looked for in agent, type and target."),
+            parameter("limit", "At most so many.", "integer", minimum=1, maximum=1000, default=100),
+            parameter("cursor", "`next` of the page before."),
+        ),
+        example=data(
+            {
+                "items": [{"series": UUID, "agent": "probe@host", "type": "http", "status": "critical", "times": 3}],
+                "next": None,
+                "critical": 1,
+                "warning": 0,
+            }
+        ),
+        refusals=("400",),
+    ),
+    "POST /api/v1/failing/{series}/let-go": Detail(body=_of(Past, {"last": 41}), refusals=("404",)),
     "GET /api/v1/authorities": Detail(
         example=data(
             {

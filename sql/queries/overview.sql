@@ -46,47 +46,6 @@ cross join lateral (
 ) s
 order by b.n;
 
--- name: overview_failing_checks(reach, most)
--- The newest check of each (agent, type, target) that is warning or critical and was not followed by a better one;
--- looked for among the newest :reach checks, critical before warning, newest first.
-with head as (select size from log_head),
-bad as (
-    (select c.seq, c.agent, c.type, c.target from checks c, head
-     where c.status = 'critical' and c.seq >= head.size - :reach order by c.seq desc limit 200)
-    union all
-    (select c.seq, c.agent, c.type, c.target from checks c, head
-     where c.status = 'warning' and c.seq >= head.size - :reach order by c.seq desc limit 100)
-),
-last_bad as (
-    select max(seq) as seq, min(seq) as since, count(*) as times, agent, type, target
-    from bad group by agent, type, target order by max(seq) desc limit 60
-)
-select c.seq, c.id, c.agent, c.type, c.target, c.status, c.observed, c.received, last_bad.times
-from last_bad
-join checks c on c.seq = last_bad.seq
-where not exists (
-    select 1 from checks later
-    where later.agent = c.agent and later.seq > c.seq and later.type = c.type
-        and later.target is not distinct from c.target and later.status = 'ok'
-)
-order by c.status = 'critical' desc, c.seq desc
-limit :most;
-
--- name: overview_failing_cut(reach)
--- Whether more failed among the newest :reach checks than overview_failing_checks looks at: what failed before may be
--- hidden behind what is well again.
-with head as (select size from log_head),
-bad as (
-    (select c.agent, c.type, c.target, c.status from checks c, head
-     where c.status = 'critical' and c.seq >= head.size - :reach order by c.seq desc limit 200)
-    union all
-    (select c.agent, c.type, c.target, c.status from checks c, head
-     where c.status = 'warning' and c.seq >= head.size - :reach order by c.seq desc limit 100)
-)
-select count(*) filter (where status = 'critical') >= 200 or count(*) filter (where status = 'warning') >= 100
-    or count(distinct (agent, type, target)) > 60 as cut
-from bad;
-
 -- name: overview_newest_checks(most)
 -- The newest checks, without payload and record.
 select seq, id, kind, type, agent, target, status, observed, received, size, media

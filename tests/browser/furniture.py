@@ -44,6 +44,7 @@ class Furnished:
             "/agents",
             f"/agents/{PROBE}",
             "/checks",
+            "/checks/failing",
             f"/checks/{self.check}",
             f"/checks/{self.check}/difference",
             "/alerts",

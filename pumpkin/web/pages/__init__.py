@@ -14,6 +14,7 @@ from pumpkin.web.pages import (
     checks,
     commands,
     discovery,
+    failing,
     findings,
     histories,
     keys,
@@ -41,6 +42,20 @@ def setup(app: web.Application, templates: Path, static: Path) -> None:
     """Register environment, pages and static files. `app[SERVICES]` must stand, and the edge be set up."""
     render.setup(app, templates, static)
     rooms = (login, openid, account, overview, agents, commands, checks, alerts, proofs, packages, reports, findings)
-    more = (discovery, histories, sandbox, modules, settings, people, keys, audit, policy, public, twins, verify)
+    more = (
+        failing,
+        discovery,
+        histories,
+        sandbox,
+        modules,
+        settings,
+        people,
+        keys,
+        audit,
+        policy,
+        public,
+        twins,
+        verify,
+    )
     for room in (*rooms, *more):
         room.setup(app)

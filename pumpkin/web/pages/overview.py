@@ -13,7 +13,7 @@ from aiohttp import web
 from markupsafe import Markup, escape
 
 from pumpkin.model.agents import Board
-from pumpkin.store import alerts, faults, overview, reports, tasks
+from pumpkin.store import alerts, failing, faults, overview, reports, tasks
 from pumpkin.web import modules
 from pumpkin.web.pages.pictures import bars
 from pumpkin.web.pages.render import page, read
@@ -43,13 +43,6 @@ class Trouble:
     detail: str
     address: str
     since: int | None = None
-
-
-_HIDDEN = (
-    Trouble(
-        "warning", "So many checks failed of late that older failures may not be named", "", "/checks?status=critical"
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +83,8 @@ async def gathered(request: web.Request) -> dict[str, Any]:
     db, now = services.db, time.time_ns() // 1_000
     heads = await overview.heads(db)
     agents = await overview.agent_outline(db)
-    failing = await overview.failing(db, FAILING + 1)
+    bad = await failing.page(db, most=FAILING + 1)
+    failed = await failing.count(db) if len(bad) > FAILING else {}
     stamps = await overview.newest_stamps(db, 60)
     board = services.board()
     marks = [_mark(agent, board) for agent in agents]
@@ -102,12 +96,8 @@ async def gathered(request: web.Request) -> dict[str, Any]:
         *_backlog(heads, now),
         *await _module_troubles(services),
         *_agent_troubles(marks),
-        *(_failing(row) for row in failing[:FAILING]),
-        *(
-            Trouble(row["status"], "More checks fail", "", f"/checks?status={row['status']}")
-            for row in failing[FAILING:]
-        ),
-        *(_HIDDEN if len(failing) <= FAILING and await overview.failing_cut(db) else ()),
+        *(_failing(row) for row in bad[:FAILING]),
+        *_more_failing(bad, failed),
     ]
     shown = sorted(marks, key=lambda mark: (_ORDER[mark["class"]], mark["jid"]))[:DOTS]
     troubles.sort(key=lambda trouble: trouble.kind != "critical")
@@ -194,7 +184,16 @@ def _agent(mark: Mapping[str, Any]) -> str:
 
 def _failing(row: Mapping[str, Any]) -> Trouble:
     target = row["target"] or row["agent"]
-    return Trouble(row["status"], f"{row['type']} is {row['status']}", target, f"/checks/{row['id']}", row["observed"])
+    return Trouble(row["status"], f"{row['type']} is {row['status']}", target, f"/checks/{row['id']}", row["since"])
+
+
+def _more_failing(bad: Sequence[Mapping[str, Any]], failed: Mapping[str, int]) -> list[Trouble]:
+    """That more fail than are named, and how many."""
+    if len(bad) <= FAILING:
+        return []
+    more = sum(failed.values()) - FAILING
+    words = f"{more:,} more check{'s' if more != 1 else ''} fail{'s' if more == 1 else ''}"
+    return [Trouble(bad[FAILING]["status"], words, "", "/checks/failing")]
 
 
 async def _alerts(db: Database) -> list[Trouble]:
