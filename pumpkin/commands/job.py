@@ -11,10 +11,11 @@ from typing import Any
 
 import click
 
+from pumpkin.commands.aim import aimed
 from pumpkin.commands.options import config_option, data_option, json_option
 from pumpkin.commands.place import answer, database, load, work
 from pumpkin.errors import InvalidRequest, NotFound
-from pumpkin.model.assignments import Targets, assignable, name_of, read_targets, shareable
+from pumpkin.model.assignments import Targets, assignable, name_of, shareable
 from pumpkin.model.jobs import Job
 from pumpkin.store import assignments, audit, pools
 
@@ -50,39 +51,16 @@ def _job(given: str, fits: Callable[[dict[str, Any]], Job] = assignable) -> dict
     return found
 
 
-def targets_of(jids: Sequence[str], tags: Sequence[str], duty: str, site: str, everybody: bool) -> Targets:
-    """Whom the options of a command mean; UsageError for nobody, or for more than one way."""
-    try:
-        return read_targets(
-            {"jids": list(jids), "tags": list(tags), "duty": duty, "site": site, "all": everybody or None}
-        )
-    except InvalidRequest as error:
-        raise click.UsageError(error.message.replace("jids, tags, duty, site or all", "--to, --tag, ...")) from None
-
-
 @job.command("add")
 @click.argument("job")
 @click.option("--to", "jids", multiple=True, metavar="JID", help="This agent; may be given more than once.")
-@click.option("--tag", "tags", multiple=True, help="Every agent that bears this tag.")
-@click.option("--duty", default="", help="Every agent of this duty.")
-@click.option("--site", default="", help="Every agent at this site.")
-@click.option("--all", "everybody", is_flag=True, help="Every agent that takes orders.")
+@aimed
 @data_option
 @config_option
 @json_option
-def job_add(
-    job: str,
-    jids: Sequence[str],
-    tags: Sequence[str],
-    duty: str,
-    site: str,
-    everybody: bool,
-    data: Path | None,
-    config: Path | None,
-    as_json: bool,
-) -> None:
+def job_add(job: str, targets: Targets, data: Path | None, config: Path | None, as_json: bool) -> None:
     """Assign JOB (a file, or JSON) from now on: `pumpkin job add '{"use": "system", "period": 60}' --tag roof`."""
-    document, targets = _job(job), targets_of(jids, tags, duty, site, everybody)
+    document = _job(job)
 
     async def run() -> int:
         async with database(load(data, config)) as db:

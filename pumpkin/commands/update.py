@@ -3,41 +3,29 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from pumpkin.adapters.kit import Kits
-from pumpkin.commands.job import targets_of
+from pumpkin.commands.aim import aimed
 from pumpkin.commands.options import config_option, data_option, json_option
 from pumpkin.commands.place import answer, database, load, work
 from pumpkin.errors import StartError
+from pumpkin.model.assignments import Targets
 from pumpkin.model.updates import offered
 from pumpkin.store import updates
 
 
 @click.command("update")
 @click.argument("jids", metavar="[JID]...", nargs=-1)
-@click.option("--tag", "tags", multiple=True, help="Every agent that bears this tag.")
-@click.option("--duty", default="", help="Every agent of this duty.")
-@click.option("--site", default="", help="Every agent at this site.")
-@click.option("--all", "everybody", is_flag=True, help="Every agent that takes orders.")
+@aimed
 @data_option
 @config_option
 @json_option
-def agent_update(
-    jids: Sequence[str],
-    tags: Sequence[str],
-    duty: str,
-    site: str,
-    everybody: bool,
-    data: Path | None,
-    config: Path | None,
-    as_json: bool,
-) -> None:
+def agent_update(targets: Targets, data: Path | None, config: Path | None, as_json: bool) -> None:
     """Tell probes that the enrolment line installed to update themselves: these JIDs, or by tag, duty, site, or all."""
-    targets, settings = targets_of(jids, tags, duty, site, everybody), load(data, config)
+    settings = load(data, config)
     try:
         version, kits = offered(Kits(settings.data / "kits").all())
     except StartError as error:

@@ -82,7 +82,7 @@ def test_an_older_probe_updates_itself_when_told_and_loses_nothing(product: Prod
     os.utime(kit, ns=(was.st_atime_ns, was.st_mtime_ns))
     told = json.loads(product.command("agent", "update", "--tag", "roof", "--json"))
     assert told["agents"] == [JID]
-    until(lambda: shown()["update"]["state"] not in ("told", "trying"), 60)
+    until(lambda: shown()["update"]["state"] not in ("told", "trying"), 240)
     assert shown()["update"]["state"] == "done", shown()["update"]
     until(lambda: shown()["version"] == told["version"])
     current = home / "data" / "update" / "current"
