@@ -14,8 +14,6 @@ from typing import Any
 from uuid import uuid4
 from xml.etree.ElementTree import Element, SubElement
 
-from slixmpp.xmlstream import tostring
-
 from pumpkin.errors import (
     Backpressure,
     Conflict,
@@ -118,6 +116,8 @@ def read_message(stanza: Element, received: int) -> Message | None:
 
 def shown(stanza: Element, body_most: int = BODY_SHOWN) -> str:
     """The stanza's XML for a person to read: a long body cut, at most 16 KiB in all."""
+    from slixmpp.xmlstream import tostring  # loaded when the first message comes
+
     opening = Element(stanza.tag, stanza.attrib)
     for child in stanza:
         if child.tag == name("body") and len(child.text or "") > body_most:

@@ -1,4 +1,7 @@
-"""Which XMPP server the fleet comes in by: our own in this process, a Prosody we run, or one that exists."""
+"""Which XMPP server the fleet comes in by: our own in this process, a Prosody we run, or one that exists.
+
+A client of XMPP (slixmpp, 4 MB) is loaded only for the two that need one.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,8 @@ from typing import Any
 import structlog
 
 from pumpkin.adapters import commands
-from pumpkin.adapters.component import ComponentSession
 from pumpkin.adapters.embedded.prosody import Prosody, folder_for, make_password
-from pumpkin.adapters.names import Several
 from pumpkin.adapters.session import InProcess, Session
-from pumpkin.adapters.xmpp import XmppSession, tls_context
 from pumpkin.adapters.xmppd.certificates import Certificates
 from pumpkin.adapters.xmppd.limits import Limits
 from pumpkin.adapters.xmppd.server import XmppServer
@@ -88,6 +88,9 @@ async def _embedded(settings: Settings, db: Database, stack: AsyncExitStack) -> 
 
 
 async def _prosody(settings: Settings, db: Database, stack: AsyncExitStack) -> Served:
+    from pumpkin.adapters.names import Several
+    from pumpkin.adapters.xmpp import XmppSession, tls_context
+
     xmpp = settings.xmpp
     if xmpp.registration == "token":
         raise StartError("Prosody takes no invitations by XEP-0077: set xmpp.registration to closed; enrol by HTTPS.")
@@ -153,6 +156,9 @@ async def _prosody(settings: Settings, db: Database, stack: AsyncExitStack) -> S
 
 
 def _external(settings: Settings, approved: set[str]) -> Served:
+    from pumpkin.adapters.component import ComponentSession
+    from pumpkin.adapters.xmpp import XmppSession, tls_context
+
     xmpp = settings.xmpp
     host, ca = xmpp.host or xmpp.domain, str(xmpp.ca or "")
     if xmpp.component:

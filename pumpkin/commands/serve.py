@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import gc
 import signal
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 import click
 
 from pumpkin import app
+from pumpkin.adapters.resting import rest
 from pumpkin.commands.journal import log_to_stderr as log_to_stderr
 from pumpkin.commands.place import config_option, data_option, load
 from pumpkin.errors import PumpkinError, StartError
@@ -54,6 +54,7 @@ def run(
         xmpp={"server": xmpp, "listen": xmpp_listen, "port": xmpp_port, "domain": domain},
     )
     log_to_stderr(as_json=settings.journal == "json")
+    gc.disable()  # until everything stands: what is made meanwhile stays, and looking through it costs time
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_serve(settings))
@@ -79,13 +80,12 @@ def _rest_the_collector() -> None:
     """What stands now stays: cyclic collection is spared going through it, and comes seldomer.
 
     With Python's own thresholds whole collections took a tenth of the CPU of a POST and held up one in ten by 100 ms.
-    What the start alone needed goes back to the system (glibc keeps 3 MB of it otherwise).
     """
     gc.collect()
-    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
-        trim(0)
+    rest()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+    gc.enable()
 
 
 async def _serve(settings: Settings) -> None:

@@ -15,7 +15,7 @@ Short = Annotated[str, StringConstraints(max_length=100)]
 
 
 class _Reported(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
 
     name: Short
     kind: Short = ""
@@ -29,7 +29,7 @@ class _Reported(BaseModel):
 
 
 class _Introduction(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="ignore", frozen=True)
 
     duties: list[Short] = Field([], max_length=50)
     tags: list[Short] = Field([], max_length=50)

@@ -42,7 +42,7 @@ Words = Annotated[list[Annotated[str, Field(max_length=4_096)]], BeforeValidator
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
 
 class Threshold(_Part):

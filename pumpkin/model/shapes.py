@@ -169,7 +169,7 @@ JsonObject = Annotated[dict[str, Any], AfterValidator(small(DETAIL_LIMIT))]
 class Run(BaseModel):
     """How the tool ran, measured outside it (rulings.md 39). `stderr` is bounded text."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     argv: list[Text] = Field(default=[], max_length=1_000)
     exit_status: int | None = None
@@ -182,7 +182,7 @@ class Run(BaseModel):
 class Result(BaseModel):
     """What a parser made of the output: `data` by the schema `version` of `parser`, or `error`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     parser: Name
     version: int = Field(ge=0, le=SAFE_INTEGER)
@@ -205,7 +205,7 @@ class Further(BaseModel):
 class Meta(Further):
     """`meta` of SCANDALE's shape; keys we do not know are kept and given back."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="allow", frozen=True)
 
     uuid: Identifier
     ts: Moment
@@ -216,7 +216,7 @@ class Meta(Further):
 class RawPayload(BaseModel):
     """`payload` of SCANDALE's shape: base64 of the tool's output; its very characters are what is proven."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="allow", frozen=True)
 
     raw: Base64
 
@@ -224,7 +224,7 @@ class RawPayload(BaseModel):
 class ScandaleCheck(BaseModel):
     """A check as SCANDALE's probes send it and `POST /items/` takes it."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="allow", frozen=True)
 
     version: Annotated[str, StringConstraints(max_length=NAME_LIMIT)] | int | float
     format: Name
@@ -235,7 +235,7 @@ class ScandaleCheck(BaseModel):
 class NativePayload(BaseModel):
     """`{"text"}` or `{"base64", "media"}`: exactly one of the two."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     text: Annotated[str, StringConstraints(max_length=PAYLOAD_LIMIT, strict=True)] | None = None
     base64: Base64 | None = None
@@ -245,7 +245,7 @@ class NativePayload(BaseModel):
 class NativeCheck(Further):
     """A check in our own shape, as `POST /api/v1/checks` and the IQ of rulings.md 40 take it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     id: Identifier | None = None
     kind: Literal["check"] = "check"

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from functools import cached_property
 from html import escape
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
 from pumpkin.web.guard import identity
 
-DOCUMENT = web.AppKey("openapi_document", bytes)
+if TYPE_CHECKING:
+    from pumpkin.web.openapi import RouteLike
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -36,11 +40,29 @@ def render(document: object) -> bytes:
     return json.dumps(document, indent=1).encode()
 
 
+class Document:
+    """The OpenAPI document of one table of routes, made when somebody first asks: a server that nobody asks is spared
+    the work at its start, and the memory."""
+
+    def __init__(self, routes: Sequence[RouteLike], version: str) -> None:
+        self._routes, self._version = routes, version
+
+    @cached_property
+    def text(self) -> bytes:
+        """Its bytes as they are served."""
+        from pumpkin.web import openapi
+
+        return render(openapi.build(self._routes, self._version))
+
+
+DOCUMENT: web.AppKey[Any] = web.AppKey("openapi_document")
+
+
 async def document(request: web.Request) -> web.Response:
     """`GET /openapi.json`: this description, in OpenAPI 3.1."""
-    return web.Response(
-        body=request.app[DOCUMENT], content_type="application/json", headers={"Cache-Control": "no-cache"}
-    )
+    found = request.app[DOCUMENT]
+    body = found if isinstance(found, bytes) else found.text
+    return web.Response(body=body, content_type="application/json", headers={"Cache-Control": "no-cache"})
 
 
 async def page(request: web.Request) -> web.Response:

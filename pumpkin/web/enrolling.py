@@ -37,7 +37,7 @@ HASHING = asyncio.Semaphore(2)
 class Wanted(BaseModel):
     """A newcomer's question. `signing_key` is the offer of the key it will sign with (pumpkin.evidence.keys)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     name: str = Field(pattern=r"^[a-z0-9](?:[a-z0-9.-]{0,62}[a-z0-9])?$")
     password: SecretStr = Field(min_length=16, max_length=200)

@@ -55,7 +55,7 @@ Outcome = DeliveryError | None
 class Options(BaseModel):
     """What stands in the settings' table `options` of a module; unknown names are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
 
 @dataclass(frozen=True, slots=True)

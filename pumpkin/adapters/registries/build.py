@@ -74,7 +74,7 @@ def build(
         rates={URL(places.crates_api).host or "": slow} if places.crates_api else None,
         tokens=tokens,
         document_s=document_s,
-        trust=_trust(),
+        trust=_trust,  # the system's certificates are 2 MB: read when first asked
     )
     found: dict[str, Registry] = {"pypi": PyPI(fetcher, pypi), "npm": Npm(fetcher, npm, places.npm_changes)}
     if places.gem:
@@ -102,9 +102,10 @@ def _apart(address: str) -> tuple[str, dict[str, str]]:
     return bare, {bare: f"Basic {pair}"}
 
 
-def _trust() -> ssl.SSLContext:
-    context = ssl.create_default_context()
+def _trust() -> ssl.SSLContext | bool:
     more = authority_file()
-    if more:
-        context.load_verify_locations(more)
+    if not more:
+        return True
+    context = ssl.create_default_context()
+    context.load_verify_locations(more)
     return context

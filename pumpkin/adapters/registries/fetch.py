@@ -116,7 +116,7 @@ class Fetcher:
         rates: Mapping[str, float] | None = None,
         tokens: Mapping[str, str] | None = None,
         document_s: float = DOCUMENT_S,
-        trust: ssl.SSLContext | bool = True,
+        trust: Callable[[], ssl.SSLContext | bool] = lambda: True,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._guard = guard
@@ -139,7 +139,7 @@ class Fetcher:
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(resolver=self._guard, ssl=self._trust, limit=32, ttl_dns_cache=60),
+                connector=aiohttp.TCPConnector(resolver=self._guard, ssl=self._trust(), limit=32, ttl_dns_cache=60),
                 headers={"User-Agent": self._agent},
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,  # a small answer may hold a large one: unpacked by us, within the limit

@@ -6,8 +6,6 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from slixmpp.jid import JID, InvalidJID
-
 from pumpkin.adapters.xmppd.faults import StanzaFault
 
 _PLAIN = re.compile(r"[a-z0-9._+~!#$%*=?^`{|}\-]{1,1023}\Z")
@@ -36,10 +34,7 @@ def prepare_user(user: str) -> str:
     """The prepared localpart (case folded); StanzaFault `jid-malformed` for what is none."""
     if _PLAIN.match(user):
         return user
-    try:
-        prepared = str(JID(f"{user}@x").node)
-    except (InvalidJID, ValueError) as error:
-        raise StanzaFault("jid-malformed") from error
+    prepared = _prepared(f"{user}@x", "node")
     if not prepared or len(prepared.encode()) > 1023 or any(c in prepared for c in " \"&'/:<>@"):
         raise StanzaFault("jid-malformed")
     return prepared
@@ -49,13 +44,20 @@ def prepare_resource(resource: str) -> str:
     """The prepared resource (case kept); StanzaFault `jid-malformed` for what is none."""
     if _PLAIN_RESOURCE.match(resource):
         return resource
-    try:
-        prepared = str(JID(f"x@x/{resource}").resource)
-    except (InvalidJID, ValueError) as error:
-        raise StanzaFault("jid-malformed") from error
+    prepared = _prepared(f"x@x/{resource}", "resource")
     if not prepared or len(prepared.encode()) > 1023:
         raise StanzaFault("jid-malformed")
     return prepared
+
+
+def _prepared(jid: str, part: str) -> str:
+    """A part of an address with other than plain letters in it; slixmpp is loaded for these alone."""
+    from slixmpp.jid import JID, InvalidJID
+
+    try:
+        return str(getattr(JID(jid), part))
+    except (InvalidJID, ValueError) as error:
+        raise StanzaFault("jid-malformed") from error
 
 
 @lru_cache(maxsize=4096)

@@ -24,7 +24,7 @@ LONGEST_S = 366 * 86_400.0
 class Matcher(BaseModel):
     """Which alerts: all that is given must fit. `*` and `?` stand for letters."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     rule: Patterns = ()
     severity: Patterns = ()
@@ -61,7 +61,7 @@ class Matcher(BaseModel):
 class Span(BaseModel):
     """When a mute holds: from `starts` to `ends`; with `cron`, each time the clock of `zone` says so for `lasts`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     starts: datetime
     ends: datetime

@@ -116,7 +116,7 @@ def holds(op: str, value: Any, than: Any) -> bool:
 class Condition(BaseModel):
     """`value op than`, for instance `{ value = "result.data.status", op = ">=", than = 500 }`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     value: ValuePath
     op: Operator = "=="

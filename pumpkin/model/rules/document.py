@@ -62,7 +62,7 @@ Statuses = Annotated[tuple[Status, ...], BeforeValidator(_several)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid", strict=False)
 
 
 class Select(_Part):

@@ -28,7 +28,7 @@ Reason = Annotated[str, Field(min_length=1, max_length=1_000)]
 
 
 class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
 
 class Remark(_Body):

@@ -30,7 +30,7 @@ JOBS_BODY = JOB_BYTES * 16
 class Assigned(BaseModel):
     """`job` as in a probe's file (`use` for a ready probe), `targets` in one way, `behaviour` over the job's own."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     targets: dict[str, Any]
     job: dict[str, Any]
@@ -40,7 +40,7 @@ class Assigned(BaseModel):
 class Replaced(BaseModel):
     """Another job in an assignment's place."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     job: dict[str, Any]
 
@@ -48,7 +48,7 @@ class Replaced(BaseModel):
 class Listed(BaseModel):
     """All jobs of one agent that are assigned to it by name."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     jobs: list[dict[str, Any]] = Field(max_length=500)
 
@@ -56,7 +56,7 @@ class Listed(BaseModel):
 class Question(BaseModel):
     """Whom to ask (a duty or an agent) for a second look at `about`: type, target, status, the check's id."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     duty: str = Field("", max_length=200)
     jid: str = Field("", max_length=1_000)

@@ -32,7 +32,7 @@ TEXT_MOST = 214
 class Watched(BaseModel):
     """A package to watch: `purl` without version; its name may end in `*`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     purl: str = Field(min_length=1, max_length=2_048)
     priority: int = Field(0, ge=0, le=9)

@@ -29,7 +29,7 @@ JOBS_MOST = 10_000
 class Pooled(BaseModel):
     """Jobs for a shared list, and whose duty it is."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     duty: str = Field(min_length=1, max_length=200)
     jobs: list[dict[str, Any]] = Field(min_length=1, max_length=JOBS_MOST)
@@ -38,7 +38,7 @@ class Pooled(BaseModel):
 class Invited(BaseModel):
     """What an invitation gives: a name, tags, duties, a site, whether it lets in at once; its life, and how often."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     name: str = Field("", pattern=r"^([a-z0-9](?:[a-z0-9.-]{0,48}[a-z0-9])?)?$")
     tags: list[str] = Field([], max_length=50)

@@ -20,7 +20,7 @@ from pumpkin.web.services import SERVICES
 class Told(BaseModel):
     """Whom to tell: `targets` in one way, as for a job."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     targets: dict[str, Any]
 

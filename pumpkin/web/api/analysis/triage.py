@@ -27,7 +27,7 @@ from pumpkin.web.services import SERVICES
 class Word(BaseModel):
     """What is said of a finding; `days` None means for ever."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(defer_build=True, extra="forbid")
 
     state: words.State
     reason: str = Field(min_length=1, max_length=2_000)
