@@ -71,7 +71,8 @@ class Aggregator(LoopActor):
     every commit, with (leaf hash, group hash) a row in log order, and is a hint only: the sealer reads what it missed;
     so is `wants_token()`, told when a stored check asked for a token of its own. `checkpoint()` is the hash of the
     newest checkpoint: an observation not signed that names none is given it, which bounds its record from below.
-    `signed(observation)` raises where a signature is not what it should be.
+    `signed(observation)` raises where a signature is not what it should be. While the disk has no `room()`, checks are
+    put off; what the installation itself has to say (reports, erasures, alerts) goes into what is left.
     """
 
     def __init__(
@@ -84,13 +85,14 @@ class Aggregator(LoopActor):
         wants_token: Callable[[], None] = lambda: None,
         checkpoint: Callable[[], str | None] = lambda: None,
         signed: Callable[[Observation], None] = lambda seen: None,
+        room: Callable[[], bool] = lambda: True,
         bounds: Bounds = Bounds(),
         now: Callable[[], int] = lambda: time.time_ns() // 1_000,
     ) -> None:
         super().__init__()
         self._db, self._bus, self._known_agent, self._stored = db, bus, known_agent, stored
         self._wants_token, self._bounds, self._now = wants_token, bounds, now
-        self._checkpoint, self._signed = checkpoint, signed
+        self._checkpoint, self._signed, self._room = checkpoint, signed, room
         self._loop = asyncio.get_running_loop()
         self._queue: deque[_Row] = deque()
         self._batch: list[_Row] = []
@@ -106,7 +108,7 @@ class Aggregator(LoopActor):
 
     async def receive(self, observation: Observation) -> Receipt:
         """Store one observation durably. UnknownAgent, PayloadTooLarge, InvalidCheck, CheckConflict as they say;
-        Backpressure when too much waits, Unavailable when the database stays away."""
+        Backpressure when too much waits, Unavailable when the database stays away or the disk is full."""
         outcome = await (await self._admit(observation)).answer
         if isinstance(outcome, PumpkinError):
             raise outcome
@@ -136,6 +138,8 @@ class Aggregator(LoopActor):
         }
 
     async def _admit(self, observation: Observation) -> _Row:
+        if observation.kind == "check" and not self._room():
+            raise Unavailable("There is no room on the server's disk at the moment; send it again.")
         size = len(observation.payload)
         try:
             self._check(observation, size)

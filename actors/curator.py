@@ -40,7 +40,7 @@ log = structlog.get_logger("pumpkin.curator")
 class Curator(LoopActor):
     """`agent` is in whose name reports are entered, `receive` takes a check. `rules()` is the rule set's hash now (""
     while it is not known), `bus` tells of reports other nodes keep, `published(purl)` is the key of all files a version
-    has now, `submit` has one analysed."""
+    has now, `submit` has one analysed. What failed is tried again after `again_s`."""
 
     def __init__(
         self,
@@ -53,8 +53,10 @@ class Curator(LoopActor):
         published: Callable[[Purl], Awaitable[str]] | None = None,
         submit: Callable[[Submission], Awaitable[Any]] | None = None,
         tools: Callable[[], str] = str,
+        again_s: float = AGAIN_S,
     ) -> None:
         super().__init__()
+        self._again_s = again_s
         self._db, self._agent, self._receive, self._bus = db, agent, receive, bus
         self._rules, self._published, self._submit, self._tools = rules, published, submit, tools
         self._woken = asyncio.Event()
@@ -114,7 +116,7 @@ class Curator(LoopActor):
             except PumpkinError as error:
                 log.warning("a report could not be entered as a check yet", why=error.message)
             try:
-                await asyncio.wait_for(self._woken.wait(), AGAIN_S)
+                await asyncio.wait_for(self._woken.wait(), self._again_s)
             except TimeoutError:
                 continue
 
@@ -122,12 +124,13 @@ class Curator(LoopActor):
 
     async def _look(self) -> None:
         while True:
-            task = await tasks.get(self._db, await self._cached.get())
+            number = await self._cached.get()
             try:
+                task = await tasks.get(self._db, number)
                 if task is not None and task.report is not None:
                     await self._looked_at(task, await reports.get(self._db, task.report))
             except PumpkinError as error:
-                log.info("a cached report could not be looked at", task=task.id if task else None, why=error.message)
+                log.info("a cached report could not be looked at", task=number, why=error.message)
 
     async def _looked_at(self, task: Task, kept: Kept | None) -> None:
         if kept is None or task.upload is not None:
@@ -151,12 +154,21 @@ class Curator(LoopActor):
             )  # fmt: skip
 
     async def _renew(self) -> None:
-        """Once a start: all reports whose rules are not ours any more."""
+        """Once a start: all reports whose rules are not ours any more; from the first again after a fault."""
         while True:
             rules = self._rules()
             if rules:
                 break
             await asyncio.sleep(RULES_EVERY_S)
+        while True:
+            try:
+                await self._judge_all(rules)
+                return
+            except PumpkinError as error:
+                log.warning("reports of older rules could not be judged anew yet", why=error.message)
+            await asyncio.sleep(self._again_s)
+
+    async def _judge_all(self, rules: str) -> None:
         after = done = 0
         while found := await rescoring_store.outdated(self._db, rules, after):
             for after in found:

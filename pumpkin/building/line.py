@@ -3,8 +3,10 @@ several."""
 
 from __future__ import annotations
 
+import shutil
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from actors.aggregator import Aggregator, Hashes
@@ -110,6 +112,7 @@ async def build_line(
             wants_token=pool.wants_token,
             checkpoint=lambda: sealers[0].actor.last_hash if sealers[0].state == "running" else None,
             signed=lambda seen: keyrings[0].actor.check(seen) if keyrings else None,
+            room=lambda: has_room(settings.data, settings.upkeep.reserve),
         ),
     )
 
@@ -139,3 +142,11 @@ async def build_line(
 
 def _leads(leader: Child[Leader]) -> bool:
     return leader.state == "running" and leader.actor.leading
+
+
+def has_room(data: Path, reserve: int) -> bool:
+    """Whether `reserve` MiB are free on the data folder's disk; true where that cannot be told."""
+    try:
+        return shutil.disk_usage(data).free >= reserve * 2**20
+    except OSError:
+        return True

@@ -102,6 +102,7 @@ async def start_line(database: Database) -> AsyncIterator[StartLine]:
         key: LogKey | None = None,
         bounds: Bounds | None = None,
         known_agent: Callable[[str], bool] = lambda agent: True,
+        room: Callable[[], bool] = lambda: True,
         **series: Any,
     ) -> Line:
         tsa, key, bus = tsa or Tsa(), key or LogKey.generate("log.example"), Bus(history=20_000)
@@ -145,6 +146,7 @@ async def start_line(database: Database) -> AsyncIterator[StartLine]:
                 known_agent=known_agent,
                 stored=lambda first, hashes: sealer.actor.stored(first, hashes) if sealing() else None,
                 bounds=bounds or Bounds(),
+                room=room,
             ),
             restart=quick,
         )

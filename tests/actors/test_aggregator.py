@@ -168,6 +168,17 @@ create trigger refuse before insert on checks for each row execute function refu
 """
 
 
+async def test_below_the_disk_s_reserve_checks_are_put_off_and_an_erasure_is_still_noted(start_line: StartLine) -> None:
+    room: list[str] = []
+    line = await start_line(room=lambda: bool(room))
+    with pytest.raises(Unavailable, match="no room"):
+        await line.aggregator.actor.receive(observation())
+    assert await checks.size(line.db) == 0
+    assert (await line.aggregator.actor.receive(replace(observation(), kind="erasure"))).seq == 0
+    room.append("again")
+    assert (await line.aggregator.actor.receive(observation())).seq == 1
+
+
 @pytest.mark.parametrize("state", ["53100", "58030", "XX000"])
 async def test_a_disk_that_is_full_or_fails_is_no_fault_of_the_check(start_line: StartLine, state: str) -> None:
     line = await start_line(bounds=Bounds(patience_s=0.2))

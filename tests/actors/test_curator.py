@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import asyncpg
 import pytest
 
 from actors.curator import Curator
+from pumpkin.adapters.embedded.postgres import EmbeddedPostgres
 from pumpkin.errors import Unavailable
 from pumpkin.model.checks import Observation, Receipt
 from pumpkin.model.purl import Purl
@@ -109,6 +111,34 @@ async def test_reports_of_older_rules_are_judged_anew_once_when_the_server_start
         await curator.stop(block=False)
     newest, first = await reports.listed(database)
     assert (newest.rules, newest.rescored, first.rules, len(log.taken)) == ("r2", first.id, "r1", 2)
+
+
+async def test_old_reports_are_judged_when_a_database_that_was_away_is_there_again(
+    database: Database, postgres: EmbeddedPostgres
+) -> None:
+    await kept_report(database)
+    async with database.reader() as connection:
+        name = await connection.fetchval("select current_database()")
+    outside = await asyncpg.connect(postgres.dsn())
+    await outside.execute(f"alter database {name} allow_connections false")
+    await outside.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", name)
+    curator = Curator.start(database, "a@localhost", Log().receive, rules=lambda: "r2", again_s=0.05)
+    actor: Any = curator._actor_weakref()
+    await actor.started()
+    actor.freshen(1)
+    await asyncio.sleep(0.3)  # so that it meets the closed door
+    assert curator.is_alive()
+    await outside.execute(f"alter database {name} allow_connections true")
+    await outside.close()
+
+    async def judged() -> bool:
+        try:
+            return len(await reports.listed(database)) == 2
+        except Unavailable:
+            return False
+
+    await _until(judged)
+    await curator.stop(block=False)
 
 
 async def _two(count: Callable[[], Any]) -> bool:
