@@ -45,7 +45,7 @@ async def running(settings: Settings) -> AsyncIterator[House]:
         stack.callback(listener.close)
 
         db = await ground.open_database(settings, stack)
-        first_password = await ground.first_administrator(db)
+        first_password = ground.first_administrator(db, stack)
         bus = Bus()
         system = System(bus)
         stack.push_async_callback(system.stop)
@@ -75,4 +75,5 @@ async def running(settings: Settings) -> AsyncIterator[House]:
 
         place.announce(front.facts(settings, url, fleet))
         alone = line.authorities.only_local
-        yield House(url, front.welcome(settings, url, fleet, first_password, self_asserted=alone), system.escalated)
+        password = await first_password
+        yield House(url, front.welcome(settings, url, fleet, password, self_asserted=alone), system.escalated)

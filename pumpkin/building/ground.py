@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import socket
@@ -47,9 +48,22 @@ async def open_database(settings: Settings, stack: AsyncExitStack) -> Database:
     return db
 
 
-async def first_administrator(db: Database) -> str | None:
+def first_administrator(db: Database, stack: AsyncExitStack) -> asyncio.Task[str | None]:
     """The one-time password of `admin`, made where nobody has an account yet; a new one at each start until it was
-    used: a start that failed after making it, or a lost line, must not lock everybody out."""
+    used: a start that failed after making it, or a lost line, must not lock everybody out.
+
+    Hashing it takes a third of a second, meanwhile the rest is built."""
+    task = asyncio.create_task(_first_administrator(db), name="first administrator")
+
+    async def end() -> None:
+        task.cancel()
+        await asyncio.wait([task])
+
+    stack.push_async_callback(end)
+    return task
+
+
+async def _first_administrator(db: Database) -> str | None:
     everybody = await people.everybody(db)
     if not everybody:
         password = secrets.token_urlsafe(12)

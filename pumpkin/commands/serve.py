@@ -81,9 +81,8 @@ def _rest_the_collector() -> None:
 
     With Python's own thresholds whole collections took a tenth of the CPU of a POST and held up one in ten by 100 ms.
     """
-    gc.collect()
-    rest()
     gc.freeze()
+    rest()
     gc.set_threshold(50_000, 20, 100)
     gc.enable()
 
