@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from scripts.faults.invariants import ended_with
 from scripts.faults.scene import Broken, Scene, run, scene
+from scripts.faults.traffic import Traffic
 
 
 @contextmanager
@@ -28,15 +30,21 @@ def small(mebibytes: int) -> Iterator[tuple[Path, Path]]:
 
 
 def full(times: int) -> Scene:
-    """The data folder's disk filled to the last byte, and freed again."""
-    with small(700) as (place, _), scene(data=place / "data") as here:
-        with here.traffic(size=20_000) as traffic:
+    """The data folder's disk filled to the last byte, and freed again: without a reserve, so that PostgreSQL itself
+    meets the end of it, and once more with the usual one, where checks are put off before that."""
+    with_reserve = _filled(1, {})
+    here = _filled(times, {"PUMPKIN_UPKEEP__RESERVE": "0"})
+    here.notes += [f"with the usual reserve: {one}" for one in with_reserve.notes]
+    return here
+
+
+def _filled(times: int, environment: dict[str, str]) -> Scene:
+    with small(700) as (place, _), scene(data=place / "data", environment=environment) as here:
+        with here.traffic(size=200_000) as traffic:
             for _ in range(times):
                 traffic.until(50)
-                fill(place / "ballast")
-                said = here.until_ready(503, within_s=60)
-                here.note(f"/ready while full: {said.get('missing')}")
-                time.sleep(3)
+                _until_nothing_passes(place / "ballast", traffic)
+                here.note(f"/ready while full: {here.until_ready(503).get('missing')}")
                 (place / "ballast").unlink()
                 here.until_ready(200)
                 traffic.until(50)
@@ -45,9 +53,21 @@ def full(times: int) -> Scene:
         return here
 
 
+def _until_nothing_passes(ballast: Path, traffic: Traffic) -> None:
+    """Fill until nothing is acknowledged any more: PostgreSQL goes on for a while in what it has, and frees some."""
+    passed, deadline = -1, time.monotonic() + 90
+    while len(traffic.acked) != passed:
+        if time.monotonic() > deadline:
+            raise Broken("checks are acknowledged that no disk has room for")
+        passed = len(traffic.acked)
+        for _ in range(6):
+            fill(ballast)
+            time.sleep(0.5)
+
+
 def fill(ballast: Path) -> None:
-    """Write until the disk takes no more."""
-    with ballast.open("wb", buffering=0) as file:
+    """Write until the disk takes no more, on from what was written before."""
+    with ballast.open("ab", buffering=0) as file:
         size = 1 << 20
         while size >= 512:
             try:
@@ -58,23 +78,22 @@ def fill(ballast: Path) -> None:
 
 def read_only(times: int) -> Scene:
     """ext4 made read-only under the running server (as after a fault of the disk), mounted and started anew."""
-    with small(700) as (place, image):
-        last: Scene | None = None
-        for _ in range(times):
-            with scene(data=place / "data") as here:
-                with here.traffic() as traffic:
-                    traffic.until(100)
-                    run("mount", "-o", "remount,abort", str(place))
-                    here.note(f"/ready while read-only: {here.until_ready(503).get('missing')}")
-                    time.sleep(2)
-                    here.product.kill()
-                    run("umount", "--lazy", str(place))
-                    time.sleep(1)
-                    run("fsck.ext4", "-p", str(image), check_status=False)
-                    run("mount", "-o", "loop", str(image), str(place))
-                    here.product.start(60)
-                    here.judge(traffic)
-                last = here
-        if last is None:
-            raise Broken("nothing was tried")
-        return last
+    with small(700) as (place, image), scene(data=place / "data") as here:
+        with here.traffic() as traffic:
+            for _ in range(times):
+                traffic.until(100)
+                run("mount", "-o", "remount,abort", str(place))
+                here.note(f"/ready while read-only: {here.until_ready(503).get('missing')}")
+                before = len(traffic.acked)
+                time.sleep(2)
+                if len(traffic.acked) != before:
+                    raise Broken("checks were acknowledged that no disk took")
+                here.product.kill()
+                ended_with(place / "data")
+                run("umount", str(place))
+                run("fsck.ext4", "-p", str(image), check_status=False)
+                run("mount", "-o", "loop", str(image), str(place))
+                here.product.start(60)
+                here.until_ready()
+            here.judge(traffic)
+        return here

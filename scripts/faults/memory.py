@@ -73,36 +73,43 @@ def _tighten() -> None:
 
 
 def _until_somebody_dies(here: Scene) -> str:
+    """Who is gone once the kernel says that it killed: a backend may end by itself, too."""
     before = {one.pid: one.name() for one in psutil.Process(here.pid).children(recursive=True)}
     deadline = time.monotonic() + 60
     tighter = time.monotonic() + TIGHTEN_S
-    while time.monotonic() < deadline:
+    while not _kills():
+        if time.monotonic() > deadline:
+            raise Broken("the kernel killed nobody within 60 s")
         if time.monotonic() > tighter:
             _tighten()
             tighter = time.monotonic() + TIGHTEN_S
-        if here.product.process is None or here.product.process.poll() is not None:
-            return "the server"
-        now = {one.pid for one in psutil.Process(here.pid).children(recursive=True)}
-        gone = [name for pid, name in before.items() if pid not in now]
-        if gone:
-            return gone[0]
         time.sleep(0.2)
-    raise Broken("the kernel killed nobody within 60 s")
+    time.sleep(1)
+    if here.product.process is None or here.product.process.poll() is not None:
+        return "the server"
+    now = {one.pid for one in psutil.Process(here.pid).children(recursive=True)}
+    return next((name for pid, name in before.items() if pid not in now), "one that had just begun")
+
+
+def _kills() -> int:
+    """How many the kernel has killed in the group since it was made."""
+    group, limit = _group()
+    text = (group / ("memory.oom_control" if limit.endswith("bytes") else "memory.events")).read_text()
+    return int(next(line.split()[1] for line in text.splitlines() if line.startswith("oom_kill ")))
 
 
 def _release() -> None:
     group, limit = _group()
     (group / limit).write_text("-1" if limit.endswith("bytes") else "max")
     root = group.parent / "cgroup.procs"
-    for pid in (group / "cgroup.procs").read_text().split():
-        try:
-            root.write_text(pid)
-        except OSError:
-            continue
     for _ in range(TRIES):
+        for pid in (group / "cgroup.procs").read_text().split():
+            with suppress(OSError):
+                root.write_text(pid)
         try:
             group.rmdir()
-        except OSError:  # one that was killed is still being buried
+        except OSError:  # one that was killed is still being buried, or one was begun meanwhile
             time.sleep(0.5)
         else:
             return
+    raise Broken(f"the memory group {group} cannot be removed")

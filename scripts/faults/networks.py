@@ -58,6 +58,13 @@ def filter_by(rule: str) -> None:
         )
 
 
+def dropped() -> int:
+    """How many packets the rule in force has taken, both ways."""
+    said = json.loads(run("ip", "netns", "exec", SPACE, "nft", "--json", "list", "ruleset").stdout)
+    parts = [part for one in said["nftables"] for part in one.get("rule", {}).get("expr", [])]
+    return sum(part["counter"]["packets"] for part in parts if "counter" in part)
+
+
 class FarProbe:
     """`pumpkin probe` that counts its runs, five a second, each result a number."""
 
@@ -112,15 +119,16 @@ class FarProbe:
 
 def loss(times: int) -> Scene:
     """A third of all packets lost, each way, for some seconds."""
-    return _across("numgen random mod 100 < 33 drop", times, 12)
+    return _across("numgen random mod 100 < 33 counter drop", times, 12)
 
 
 def partition(times: int) -> Scene:
     """Nothing passes, for longer than the stream's patience."""
-    return _across("drop", times, 25)
+    return _across("counter drop", times, 25)
 
 
 def _across(rule: str, times: int, seconds: float) -> Scene:
+    lost = 0
     with far(), scene(options=("--xmpp-listen", "0.0.0.0")) as here:
         probe = FarProbe(here, here.product.data.parent / "walker", inside=True)
         try:
@@ -128,13 +136,18 @@ def _across(rule: str, times: int, seconds: float) -> Scene:
                 probe.until(10)
                 for _ in range(times):
                     filter_by(rule)
-                    time.sleep(seconds)
+                    time.sleep(2)  # what was on its way
+                    before = len(probe.arrived())
+                    time.sleep(seconds - 2)
+                    lost += (taken := dropped())
+                    if not taken or (rule.startswith("counter") and len(probe.arrived()) != before):
+                        raise Broken(f"the way was open: {taken} packets dropped")
                     filter_by("")
                     begun = time.monotonic()
                     probe.until(20)
                     here.note(f"the probe delivers again within {30 if time.monotonic() - begun < 30 else 90} s")
                 here.judge(traffic)
-            here.note(probe.end())
+            here.note(f"{lost} packets dropped; {probe.end()}")
         finally:
             _end(probe.process)
         return here
@@ -155,6 +168,7 @@ def xmpp(times: int) -> Scene:
                     if not victims:
                         raise Broken("there is no Prosody to kill")
                     victims[0].kill()
+                    victims[0].wait(10)
                     probe.until(15)
                     here.until_ready()
                 here.judge(traffic)

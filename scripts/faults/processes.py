@@ -9,7 +9,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from scripts.faults.scene import Scene, scene
+import psutil
+
+from scripts.faults.scene import Broken, Scene, scene
 from tests.conftest import PostgresServer
 
 
@@ -36,11 +38,16 @@ def stop(times: int) -> Scene:
                 group = [pid] if turn % 2 else _family(pid)
                 for one in group:
                     os.kill(one, signal.SIGSTOP)
-                time.sleep(6)
+                time.sleep(1)  # what was answered before is still being read
+                before = len(traffic.acked)
+                time.sleep(5)
+                if len(traffic.acked) != before:
+                    raise Broken("checks were acknowledged by who was stopped")
                 for one in group:
                     os.kill(one, signal.SIGCONT)
                 here.until_ready()
             here.judge(traffic)
+        here.note("nothing was acknowledged while one was stopped")
         return here
 
 
@@ -51,10 +58,12 @@ def postgres(times: int) -> Scene:
             for turn in range(times):
                 traffic.until(50)
                 first = here.postmaster
-                victim = first if turn % 2 == 0 else _family(first)[-1]
-                os.kill(victim, signal.SIGKILL)
+                victim = psutil.Process(first if turn % 2 == 0 else _family(first)[-1])
+                victim.kill()
                 traffic.until(20)
                 here.until_ready()
+                if victim.is_running() or (turn % 2 == 0 and here.postmaster == first):
+                    raise Broken("nobody was killed")
             here.judge(traffic)
         return here
 
@@ -73,7 +82,10 @@ def away(times: int) -> Scene:
                         traffic.until(50)
                         server._runner.run(server.server.stop())
                         here.until_ready(503)
+                        before = len(traffic.acked)
                         time.sleep(12)
+                        if len(traffic.acked) != before:
+                            raise Broken("checks were acknowledged without a database")
                         server._runner.run(server.server.start())
                         here.until_ready()
                     here.judge(traffic)
@@ -84,6 +96,4 @@ def away(times: int) -> Scene:
 
 
 def _family(pid: int) -> list[int]:
-    import psutil
-
     return [pid, *(one.pid for one in psutil.Process(pid).children(recursive=True))]

@@ -1,4 +1,4 @@
-"""A Pumpkin to be hurt, and the invariants that are looked for in its database, its log and its engine afterwards."""
+"""A Pumpkin to be hurt, with traffic on it, and what clients were told held against it afterwards."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,24 +17,32 @@ import asyncpg
 import psutil
 
 from pumpkin.adapters.embedded.postgres import EmbeddedPostgres
+from pumpkin.adapters.folder import DataFolder
+from scripts.faults import invariants
+from scripts.faults.invariants import Broken
+from scripts.faults.packages import Packages
 from scripts.faults.traffic import Traffic
 from tests.acceptance.product import Product
 
+__all__ = ["Broken", "Scene", "run", "scene"]
+
 READY_S = 60.0
-AUDIT_S = 600.0  # large payloads of minutes are gigabytes
-
-
-class Broken(AssertionError):
-    """An invariant does not hold."""
+SCOPES = ("checks:write", "checks:read", "packages:write", "packages:read")
+LAST_WORDS = 40
+ANALYSES = "100000"  # an hour
 
 
 class Scene:
-    """One product with traffic on it. `note` keeps what a fault wants said in the summary."""
+    """One product with traffic on it. `note` keeps what a fault wants said in the summary, `held` what was seen of the
+    invariants, `waits` how long it took to be ready again."""
 
     def __init__(self, product: Product, *, dsn: str = "") -> None:
         self.product, self._dsn = product, dsn
-        self.key = product.key("checks:write", "checks:read", "packages:write", "packages:read")
+        scopes = [word for scope in SCOPES for word in ("--scope", scope)]
+        made = product.command("key", "add", "--name", "chaos", "--rate", ANALYSES, *scopes, "--json")
+        self.key = str(json.loads(made)["key"])
         self.notes: list[str] = []
+        self.held: list[str] = []
         self.waits: list[float] = []
 
     def note(self, text: str) -> None:
@@ -42,8 +50,14 @@ class Scene:
             self.notes.append(text)
 
     @property
-    def port(self) -> int:
-        return int(self.product.url.rpartition(":")[2])
+    def host(self) -> tuple[str, int]:
+        """Where it serves."""
+        host, _, port = self.product.url.rpartition("//")[2].rpartition(":")
+        return host, int(port)
+
+    @property
+    def node(self) -> str:
+        return DataFolder(self.product.data).node
 
     @property
     def dsn(self) -> str:
@@ -62,8 +76,11 @@ class Scene:
         """The embedded PostgreSQL's first process."""
         return next(one.pid for one in psutil.Process(self.pid).children() if "postgres" in one.name())
 
-    def traffic(self, **options: Any) -> Traffic:
-        return Traffic(self.port, self.key, **options)
+    def traffic(self, *others: Scene, packages: bool = True, **options: Any) -> Traffic:
+        """Checks and packages to this one and, in turn, the `others`."""
+        hosts = [one.host for one in (self, *others)]
+        handed = Packages(hosts, self.key, [one.node for one in (self, *others)]) if packages else None
+        return Traffic(hosts, self.key, packages=handed, **options)
 
     def ready(self) -> tuple[int, dict[str, Any]]:
         """What /ready says; 0 where nobody answers."""
@@ -77,6 +94,8 @@ class Scene:
         """Until /ready answers `wanted`."""
         begun = time.monotonic()
         while (found := self.ready())[0] != wanted:
+            if self.product.process is not None and self.product.process.poll() is not None:
+                raise Broken("the server ended: " + " / ".join(self.product.lines[-LAST_WORDS:]))
             if time.monotonic() - begun > within_s:
                 raise Broken(f"/ready says {found} and not {wanted} for {within_s:.0f} s")
             time.sleep(0.1)
@@ -84,71 +103,72 @@ class Scene:
             self.waits.append(time.monotonic() - begun)
         return found[1]
 
-    def judge(self, traffic: Traffic) -> None:
-        """The invariants. Ends the traffic."""
+    def judge(
+        self, traffic: Traffic, *, nodes: Sequence[str] = (), accepted: Collection[str] = (), ran: Collection[str] = ()
+    ) -> None:
+        """The invariants. Checks and a package more must be taken in first; then the traffic ends. `accepted` and `ran`
+        are tasks and containers besides the traffic's, `nodes` others than this one."""
         traffic.until(20)
+        if traffic.packages:
+            traffic.packages.until_one_runs()
         traffic.stop()
         self.until_ready()
-        if traffic.refused:
-            raise Broken(f"checks were refused for good: {traffic.refused[:3]}")
-        asyncio.run(self._database(traffic.acked))
-        said = json.loads(self.product.command("audit", "--json", status=None, within_s=AUDIT_S) or "{}")
-        if not said.get("ok"):
-            raise Broken(f"the audit says {str(said)[:400]}")
+        refused = [*traffic.refused, *(traffic.packages.refused if traffic.packages else ())]
+        if refused:
+            raise Broken(f"refused for good: {refused[:3]}")
+        handed = traffic.packages
+        tasks = {*accepted, *(handed.accepted if handed else ())}
+        self.held = asyncio.run(self._stored(traffic, tasks))
+        self.held.append(invariants.consistent(self.product.command, traffic.shown.notes))
+        self.held.append(invariants.gone([self.node, *nodes], {*ran, *(handed.ran if handed else ())}))
 
-    async def _database(self, acked: list[str]) -> None:
+    async def _stored(self, traffic: Traffic, accepted: Collection[str]) -> list[str]:
         connection = await asyncpg.connect(self.dsn)
         try:
+            tasks = await invariants.ended(connection, accepted)
             async with connection.transaction(isolation="repeatable_read"):  # a probe may still deliver
-                stored = [str(row["id"]) for row in await connection.fetch("select id from checks")]
-                size, most = await connection.fetchrow("select size, (select max(seq) + 1 from checks) from log_head")
-            lost, doubled = set(acked) - set(stored), len(stored) - len(set(stored))
-            if lost:
-                raise Broken(f"{len(lost)} acknowledged checks are lost, for instance {next(iter(lost))}")
-            if doubled or len(acked) != len(set(acked)):
-                raise Broken(f"{doubled} checks are doubled")
-            if not size == most == len(stored):
-                raise Broken(f"the log has holes: size {size}, highest {most}, {len(stored)} rows")
-            await self._stamped(connection, len(stored))
-            await self._tasks(connection)
+                found = [await invariants.kept(connection, traffic.acked), await invariants.once(connection)]
+            return [*found, tasks, await invariants.stamped(connection)]
         finally:
             await connection.close()
-
-    async def _stamped(self, connection: Any, size: int) -> None:
-        deadline = time.monotonic() + 90
-        while (newest := await connection.fetchval("select coalesce(max(size), 0) from stamps")) < size:
-            if time.monotonic() > deadline:
-                raise Broken(f"{size - newest} of {size} checks are not stamped 90 s after all is well again")
-            await asyncio.sleep(0.2)
-
-    async def _tasks(self, connection: Any) -> None:
-        deadline = time.monotonic() + 240
-        text = "select count(*) from tasks where state in ('pending', 'queued', 'running')"
-        while left := await connection.fetchval(text):
-            if time.monotonic() > deadline:
-                raise Broken(f"{left} tasks are stuck")
-            await asyncio.sleep(0.5)
 
 
 @contextmanager
 def scene(
-    *, data: Path | None = None, options: tuple[str, ...] = (), environment: Mapping[str, str] = {}, dsn: str = ""
+    *,
+    data: Path | None = None,
+    options: tuple[str, ...] = (),
+    environment: Mapping[str, str] = {},
+    dsn: str = "",
+    **program: Any,
 ) -> Iterator[Scene]:
-    """A Pumpkin of its own on a fresh folder, ended whatever happens."""
+    """A Pumpkin of its own on a fresh folder, ended whatever happens, and no process of it left. `program` is what
+    Product takes besides."""
     with tempfile.TemporaryDirectory(prefix="pumpkin-chaos-", ignore_cleanup_errors=True) as folder:
-        quiet = {"PUMPKIN_SANDBOX__ENABLED": "false", "PUMPKIN_PACKAGES__ORIGINS": "false"}
-        product = Product(data or Path(folder) / "data", options=options, environment={**quiet, **environment})
+        usual = {"PUMPKIN_SANDBOX__WARM": "0", "PUMPKIN_PACKAGES__SLOTS": "1", "PUMPKIN_PACKAGES__ORIGINS": "false"}
+        quiet = {**usual, "PUMPKIN_REGISTRIES__OSV": ""}
+        product = Product(
+            data or Path(folder) / "data", options=options, environment={**quiet, **environment}, **program
+        )
         try:
             product.start(60)
-            yield Scene(product, dsn=dsn)
+            here = Scene(product, dsn=dsn)
+            yield here
         finally:
-            if product.process is not None and product.process.poll() is None:
-                for one in (psutil.Process(product.process.pid), *psutil.Process(product.process.pid).children()):
-                    one.send_signal(signal.SIGCONT)
-                try:
-                    product.stop()
-                except subprocess.TimeoutExpired:
-                    product.kill()
+            end(product)
+        here.held.append(invariants.ended_with(product.data))
+
+
+def end(product: Product) -> None:
+    """Stop it in order where it can be, whatever was done to it."""
+    if product.process is None or product.process.poll() is not None:
+        return
+    for one in (psutil.Process(product.process.pid), *psutil.Process(product.process.pid).children()):
+        one.send_signal(signal.SIGCONT)
+    try:
+        product.stop()
+    except subprocess.TimeoutExpired:
+        product.kill()
 
 
 def run(*command: str, check_status: bool = True) -> subprocess.CompletedProcess[str]:
