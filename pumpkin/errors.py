@@ -2,6 +2,7 @@
 
 PumpkinError
 ├── InvalidRequest 400 invalid_request      ├── InvalidCheck 400 invalid_check
+│                                            ├── UnknownBehaviour 400 unknown_behaviour
 │                                            ├── BadSignature 400 bad_signature
 │                                            ├── InvalidJson 400 invalid_json
 │                                            ├── InvalidPurl 400 invalid_purl
@@ -68,6 +69,12 @@ class InvalidCheck(InvalidRequest):
     """The check is not of the documented form."""
 
     code = "invalid_check"
+
+
+class UnknownBehaviour(InvalidRequest):
+    """The agent has reported no behaviour of this name; its page and `GET /api/v1/agents/<jid>` list what it has."""
+
+    code = "unknown_behaviour"
 
 
 class BadSignature(InvalidRequest):

@@ -143,6 +143,13 @@ async def latest_stamp(db: Database, authority: str) -> Stamp | None:
     return stamp_of(row) if row else None
 
 
+async def stamp(db: Database, number: int) -> Stamp | None:
+    """The stamp of this number."""
+    async with db.reader() as connection:
+        row = await db.queries.proofs_stamp(connection, id=number)
+    return stamp_of(row) if row else None
+
+
 async def stamp_at(db: Database, authority: str, size: int) -> Stamp | None:
     """An authority's stamp over a tree of this size."""
     async with db.reader() as connection:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -15,12 +17,19 @@ if TYPE_CHECKING:
 
 REACH = 300_000
 """How far back, in places of the log, earlier results are looked for."""
-NAMES = 8
+FIELDS = 100
+"""How many numbers of a result are looked at."""
+DEPTH = 5
+ITEMS = 10
+TOOK = "took, s"
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One result: its check, when it was observed (microseconds), how it was judged, and its numbers by name."""
+    """One result: its check, when it was observed (microseconds), how it was judged, and its numbers by name.
+
+    A number within others has their names before its own: `disk.free`, `load.0`.
+    """
 
     id: UUID
     seq: int
@@ -37,33 +46,51 @@ async def before(db: Database, check: Check, most: int = 60) -> list[Point]:
             rows = [row async for row in db.queries.series_before_untargeted(connection, **given)]
         else:
             rows = [row async for row in db.queries.series_before(connection, target=check.target, **given)]
-    return [Point(row["id"], row["seq"], row["observed"], row["status"], _numbers(row)) for row in rows]
+    return [Point(row["id"], row["seq"], row["observed"], row["status"], numbers(row)) for row in rows]
 
 
-def _numbers(row: Mapping[str, Any]) -> dict[str, float]:
-    """The numbers of a result: how long it took, and each number of a flat object or of named samples."""
+def numbers(row: Mapping[str, Any]) -> dict[str, float]:
+    """How long it took, the numbers of what a parser made, then those of a payload that is JSON and has others."""
     found: dict[str, float] = {}
     try:
         if row["took"] is not None:
-            found["took, s"] = float(row["took"])
+            found[TOOK] = float(row["took"])
     except ValueError:
         pass
-    data = row["data"]
-    data = json.loads(data) if isinstance(data, str) else data
-    for name, value in _pairs(data):
-        if len(found) < NAMES and isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300:
-            found.setdefault(name[:80], float(value))
+    for document in (row["data"], _payload(row)):
+        for name, value in _numbers(document):
+            if len(found) < FIELDS:
+                found.setdefault(name[:200], value)
     return found
 
 
-def _pairs(data: Any) -> list[tuple[str, Any]]:
-    if not isinstance(data, Mapping):
-        return []
-    pairs: list[tuple[str, Any]] = []
-    for name, value in list(data.items())[:200]:
-        samples = value.get("samples") if isinstance(value, Mapping) else None
-        if isinstance(samples, list) and len(samples) == 1 and isinstance(samples[0], Mapping):
-            pairs.append((str(name), samples[0].get("value")))
-        else:
-            pairs.append((str(name), value))
-    return pairs
+def _payload(row: Mapping[str, Any]) -> Any:
+    if row["payload"] is None:
+        return None
+    data = bytes(row["payload"])
+    try:
+        data = base64.b64decode(data, validate=True) if row["wrapped"] else data
+        return json.loads(data) if data.lstrip()[:1] in (b"{", b"[") else None
+    except (binascii.Error, ValueError, RecursionError):
+        return None
+
+
+def _numbers(document: Any, name: str = "", depth: int = 0) -> Iterator[tuple[str, float]]:
+    """(name, value) of every number in a JSON value, as deep as is read; a Prometheus sample by its family's name."""
+    if isinstance(document, bool) or depth > DEPTH:
+        return
+    if isinstance(document, int | float):
+        if abs(document) < 1e300:  # not NaN, not infinite
+            yield name or "value", float(document)
+        return
+    samples = document.get("samples") if isinstance(document, Mapping) else None
+    if isinstance(samples, list) and len(samples) == 1 and isinstance(samples[0], Mapping):
+        yield from _numbers(samples[0].get("value"), name, depth + 1)
+        return
+    below: list[tuple[str, Any]] = []
+    if isinstance(document, Mapping):
+        below = [(str(key), value) for key, value in list(document.items())[:FIELDS]]
+    elif isinstance(document, list):
+        below = [(str(place), value) for place, value in enumerate(document[:ITEMS])]
+    for key, value in below:
+        yield from _numbers(value, f"{name}.{key}" if name else key, depth + 1)

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from pydantic.json_schema import models_json_schema
 
 from pumpkin.web import alert_operations, discovery_operations, fleet_operations, module_operations, package_operations
+from pumpkin.web.api.events import SCOPES
 from pumpkin.web.operations import DETAILS, MODELS, Detail
 
 TAGS = {
@@ -94,7 +95,9 @@ def _operation(route: RouteLike, path: str) -> dict[str, Any]:
         operation["description"] = " ".join(filter(None, (rest, detail.note)))
     if route.needs:
         operation["security"] = [*_KEYED, {}] if route.needs == "reading" else _KEYED
-        if route.needs != "reading":
+        if route.needs == "topics":
+            operation["x-scopes"] = sorted(SCOPES)
+        elif route.needs != "reading":
             operation["x-scope"] = route.needs
     if detail.body:
         operation["requestBody"] = {"required": True, "content": dict(detail.body)}
@@ -104,12 +107,14 @@ def _operation(route: RouteLike, path: str) -> dict[str, Any]:
 def _path_parameter(route: RouteLike, name: str) -> dict[str, Any]:
     if route.tag == "packages":
         return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-    if route.tag == "modules" and name == "id":
+    if name == "id" and (route.tag == "modules" or route.path.startswith("/api/v1/stamps/")):
         return {"name": name, "in": "path", "required": True, "schema": {"type": "integer"}}
     kinds: dict[str, dict[str, Any]] = {
         "id": {"type": "string", "format": "uuid"},
         "uuid": {"type": "string", "format": "uuid"},
         "size": {"type": "integer", "minimum": 0},
+        "series": {"type": "string", "format": "uuid"},
+        "part": {"type": "string", "enum": ["response", "query", "token", "chain"]},
     }
     return {"name": name, "in": "path", "required": True, "schema": kinds.get(name, {"type": "string"})}
 

@@ -114,6 +114,47 @@ DETAILS: dict[str, Detail] = {
         media="application/zip",
         refusals=("400", "404"),
     ),
+    "GET /api/v1/checks/{id}/series": Detail(
+        query=(
+            parameter("field", "Only this number, as `fields` names it."),
+            parameter("limit", "At most so many results.", "integer", minimum=1, maximum=500, default=60),
+        ),
+        example=data(
+            {
+                "fields": ["latency_ms", "disk.free"],
+                "points": [{"check": UUID, "seq": 41, "status": "ok", "numbers": {"latency_ms": 12.0}}],
+            }
+        ),
+    ),
+    "GET /api/v1/overview": Detail(
+        example=data({"wrong": [], "more_wrong": 0, "agents": {"known": 3, "available": 3}, "alerts": []})
+    ),
+    "GET /api/v1/analyses": Detail(
+        query=(
+            parameter("q", "Part of a package URL."),
+            parameter("mine", "`yes` for the asker's own."),
+            parameter("before", "`next` of the page before."),
+        ),
+        example=data({"items": [], "next": None}),
+    ),
+    "GET /api/v1/log": Detail(
+        query=(
+            parameter("checkpoints_before", "Checkpoints of fewer records.", "integer", minimum=0),
+            parameter("stamps_before", "Stamps with a lower id.", "integer", minimum=0),
+        ),
+        example=data({"stored": 42, "sealed": 42, "checkpoints": [], "stamps": [], "witnesses": [], "faults": []}),
+    ),
+    "GET /api/v1/stamps/{id}": Detail(
+        example=data({"id": 7, "authority": "local", "gen_time": "2026-11-21T02:47:44Z", "verdict": {"ok": True}})
+    ),
+    "GET /api/v1/stamps/{id}/{part}": Detail(
+        media="application/timestamp-reply",
+        other_media=(
+            "application/timestamp-query",
+            "application/vnd.etsi.timestamp-token",
+            "application/pem-certificate-chain",
+        ),
+    ),
     "GET /api/v1/failing": Detail(
         query=(
             parameter("status", "Only these.", enum=["critical", "warning"]),
@@ -217,6 +258,13 @@ DETAILS: dict[str, Detail] = {
             parameter("cursor", "`next` of the page before."),
         ),
         example=data({"items": [], "next": None}),
+    ),
+    "GET /api/v1/agents/{jid}/commands": Detail(
+        example=data({"items": [{"node": "uptime", "name": "Uptime"}]}), refusals=("503",)
+    ),
+    "GET /api/v1/agents/{jid}/view": Detail(
+        example=data({"jid": "probe@host", "answer": {"status": "completed", "form": {"fields": [], "rows": []}}}),
+        refusals=("503",),
     ),
     "POST /api/v1/agents/{jid}/revoke": Detail(refusals=("409", "503")),
     "POST /api/v1/agents/{jid}/subscribe": Detail(statuses={"202": "Asked."}, refusals=("503",)),

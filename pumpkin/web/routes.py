@@ -17,7 +17,6 @@ from pumpkin.web import (
     edge,
     enrolling,
     fleet_routes,
-    openapi,
     pubsub,
     pulse,
     scandale,
@@ -38,9 +37,11 @@ from pumpkin.web.api import (
     packages,
     public,
     sandbox,
+    stamps,
 )
 from pumpkin.web.api.analysis import analyze, live, reports, tasks, triage, uploads
 from pumpkin.web.limits import BODY_LIMIT, INFLATES
+from pumpkin.web.pages import overview, twins
 from pumpkin.web.services import SERVICES, Services
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -50,7 +51,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Route:
     """One address: it is served with and without the slash at its end, by one handler, without redirection.
 
-    `needs` is a scope, "" for anyone, "reading" for rulings.md 23's compatibility reads.
+    `needs` is a scope, "" for anyone, "reading" for rulings.md 23's compatibility reads, "topics" for any scope with
+    which some topic of events may be heard.
     """
 
     method: str
@@ -67,12 +69,16 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/api/v1/checks/{id}/payload", checks.payload, "checks:read", "checks"),
     Route("GET", "/api/v1/checks/{id}/proof", checks.proof, "checks:read", "checks"),
     Route("GET", "/api/v1/checks/{id}/difference", checks.difference, "checks:read", "checks"),
+    Route("GET", "/api/v1/checks/{id}/series", checks.series_of, "checks:read", "checks"),
     Route("POST", "/api/v1/checks/{id}/erase", erasure.erase, "admin", "checks"),
     Route("GET", "/api/v1/checks/{id}/bundle", bundle.of_one, "checks:read", "checks"),
     Route("GET", "/api/v1/bundle", bundle.of_many, "checks:read", "checks"),
     Route("GET", "/api/v1/failing", failing.index, "checks:read", "checks"),
     Route("POST", "/api/v1/failing/{series}/let-go", failing.let_go, "alerts:write", "checks"),
     Route("GET", "/api/v1/authorities", bundle.authorities, "checks:read", "log"),
+    Route("GET", "/api/v1/log", stamps.log, "checks:read", "log"),
+    Route("GET", "/api/v1/stamps/{id}", stamps.show, "checks:read", "log"),
+    Route("GET", "/api/v1/stamps/{id}/{part}", stamps.part, "checks:read", "log"),
     Route("GET", "/api/v1/log/key", log.key, "", "log"),
     Route("GET", "/api/v1/log/inclusion", log.inclusion, "checks:read", "log"),
     Route("GET", "/api/v1/log/consistency", log.consistency, "", "log"),
@@ -86,6 +92,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/api/v1/agents", agents.index, "agents:read", "agents"),
     Route("GET", "/api/v1/agents/{jid}", agents.show, "agents:read", "agents"),
     Route("GET", "/api/v1/agents/{jid}/messages", agents.talk, "agents:read", "agents"),
+    Route("GET", "/api/v1/agents/{jid}/commands", agents.commands, "agents:read", "agents"),
+    Route("GET", "/api/v1/agents/{jid}/view", agents.view, "agents:read", "agents"),
     Route("POST", "/api/v1/agents/{jid}/approve", agents.approve, "agents:write", "agents"),
     Route("POST", "/api/v1/agents/{jid}/revoke", agents.revoke, "agents:write", "agents"),
     Route("POST", "/api/v1/agents/{jid}/subscribe", agents.subscribe, "agents:write", "agents"),
@@ -93,6 +101,8 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/api/v1/agents/{jid}/run", agents.run, "agents:write", "agents"),
     Route("POST", "/api/v1/agents/{jid}/message", agents.message, "agents:write", "agents"),
     Route("POST", "/api/v1/agents/{jid}/command", agents.command, "agents:write", "agents"),
+    Route("GET", "/api/v1/overview", twins.overview, "checks:read", "system"),
+    Route("GET", "/api/v1/analyses", twins.analyses, "packages:read", "packages"),
     Route("GET", "/api/v1/people", administration.everybody, "admin", "administration"),
     Route("GET", "/api/v1/sessions", administration.living, "checks:read", "administration"),
     Route("GET", "/api/v1/keys", administration.keys, "admin", "administration"),
@@ -112,7 +122,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/api/v1/modules/{name}/test", modules.test, "modules:write", "modules"),
     Route("POST", "/api/v1/modules/{name}/dead/{id}/retry", modules.retry_one, "modules:write", "modules"),
     Route("POST", "/api/v1/modules/{name}/dead/{id}/discard", modules.discard, "modules:write", "modules"),
-    Route("GET", "/api/v1/events", events.events, "checks:read", "events"),
+    Route("GET", "/api/v1/events", events.events, "topics", "events"),
     Route("POST", "/api/v1/analyze", analyze.create, "packages:write", "packages"),
     Route("POST", "/api/v1/analyze/batch", analyze.batch, "packages:write", "packages"),
     Route("GET", "/api/v1/packages/{ecosystem}", packages.index, "", "discovery"),
@@ -186,10 +196,11 @@ def setup(
                     resource.add_route(route.method, route.handler)
                     if route.method == "GET" and route.tag != "events" and route.handler is not live.events:
                         resource.add_route("HEAD", route.handler)
-    app[docs.DOCUMENT] = docs.render(openapi.build(ROUTES, services.version))
+    app[docs.DOCUMENT] = docs.Document(ROUTES, services.version)
     app[pubsub.HUB] = pubsub.Hub(services.bus)
     pulse.setup(app, services.bus)
     app[tasks.ENDED] = OrderedDict()
+    overview.prepare(app)
     enrolling.setup(app)
     app.on_shutdown.append(_close_hub)
     if static is not None:

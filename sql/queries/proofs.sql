@@ -73,6 +73,11 @@ where s.id = :id;
 select id, authority, start, size, anchor, query, response, chain, gen_time, accuracy, self_asserted, revocation
 from stamps where authority = :authority order by size desc limit 1;
 
+-- name: proofs_stamp^
+-- One stamp by its number.
+select id, authority, start, size, anchor, query, response, chain, gen_time, accuracy, self_asserted, revocation
+from stamps where id = :id;
+
 -- name: proofs_stamp_at^
 -- An authority's stamp over a tree of this size.
 select id, authority, start, size, anchor, query, response, chain, gen_time, accuracy, self_asserted, revocation

@@ -79,6 +79,22 @@ document.addEventListener("drop", (event) => {
   }
   judge();
 });
+// From the page of a check: its bundle is fetched from this server, and judged here like any other.
+async function fetched(id) {
+  result.replaceChildren(element("p", "Fetching the bundle…"));
+  const answer = await fetch(`/api/v1/checks/${id}/bundle`).catch(() => null);
+  if (answer?.ok) {
+    chosen.bundle = new File([await answer.blob()], `pumpkin-${id}.zip`);
+    judge();
+  } else {
+    const why = answer?.status === 401 ? "sign in, or choose the file" : "there is none yet, or this server does not answer";
+    result.replaceChildren(element("p", `The bundle could not be fetched: ${why}.`, "notice warning"));
+  }
+}
+
+const wanted = new URLSearchParams(location.search).get("check") ?? "";
+if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(wanted)) fetched(wanted);
+
 form.addEventListener("submit", (event) => event.preventDefault());
 form.hidden = false;
 document.getElementById("verify-noscript")?.remove();

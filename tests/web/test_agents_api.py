@@ -133,6 +133,15 @@ async def test_actions_reach_the_fleet_and_the_audit(served: Web, fleet: Fleet) 
     assert noted == ["agent.command", "agent.message", "agent.run", "agent.run"]
 
 
+@pytest.mark.parametrize(("jid", "job"), [(JID, "scan"), ("new@pumpkin.example", "")])
+async def test_what_an_agent_does_not_do_is_not_run(served: Web, fleet: Fleet, jid: str, job: str) -> None:
+    headers = await served.key("agents:write")
+    async with served.client.post(f"/api/v1/agents/{jid}/run", json={"job": job}, headers=headers) as answer:
+        told = await answer.json()
+    assert (answer.status, told["code"], list(told["fields"])) == (400, "unknown_behaviour", ["job"])
+    assert fleet.asked == []
+
+
 @pytest.mark.parametrize(
     ("act", "data"),
     [

@@ -5,7 +5,9 @@ contracts/checks-api.md, agents.md section 4. Actions act over XMPP and answer w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
-from pumpkin.errors import Conflict, NotFound
+from pumpkin.errors import Conflict, NotFound, Unavailable, UnknownBehaviour
 from pumpkin.model.agents import AGENT_STATES, Agent, Behaviour, Message, Presence, bare, is_own
 from pumpkin.model.wire import rfc3339
 from pumpkin.store import accounts, agents, audit, messages, updates
@@ -31,12 +33,14 @@ MESSAGES_DEFAULT, MESSAGES_MOST = 50, 500
 AGENTS_DEFAULT, AGENTS_MOST = 100, 1_000
 HISTORY_DAYS = 90
 DAY_S = 86_400
+VIEW = "view"
+ANSWER_S = 12.0
 
 
 class Said(BaseModel):
     """A message to an agent: `body`, and SPADE's metadata."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     body: str = Field(min_length=1, max_length=32_000)
     metadata: dict[str, str] = Field(default={}, max_length=32)
@@ -45,7 +49,7 @@ class Said(BaseModel):
 class Job(BaseModel):
     """Which of an agent's jobs to run now; empty is its first."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     job: str = Field("", max_length=200)
 
@@ -53,7 +57,7 @@ class Job(BaseModel):
 class Command(BaseModel):
     """One step of an ad hoc command (XEP-0050): `node`, the session it belongs to, and the filled form."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     node: str = Field(min_length=1, max_length=1_000)
     action: str = Field("execute", pattern="^(execute|next|prev|complete|cancel)$")
@@ -166,9 +170,20 @@ async def run(request: web.Request) -> web.Response:
     """`POST /api/v1/agents/<jid>/run`: a job now."""
     asker, agent = require(request, "agents:write"), await _agent(request)
     wanted = await parsed(request, Job)
+    runnable([one.name for one in agent.behaviours if not one.inferred], wanted.job, "job")
     answer = await request.app[SERVICES].run_agent(agent.jid, wanted.job)
     await _note(request, asker, "agent.run", agent.jid, {"job": wanted.job})
     return success(request, {"jid": agent.jid, "answer": answer}, 202)
+
+
+def runnable(names: Sequence[str], wanted: str, field: str) -> None:
+    """UnknownBehaviour unless `wanted` is among the behaviours an agent reported; "" is its first, if it has any."""
+    known = [name for name in names if name]
+    if not known:
+        raise UnknownBehaviour("This agent reported no behaviour to run.", fields={field: "not known"})
+    if wanted and wanted not in known:
+        has = ", ".join(name[:80] for name in known[:10])
+        raise UnknownBehaviour(f"This agent has no such behaviour to run; it has {has}.", fields={field: "not known"})
 
 
 async def message(request: web.Request) -> web.Response:
@@ -187,6 +202,33 @@ async def command(request: web.Request) -> web.Response:
     answer = await request.app[SERVICES].command(agent.jid, step.node, step.form, step.session, step.action)
     await _note(request, asker, "agent.command", agent.jid, {"node": step.node, "action": step.action})
     return success(request, {"jid": agent.jid, "answer": answer})
+
+
+async def commands(request: web.Request) -> web.Response:
+    """`GET /api/v1/agents/<jid>/commands`: what an agent offers to be asked (XEP-0050), asked of it now."""
+    require(request, "agents:read")
+    agent = await _agent(request)
+    async with _patience(agent.jid):
+        offered = await request.app[SERVICES].commands_of(agent.jid)
+    return success(request, {"items": [dict(one) for one in offered]})
+
+
+async def view(request: web.Request) -> web.Response:
+    """`GET /api/v1/agents/<jid>/view`: what an agent shows of itself: the answer to its command `view`."""
+    require(request, "agents:read")
+    agent = await _agent(request)
+    async with _patience(agent.jid):
+        answer = await request.app[SERVICES].command(agent.jid, VIEW, {}, None, "execute")
+    return success(request, {"jid": agent.jid, "answer": answer})
+
+
+@asynccontextmanager
+async def _patience(jid: str) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            yield
+    except TimeoutError:
+        raise Unavailable(f"{jid} did not answer within {ANSWER_S:g} s.") from None
 
 
 async def talk(request: web.Request) -> web.Response:

@@ -30,6 +30,7 @@ from pumpkin.web.services import SERVICES, Services
 LINES_LIMIT = 1_000
 LIMIT_DEFAULT = 50
 LIMIT_MOST = 1_000
+SERIES_DEFAULT, SERIES_MOST = 60, 500
 _LABEL = re.compile(r"label\.[A-Za-z0-9_./-]{1,63}\Z")
 _FILTERS = frozenset({"type", "agent", "target", "status", "since", "until", "q", "limit", "cursor"})
 
@@ -159,6 +160,27 @@ async def difference(request: web.Request) -> web.Response:
     lines = await asyncio.to_thread(compare, *texts)
     shown = [{"kind": one.kind, "text": one.text} for one in lines]
     return success(request, {"from": summary(old), "to": summary(check), "lines": shown})
+
+
+async def series_of(request: web.Request) -> web.Response:
+    """`GET /api/v1/checks/<id>/series`: the numbers of this result and those before of the same probe, type and target,
+    newest first; `field` for one of them, `limit`."""
+    require(request, "checks:read")
+    only(request.query, "field", "limit")
+    db, check = request.app[SERVICES].db, await found_check(request)
+    limit = whole(request.query, "limit", SERIES_DEFAULT, least=1, most=SERIES_MOST)
+    past, field = await series.before(db, check, limit), text_or_none(request.query, "field")
+    points = [
+        {
+            "check": str(one.id),
+            "seq": one.seq,
+            "observed": wire.rfc3339(one.observed),
+            "status": one.status,
+            "numbers": {name: value for name, value in one.numbers.items() if field in (None, name)},
+        }
+        for one in past
+    ]
+    return success(request, {"fields": list(past[0].numbers) if past else [], "points": points})
 
 
 async def found_check(request: web.Request) -> Check:

@@ -31,7 +31,7 @@ from pumpkin.web.pages import (
     reports,
     sandbox,
     settings,
-    twins,
+    stamps,
     verify,
 )
 
@@ -41,7 +41,21 @@ __all__ = ["setup"]
 def setup(app: web.Application, templates: Path, static: Path) -> None:
     """Register environment, pages and static files. `app[SERVICES]` must stand, and the edge be set up."""
     render.setup(app, templates, static)
-    rooms = (login, openid, account, overview, agents, commands, checks, alerts, proofs, packages, reports, findings)
+    rooms = (
+        login,
+        openid,
+        account,
+        overview,
+        agents,
+        commands,
+        checks,
+        alerts,
+        proofs,
+        stamps,
+        packages,
+        reports,
+        findings,
+    )
     more = (
         failing,
         discovery,
@@ -54,7 +68,6 @@ def setup(app: web.Application, templates: Path, static: Path) -> None:
         audit,
         policy,
         public,
-        twins,
         verify,
     )
     for room in (*rooms, *more):

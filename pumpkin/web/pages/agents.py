@@ -19,7 +19,7 @@ from pumpkin.model.agents import AGENT_STATES, Board, Presence, bare
 from pumpkin.model.assignments import Targets
 from pumpkin.store import assignments, audit, checks, enrolments, overview, updates
 from pumpkin.store.assignments import Order
-from pumpkin.web.api.agents import contacts_of, put_out, shut_out
+from pumpkin.web.api.agents import contacts_of, put_out, runnable, shut_out
 from pumpkin.web.api.jobs import drift
 from pumpkin.web.api.updates import tell
 from pumpkin.web.guard import identity
@@ -51,6 +51,8 @@ def setup(app: web.Application) -> None:
     app.router.add_post("/agents/{jid}/update", update)
     app.router.add_post("/agents/{jid}/message", message)
     app.router.add_post("/agents/{jid}/run", run)
+    app.router.add_post("/agents/{jid}/subscribe", subscription)
+    app.router.add_post("/agents/{jid}/unsubscribe", subscription)
 
 
 @read("agents:read", shared=True)
@@ -320,11 +322,20 @@ async def run(request: web.Request) -> web.Response:
     jid = _jid(request)
     row = await _row(request, jid)
     services, job = request.app[SERVICES], fields.get("behaviour", "")
-    if job not in {one["name"] for one in behaviours_of(row) if one["name"] and not one["inferred"]}:
-        raise InvalidRequest("This agent has no such behaviour to run.", fields={"behaviour": "not known"})
+    runnable([one["name"] for one in behaviours_of(row) if not one["inferred"]], job or "?", "behaviour")
     await services.run_agent(jid, job)
     await audit.add(services.db, who=_who(request), act="agent.run", object=f"agent:{jid}", detail={"job": job})
     raise web.HTTPSeeOther(f"/agents/{quote(jid, safe='@')}?sent=run#behaviours")
+
+
+async def subscription(request: web.Request) -> web.Response:
+    """Ask to see an agent's presence, or see it no longer; which, the address says."""
+    await act(request, "agents:write")
+    jid, kind = _jid(request), request.path.rpartition("/")[2]
+    await _row(request, jid)
+    await request.app[SERVICES].subscription(jid, kind)
+    await audit.add(request.app[SERVICES].db, who=_who(request), act=f"agent.{kind}", object=f"agent:{jid}", detail={})
+    raise web.HTTPSeeOther(f"/agents/{quote(jid, safe='@')}?sent={kind}")
 
 
 def _metadata(text: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from pumpkin.evidence import merkle
 from pumpkin.model.checks import STATUSES, Check
 from pumpkin.model.comparison import compare
 from pumpkin.model.proofs import Checkpoint, Stamp
-from pumpkin.prover import stamped_by
+from pumpkin.prover import not_before, stamped_by
 from pumpkin.store import alerts, checks, erasure, overview, proofs, renewals, searches, series, signing
 from pumpkin.web.api.analysis.shapes import base
 from pumpkin.web.guard import identity
@@ -28,7 +28,11 @@ from pumpkin.web.pages.render import act, asked, page, read
 from pumpkin.web.pages.text import payload, text_of
 from pumpkin.web.services import SERVICES
 
+if TYPE_CHECKING:
+    from pumpkin.store.database import Database
+
 ROWS = 50
+TRENDS = 6
 _FILTERS = ("q", "type", "agent", "target", "status", "since", "until", "label")
 _SHOWN_DETAIL = ("run", "result", "labels", "source", "target", "site", "status")
 
@@ -127,7 +131,7 @@ async def show(request: web.Request) -> web.Response:
     past = await series.before(db, check)
     checkpoint = await proofs.checkpoint_covering(db, check.seq)
     evidence = await evidence_of(request, check, checkpoint)
-    story = story_of(check, stamps, evidence, checkpoint.sealed if checkpoint is not None else None)
+    story = await told(db, check, stamps, evidence, checkpoint)
     quorum = services.stamping().get("quorum", 1)
     latest = stamped_by(stamps, quorum)
     state = "stamped" if latest is not None else "sealed" if checkpoint is not None else "stored"
@@ -157,7 +161,7 @@ async def show(request: web.Request) -> web.Response:
         "picture": pictures.proof(story),
         "neighbours": await _neighbours(request, check),
         "previous": past[1] if len(past) > 1 else None,
-        "trends": _trends(past),
+        **_trends(past, asked(request, "trend", 200)),
         "alerts": await alerts.of_check(db, check.seq),
         "share": f"{base(request)}/proof/{check.id}" if services.public.proofs else "",
         "page_url": f"{base(request)}/checks/{check.id}",
@@ -165,14 +169,15 @@ async def show(request: web.Request) -> web.Response:
     return page(request, "check.html", values)
 
 
-def _trends(past: list[series.Point]) -> list[tuple[str, str, Any]]:
-    """(name, what it is now, picture) of each number that several results of the series hold."""
+def _trends(past: list[series.Point], chosen: str) -> dict[str, Any]:
+    """`trends`: (name, what it is now, picture) of the number that was chosen, else of the first few that several
+    results of the series hold; `fields` names all there are."""
+    fields = [name for name in (past[0].numbers if past else ()) if sum(name in one.numbers for one in past) > 1]
     drawn = []
-    for name in past[0].numbers if past else ():
+    for name in [chosen] if chosen in fields else fields[:TRENDS]:
         points = [(one.observed, one.numbers[name], one.status) for one in reversed(past) if name in one.numbers]
-        if len(points) > 1:
-            drawn.append((name, plots.number(points[-1][1]), plots.trend(points, name=name)))
-    return drawn
+        drawn.append((name, plots.number(points[-1][1]), plots.trend(points, name=name)))
+    return {"trends": drawn, "fields": fields, "chosen": chosen if chosen in fields else ""}
 
 
 @read("checks:read")
@@ -234,7 +239,10 @@ async def evidence_of(request: web.Request, check: Check, head: Checkpoint | Non
     return {"size": head.size, "path": path, "checkpoint": head.note}
 
 
-def story_of(check: Check, stamps: list[Stamp], evidence: Mapping[str, Any], sealed: int | None) -> pictures.Story:
+async def told(
+    db: Database, check: Check, stamps: list[Stamp], evidence: Mapping[str, Any], head: Checkpoint | None
+) -> pictures.Story:
+    """What the picture of a check's proof tells: from what bounds it below to the authorities above."""
     size = evidence.get("size")
     path = merkle.directed(check.seq, size, evidence["path"]) if size is not None else []
     return pictures.Story(
@@ -243,10 +251,11 @@ def story_of(check: Check, stamps: list[Stamp], evidence: Mapping[str, Any], sea
         path=[(side, other.hex()) for side, other in path],
         root=_root(evidence),
         size=size,
-        after=None,
+        after=await not_before(db, check.after),
+        signed=check.signature is not None,
         observed=check.observed,
         received=check.received,
-        sealed=sealed,
+        sealed=None if head is None else head.sealed,
         stamps=[
             pictures.Witnessed(one.authority, one.gen_time, one.accuracy, one.self_asserted, one.size) for one in stamps
         ],

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from pumpkin.errors import InvalidRequest, NotFound, PumpkinError
 from pumpkin.model.agents import Presence, bare
 from pumpkin.store import agents, audit
+from pumpkin.web.api import agents as acts
 from pumpkin.web.guard import identity
 from pumpkin.web.pages import pictures
 from pumpkin.web.pages.render import act, page, read
@@ -24,7 +25,7 @@ ANSWER_S = 12.0
 PREFIX = "field."
 ACTIONS = ("execute", "next", "prev", "complete", "cancel")
 _ABSENT = Presence("unavailable")
-VIEW = "urn:pumpkin:view:0"
+DRAWN = "urn:pumpkin:view:0"
 HTML_LIMIT = 64_000
 SHOWN_TAGS = frozenset(
     ("b", "blockquote", "br", "caption", "code", "dd", "dl", "dt", "em", "hr", "i", "li", "ol", "p", "pre", "small")
@@ -46,6 +47,7 @@ def setup(app: web.Application) -> None:
     """Register the pages below `/agents/<jid>/commands`."""
     app.router.add_get("/agents/{jid}/commands", index)
     app.router.add_post("/agents/{jid}/commands", step)
+    app.router.add_get("/agents/{jid}/view", view)
 
 
 @read("agents:read")
@@ -64,6 +66,27 @@ async def index(request: web.Request) -> web.Response:
     return _page(request, jid, {"offered": offered, "trouble": trouble, "answer": None})
 
 
+@read("agents:read")
+async def view(request: web.Request) -> web.Response:
+    """What an agent shows of itself: its tables, series and HTML, asked of it now; it changes nothing."""
+    jid = await _agent(request)
+    answer, trouble = await _asked(request, jid, acts.VIEW, {}, None, "execute")
+    shown = None if answer is None else {**_shown(answer), "fields": [], "actions": []}
+    values = {"offered": (), "trouble": trouble, "answer": shown, "node": acts.VIEW, "title": "Its own view"}
+    return _page(request, jid, {**values, "twin": f"/api/v1/agents/{quote(jid, safe='@')}/view"})
+
+
+async def _asked(request: web.Request, jid: str, *step: Any) -> tuple[Mapping[str, Any] | None, str]:
+    """What an agent answers to a step, or why it does not."""
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            return await request.app[SERVICES].command(jid, *step), ""
+    except PumpkinError as error:
+        return None, error.message
+    except TimeoutError:
+        return None, f"{jid} did not answer within {ANSWER_S:g} s."
+
+
 async def step(request: web.Request) -> web.Response:
     """One step of a command: begin it, send its form, or go back; the answer is a form, a table or a sentence."""
     fields = await act(request, "agents:write")
@@ -72,23 +95,14 @@ async def step(request: web.Request) -> web.Response:
     if not node or action not in ACTIONS:
         raise InvalidRequest("The command or the action is missing.", fields={"node": "missing"})
     form = _given(await request.post())
-    services = request.app[SERVICES]
     await audit.add(
-        services.db,
+        request.app[SERVICES].db,
         who=identity(request).name,
         act="agent.command",
         object=f"agent:{jid}",
         detail={"node": node, "action": action},
     )
-    answer: Mapping[str, Any] | None = None
-    trouble = ""
-    try:
-        async with asyncio.timeout(ANSWER_S):
-            answer = await services.command(jid, node, form, fields.get("session") or None, action)
-    except PumpkinError as error:
-        trouble = error.message
-    except TimeoutError:
-        trouble = f"{jid} did not answer within {ANSWER_S:g} s."
+    answer, trouble = await _asked(request, jid, node, form, fields.get("session") or None, action)
     shown = None if answer is None else _shown(answer)
     title = fields.get("name", "")[:200] or node
     return _page(request, jid, {"offered": (), "trouble": trouble, "answer": shown, "node": node, "title": title})
@@ -112,7 +126,7 @@ def _given(posted: Any) -> dict[str, str | list[str]]:
 def _shown(answer: Mapping[str, Any]) -> dict[str, Any]:
     """An answer as the page draws it: a form to fill, or a result as pairs and a table."""
     form = answer.get("form") or {}
-    drawn = {one["var"]: one["values"] for one in form.get("fields", ()) if one["var"].startswith(f"{VIEW}#")}
+    drawn = {one["var"]: one["values"] for one in form.get("fields", ()) if one["var"].startswith(f"{DRAWN}#")}
     form = {**form, "fields": [one for one in form.get("fields", ()) if one["var"] not in drawn]}
     fields = [
         {**one, "shown": _SHOWN_AS.get(one["type"], "text"), "label": one["label"] or one["var"]}
@@ -129,7 +143,7 @@ def _shown(answer: Mapping[str, Any]) -> dict[str, Any]:
         "pairs": [] if asks else [one for one in fields if one["var"] != "FORM_TYPE" and one["shown"] != "hidden"],
         "columns": columns,
         "rows": [[", ".join(row.get(name, ())) for name in columns] for row in rows],
-        "html": safe("\n".join(drawn.get(f"{VIEW}#html", ()))),
+        "html": safe("\n".join(drawn.get(f"{DRAWN}#html", ()))),
         "series": _series(drawn),
         "actions": [one for one in answer.get("actions", ()) if one in ACTIONS] or (["complete"] if asks else []),
     }
@@ -168,5 +182,6 @@ async def _agent(request: web.Request) -> str:
 
 def _page(request: web.Request, jid: str, more: Mapping[str, Any]) -> web.Response:
     presence = request.app[SERVICES].board().agents.get(jid, _ABSENT)
-    values = {"here": "agents", "twin": f"/api/v1/agents/{quote(jid, safe='@')}", "jid": jid, "presence": presence}
+    twin = f"/api/v1/agents/{quote(jid, safe='@')}/commands"
+    values = {"here": "agents", "twin": twin, "jid": jid, "presence": presence}
     return page(request, "commands.html", {**values, **more})

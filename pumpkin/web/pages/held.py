@@ -15,7 +15,7 @@ from aiohttp import web
 from pumpkin.web.guard import CSRF_FIELD
 
 FIELD = "held"
-LIMIT = 128 * 1024
+LIMIT = 1024 * 1024
 _SECRET = ("password", "current", "new", "again", "code")
 
 

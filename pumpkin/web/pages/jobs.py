@@ -37,8 +37,8 @@ def setup(app: web.Application) -> None:
 
 @read("agents:read")
 async def index(request: web.Request) -> web.Response:
-    """What is assigned, newest first, shared lists, and the form."""
-    return await _index(request, {}, "")
+    """What is assigned, newest first, shared lists, and the form; probes named by `jid` are chosen in it."""
+    return await _index(request, {}, "", chosen=[one[:600] for one in request.query.getall("jid", [])[:CHOICES]])
 
 
 async def _index(

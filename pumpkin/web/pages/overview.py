@@ -65,9 +65,13 @@ async def _remembered(known: dict[int, int], ask: Ask, db: Database, times: Sequ
 _PAST = web.AppKey("past", _Past)
 
 
+def prepare(app: web.Application) -> None:
+    """Make room for what does not change any more, for the page and its twin."""
+    app[_PAST] = _Past()
+
+
 def setup(app: web.Application) -> None:
     """Register `/`."""
-    app[_PAST] = _Past()
     app.router.add_get("/", show)
 
 

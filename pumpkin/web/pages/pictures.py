@@ -70,6 +70,7 @@ class Story:
     received: int
     sealed: int | None
     stamps: Sequence[Witnessed]
+    signed: bool = False
 
 
 def proof(story: Story) -> Markup:
@@ -185,11 +186,12 @@ def _leaf(drawn: list[str], y: int, story: Story) -> int:
 def _floor(drawn: list[str], y: int, story: Story) -> int:
     if story.after is None:
         drawn.append(f'<path class="axis" d="M{_AXIS} 12V{y - 24}"/>')
-        words = "No lower bound: the agent named no checkpoint."
+        words = "No lower bound: it names no checkpoint with a token."
         drawn.append(f'<text class="soft" x="{_BOX + 14}" y="{y + 20}">{words}</text>')
         return y + 32
     drawn.append(_edge(y, y + 20))
-    lines = [("strong", "Checkpoint the agent had seen"), ("soft", "so it was made after this moment")]
+    said = "so the agent saw it after this" if story.signed else "so the record was made after this"
+    lines = [("strong", "Token of the checkpoint it names"), ("soft", said)]
     drawn.append(_box(y + 20, 50, "", lines))
     drawn.append(_time(y + 42, *_clock(story.after)))
     drawn.append(f'<path class="axis" d="M{_AXIS} 12V{y + 42}"/>')

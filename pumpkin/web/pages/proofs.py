@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from aiohttp import web
 from markupsafe import Markup
@@ -35,13 +36,16 @@ async def show(request: web.Request) -> web.Response:
     checkpoints = await overview.newest_checkpoints(db, ROWS + 1, _number(query.get("checkpoints_before")))
     stamps = await overview.newest_stamps(db, ROWS + 1, _number(query.get("stamps_before")))
     waited = await overview.stamp_waits(db, 120)
+    asked = {
+        name: query[name] for name in ("checkpoints_before", "stamps_before") if _number(query.get(name)) is not None
+    }
     values = {
         "waits": _waits(waited),
         "median_wait_s": _median([row["waited"] / 1e6 for row in waited]),
         "renewals": await renewals.newest(db, 10),
         "audit": services.audited().get("audited"),
         "here": "proofs",
-        "twin": "/api/v1/authorities",
+        "twin": "/api/v1/log" + (f"?{urlencode(asked)}" if asked else ""),
         "heads": heads,
         "faults": await faults.unsettled(db, 50),
         "witnesses": await cosignatures.newest(db),

@@ -8,7 +8,7 @@ from pumpkin.prover import stamped_by
 from pumpkin.store import proofs
 from pumpkin.web.api import public
 from pumpkin.web.pages import pictures
-from pumpkin.web.pages.checks import evidence_of, story_of
+from pumpkin.web.pages.checks import evidence_of, told
 from pumpkin.web.pages.render import page
 from pumpkin.web.services import SERVICES
 
@@ -33,7 +33,7 @@ async def proof(request: web.Request) -> web.Response:
     stamps = list(await proofs.stamps_for(services.db, check.seq))
     checkpoint = await proofs.checkpoint_covering(services.db, check.seq)
     evidence = await evidence_of(request, check, checkpoint)
-    story = story_of(check, stamps, evidence, checkpoint.sealed if checkpoint is not None else None)
+    story = await told(services.db, check, stamps, evidence, checkpoint)
     values = {
         "twin": f"/api/v1/public/proof/{check.id}",
         "check": check,

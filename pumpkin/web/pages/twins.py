@@ -14,14 +14,6 @@ from pumpkin.web.pages.overview import gathered
 from pumpkin.web.pages.packages import recently
 
 
-def setup(app: web.Application) -> None:
-    """Register `/api/v1/overview` and `/api/v1/analyses`, with and without the slash at their end."""
-    for path in ("/api/v1/overview", "/api/v1/overview/"):
-        app.router.add_get(path, overview)
-    for path in ("/api/v1/analyses", "/api/v1/analyses/"):
-        app.router.add_get(path, analyses)
-
-
 async def analyses(request: web.Request) -> web.Response:
     """`GET /api/v1/analyses`: analyses the asker may see, newest first; `q`, `mine=yes`, `before`."""
     require(request, "packages:read")

@@ -16,9 +16,9 @@ from aiohttp.test_utils import TestClient
 
 from pumpkin.bus import Bus
 from pumpkin.errors import PumpkinError
-from pumpkin.evidence import merkle, record, tiles, tsp_query
+from pumpkin.evidence import merkle, record, tiles, tsp, tsp_query
 from pumpkin.evidence.authority import Authority
-from pumpkin.evidence.checkpoint import LogKey, sign
+from pumpkin.evidence.checkpoint import LogKey, newest_token, sign
 from pumpkin.evidence.groups import anchor, group_root
 from pumpkin.model.agents import Behaviour, Board, Message, Presence
 from pumpkin.model.checks import Observation, Receipt
@@ -65,6 +65,7 @@ class Site:
         self.db, self.bus, self.key = db, Bus(), LogKey.generate("pumpkin.example/log")
         self.authority = Authority.create("Pumpkin test")
         self.presence: dict[str, Presence] = {}
+        self.token: tuple[str, ...] = ()  # the line of the next checkpoint that names the newest token, as the sealer's
         self.acts: list[tuple[Any, ...]] = []
         self.authorities: list[dict[str, Any]] = [
             {"name": "local", "url": None, "state": "ok", "last_error": None, "pending": 0, "self_asserted": True}
@@ -135,7 +136,7 @@ class Site:
         leaves = [leaf for leaf, _ in hashes]
         changed = tiles.updates(0, leaves, lambda *_: b"")
         root = merkle.root(leaves)
-        note = sign("pumpkin.example/log", size, root, self.key)
+        note = sign("pumpkin.example/log", size, root, self.key, extensions=self.token)
         groups = group_root([group for _, group in hashes[start:]])
         made = Checkpoint(size, start, root, groups, note, time.time_ns() // 1_000)
         await proofs.add_checkpoint(self.db, made, changed)
@@ -148,6 +149,7 @@ class Site:
         query = tsp_query.make_query(hashlib.sha256(over).digest())
         now = time.time_ns() // 1_000
         response = self.authority.respond(query)
+        self.token = (newest_token(tsp.token_of(response)),)
         await proofs.add_stamp(
             self.db,
             Stamp(
