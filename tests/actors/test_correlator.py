@@ -6,142 +6,20 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
-from actors.aggregator import Aggregator
-from actors.correlator import Correlator, Pace
+from actors.correlator import Pace
 from pumpkin.bus import Bus
 from pumpkin.errors import Conflict, InvalidRequest, NotFound
-from pumpkin.model.agents import Behaviour, Board, Presence
-from pumpkin.model.alerts import Alert
-from pumpkin.model.alerts.muting import Matcher, Span
+from pumpkin.model.agents import Behaviour
 from pumpkin.prover import Prover
-from pumpkin.store import agents, alerts, audit, checks, mutes
-from pumpkin.store.database import Database
-from tests.actors.conftest import Line, StartLine, observation
+from pumpkin.store import agents, alerts, audit, checks
+from tests.actors.conftest import StartLine, observation
+from tests.actors.desk import DOWN, PACE, Desk, Open, desk
 
-PACE = Pace(tick_s=0.02, settle_s=0.0, keep_s=0.1, roster_s=0.1, again_s=0.05)
-DOWN = """
-[[rule]]
-name = "down"
-kind = "expected"
-severity = "critical"
-select = { type = "http" }
-message = "{target} is {value}"
-to = ["oncall"]
-"""
-
-
-class Desk:
-    """A correlator behind an aggregator, its rule file, and what people and clocks do to it."""
-
-    def __init__(self, db: Database, aggregator: Aggregator, file: Path, bus: Bus) -> None:
-        self.db, self.aggregator, self.file, self.bus = db, aggregator, file, bus
-        self.presence: dict[str, Presence] = {}
-        self.ref: Any = None
-
-    @property
-    def actor(self) -> Correlator:
-        found = self.ref._actor_weakref()
-        assert isinstance(found, Correlator)
-        return found
-
-    async def start(self, **more: Any) -> Correlator:
-        self.ref = Correlator.start(
-            self.db,
-            self.bus,
-            origin="log.example",
-            holder=more.pop("holder", "me"),
-            rules=self.file,
-            receive=self.aggregator.receive,
-            board=lambda: Board(dict(self.presence)),
-            **{"pace": PACE, **more},
-        )
-        await self.actor.started()
-        await self.until(lambda: self.actor.state in ("running", "standby"))
-        return self.actor
-
-    async def stop(self) -> None:
-        if self.ref is not None and self.ref.is_alive():
-            actor = self.actor
-            await self.ref.stop(block=False)
-            await actor.ended()
-
-    async def kill(self) -> None:
-        actor = self.actor
-        actor.kill()
-        await actor.ended()
-
-    async def see(self, status: str = "critical", target: str = "shop", **more: Any) -> UUID:
-        detail = {"target": target, "status": status, **more.pop("detail", {})}
-        one = observation(detail=detail, **{"type": "http", **more})
-        await self.aggregator.receive(one)
-        return one.id
-
-    async def until(self, fits: Callable[[], Any], within_s: float = 10.0) -> None:
-        async with asyncio.timeout(within_s):
-            while not (answer := fits()) or (asyncio.iscoroutine(answer) and not await answer):
-                await asyncio.sleep(0.01)
-
-    async def caught_up(self) -> None:
-        """Until all that is stored had its say and all that followed was told."""
-        while True:
-            size, actor = await checks.size(self.db), self.actor
-            rounds = actor.rounds
-            actor.wake()
-            await self.until(
-                lambda actor=actor, rounds=rounds, size=size: actor.rounds >= rounds + 2 and actor._handled >= size
-            )
-            if await checks.size(self.db) == size and not await alerts.untold(self.db):
-                return
-
-    async def all(self) -> list[Alert]:
-        return (await alerts.page(self.db))[::-1]
-
-    async def one(self) -> Alert:
-        (found,) = await self.all()
-        return found
-
-    async def history(self, alert: Alert) -> list[str]:
-        return [one.event for one in await alerts.events(self.db, alert.id)]
-
-    def told(self) -> list[tuple[str, dict[str, Any]]]:
-        return [(one.topic, one.data) for one in self.bus._history if one.topic.startswith("alert.")]
-
-
-Open = Callable[..., Awaitable[Desk]]
-
-
-@pytest.fixture
-async def desk(database: Database, tmp_path: Path) -> AsyncIterator[Open]:
-    """Starts a correlator with these rules, and with `line` the sealing line behind it."""
-    made: list[Desk] = []
-    bus = Bus(history=20_000)
-    ref = Aggregator.start(database, bus)
-    aggregator = ref._actor_weakref()
-    assert aggregator is not None
-
-    async def start(rules: str, line: Line | None = None, **more: Any) -> Desk:
-        file = tmp_path / "alerts.toml"
-        file.write_text(rules, "utf-8")
-        one = Desk(database, aggregator, file, bus)
-        if line is not None:
-            one.aggregator, one.bus = line.aggregator.actor, line.bus
-        made.append(one)
-        await one.start(**more)
-        return one
-
-    yield start
-    for one in made:
-        await one.stop()
-    await ref.stop(block=False)
-    await aggregator.ended()
+__all__ = ["desk"]
 
 
 async def test_an_alert_opens_is_counted_up_and_resolved_once_each_with_its_check(desk: Open) -> None:
@@ -345,14 +223,6 @@ async def test_killed_at_any_moment_each_alert_is_there_once(desk: Open) -> None
     assert await d.db_count("select count(*) from checks where kind = 'alert'") == 80
 
 
-async def db_count(self: Desk, query: str) -> int:
-    async with self.db.reader() as connection:
-        return int(await connection.fetchval(query))
-
-
-Desk.db_count = db_count  # type: ignore[attr-defined]
-
-
 async def test_only_one_of_two_correlates(desk: Open) -> None:
     d = await desk(DOWN)
     second = Desk(d.db, d.aggregator, d.file, Bus())
@@ -380,147 +250,6 @@ async def test_a_database_that_goes_away_loses_nothing(desk: Open, dsn: str) -> 
     await d.see("ok")
     await d.caught_up()
     assert await d.history(await d.one()) == ["opened", "resolved"]
-
-
-# -- mutes
-
-
-def matcher(**given: Any) -> Matcher:
-    return Matcher.model_validate(given)
-
-
-def hours(start: float, end: float, **more: Any) -> Span:
-    now = datetime.now(UTC)
-    return Span(starts=now + timedelta(hours=start), ends=now + timedelta(hours=end), **more)
-
-
-async def test_a_silenced_alert_is_kept_and_told_when_the_silence_is_over(desk: Open) -> None:
-    d = await desk(DOWN)
-    silence = await mutes.add(d.db, "silence", matcher(target="sh*"), hours(-1, 1), who="user:otto", reason="known")
-    await d.see()
-    await d.see(target="bank")
-    await d.caught_up()
-    shop, bank = await d.all()
-    assert (shop.muted, bank.muted) == (silence.name, "")
-    assert [(topic, data["target"]) for topic, data in d.told()] == [
-        ("alert.changed", "shop"),
-        ("alert.raised", "bank"),
-    ]
-    await mutes.end(d.db, silence.id, who="user:otto")
-    await d.until(lambda: any(data["event"] == "unmuted" for _, data in d.told()))
-    assert d.told()[-1][0] == "alert.raised"
-    assert await d.history(shop) == ["opened", "unmuted"]
-    assert {one.act for one in await audit.page(d.db)} == {"silence.added", "silence.ended"}
-
-
-async def test_an_alert_that_comes_and_goes_in_a_maintenance_window_is_told_to_nobody(desk: Open) -> None:
-    d = await desk(DOWN)
-    window = hours(-240, 240, cron="* * * * *", lasts="2m")
-    await mutes.add(d.db, "maintenance", matcher(rule="down"), window, who="user:otto", reason="patch day")
-    await d.see()
-    await d.see("ok")
-    await d.caught_up()
-    assert (await d.one()).muted == "maintenance:1"
-    assert [topic for topic, _ in d.told()] == ["alert.changed", "alert.changed"]
-
-
-@pytest.mark.parametrize(
-    ("span", "holds"),
-    [
-        ({"starts": "2026-11-01T00:00Z", "ends": "2026-11-30T00:00Z"}, True),
-        ({"starts": "2026-11-22T00:00Z", "ends": "2026-11-30T00:00Z"}, False),
-        ({"starts": "2026-11-01T00:00Z", "ends": "2026-12-30T00:00Z", "cron": "0 3 * * *", "lasts": "2h"}, True),
-        ({"starts": "2026-11-01T00:00Z", "ends": "2026-12-30T00:00Z", "cron": "0 3 * * *", "lasts": "1h"}, False),
-        (
-            {
-                "starts": "2026-11-01T00:00Z",
-                "ends": "2026-12-30T00:00Z",
-                "cron": "0 5 * * *",
-                "lasts": "1h",
-                "zone": "Europe/Paris",
-            },
-            True,
-        ),
-    ],
-)
-def test_when_a_window_holds(span: dict[str, Any], holds: bool) -> None:
-    assert Span.model_validate(span).holds(datetime(2026, 11, 21, 4, 30, tzinfo=UTC)) is holds
-
-
-DEPENDENT = DOWN + '\n[[dependency]]\nparent = "gw@x"\nchildren = { site = "hall-7" }\n'
-
-
-async def test_children_are_mute_while_their_parent_is_away(desk: Open) -> None:
-    d = await desk(DEPENDENT)
-    for jid, site in (("gw@x", "hall-7"), ("a@x", "hall-7"), ("b@x", "hall-8")):
-        await agents.approve(d.db, jid)
-        await agents.describe(d.db, jid, site=site)
-        d.presence[jid] = Presence("available")
-    await d.until(lambda: len(d.actor._engine.roster) == 3)
-    d.presence["gw@x"] = Presence("unavailable")
-    for jid in ("a@x", "b@x"):
-        await d.see(agent=jid, target=jid)
-    await d.caught_up()
-    child, other = await d.all()
-    assert (child.muted, other.muted) == ("dependency:gw@x", "")
-    d.presence["gw@x"] = Presence("available")
-    await d.until(
-        lambda: [data["event"] for topic, data in d.told() if topic == "alert.raised"] == ["opened", "unmuted"]
-    )
-
-
-async def test_a_parent_whose_alert_comes_a_little_later_still_mutes(desk: Open) -> None:
-    d = await desk(
-        DEPENDENT.replace('site = "hall-7"', 'agent = "a@x"').replace("[[dependency]]", "[[dependency]]\nwait = 30")
-    )
-    await d.see(agent="a@x", target="a")
-    await d.caught_up()
-    assert (await d.one()).muted == "waiting:gw@x"
-    await d.see(agent="gw@x", target="gw")
-    await d.caught_up()
-    child, parent = await d.all()
-    assert (child.muted, parent.muted) == ("dependency:gw@x", "")
-    assert [data["target"] for topic, data in d.told() if topic == "alert.raised"] == ["gw"]
-
-
-# -- escalation
-
-ESCALATING = (
-    DOWN
-    + """
-escalate = [
-  { after = 0.1, to = ["lead"] },
-  { after = 0.2, severity = "critical", to = ["boss"], even_acknowledged = true },
-  { after = 0.3, to = ["nobody"] },
-]
-""".replace("severity", "severity")
-)
-
-
-async def test_an_alert_nobody_looks_after_is_escalated_step_by_step(desk: Open) -> None:
-    d = await desk(ESCALATING)
-    await d.see()
-    await d.until(lambda: sum(topic == "alert.escalated" for topic, _ in d.told()) == 3)
-    alert = await d.one()
-    assert (alert.step, alert.to) == (3, ("oncall", "lead", "boss", "nobody"))
-    assert [data["detail"]["to"] for topic, data in d.told() if topic == "alert.escalated"] == [
-        ["lead"],
-        ["boss"],
-        ["nobody"],
-    ]
-
-
-async def test_an_acknowledged_alert_is_escalated_only_where_the_rule_says_so(desk: Open) -> None:
-    steps = '[{ after = 2, to = ["lead"], even_acknowledged = true }, { after = 2.1, to = ["boss"] }]'
-    d = await desk(f"{DOWN}\nescalate = {steps}")
-    await d.see()
-    await d.caught_up()
-    alert = await d.one()
-    await alerts.acknowledge(d.db, alert.id, "user:otto")
-    await d.until(lambda: any(topic == "alert.escalated" for topic, _ in d.told()))
-    await d.until(lambda: d.actor._now() > alert.opened + 2_300_000)
-    await d.caught_up()
-    assert (await d.one()).step == 1
 
 
 # -- silence, clocks, floods

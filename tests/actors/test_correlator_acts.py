@@ -17,7 +17,7 @@ from pumpkin.model import jobs
 from pumpkin.model.alerts import Alert, AlertEvent, Subject
 from pumpkin.model.rules.document import Act
 from pumpkin.store import agents, alerts, checks
-from tests.actors.test_correlator import PACE
+from tests.actors.desk import PACE
 from tests.actors.test_gateway import PASSWORD, House, certificates, house
 
 __all__ = ["certificates", "house"]

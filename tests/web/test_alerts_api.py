@@ -14,7 +14,7 @@ from actors.correlator import Correlator
 from pumpkin.store import audit
 from pumpkin.web.alerts import Correlation
 from tests.actors.conftest import observation
-from tests.actors.test_correlator import DOWN, PACE
+from tests.actors.desk import DOWN, PACE
 from tests.web.conftest import StartWeb, Web
 
 
