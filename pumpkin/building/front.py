@@ -17,6 +17,7 @@ from actors.sandbox import SandboxSupervisor
 from actors.supervision import Child, System
 from pumpkin.adapters.clock import clock_of
 from pumpkin.adapters.folder import DataFolder
+from pumpkin.adapters.served_certificate import ServedCertificate
 from pumpkin.adapters.xmppd.certificates import Certificates
 from pumpkin.building.fleet import Fleet
 from pumpkin.building.line import Line
@@ -25,7 +26,7 @@ from pumpkin.building.packages import Analysis
 from pumpkin.building.telemetry import traced
 from pumpkin.building.upkeep import Upkeep
 from pumpkin.bus import Bus
-from pumpkin.errors import PumpkinError, StartError
+from pumpkin.errors import PumpkinError
 from pumpkin.evidence import tsp
 from pumpkin.evidence.authority import Authority
 from pumpkin.evidence.checkpoint import LogKey
@@ -138,7 +139,7 @@ async def serve(settings: Settings, services: Services, listener: socket.socket,
     runner = DoorRunner(application, access_log=None, handle_signals=False, shutdown_timeout=2.0)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
-    context = await _https(settings)
+    context = await _https(settings, stack)
     await web.SockSite(runner, listener, ssl_context=context, backlog=1024).start()
     if isinstance(runner.server, web.Server):
         watching = asyncio.create_task(patience.keep(runner.server), name="connections without a request")
@@ -148,21 +149,20 @@ async def serve(settings: Settings, services: Services, listener: socket.socket,
     return f"{'https' if context else 'http'}://{host}:{port}"
 
 
-async def _https(settings: Settings) -> ssl.SSLContext | None:
-    """The TLS context, or None for plain HTTP: by default only on loopback."""
+async def _https(settings: Settings, stack: AsyncExitStack) -> ssl.SSLContext | None:
+    """The TLS context, kept up to date; or None for plain HTTP: by default only on loopback."""
     loopback = settings.host in {"localhost", "::1"} or settings.host.startswith("127.")
     if settings.tls == "off" or (settings.tls == "auto" and loopback and settings.certificate is None):
         return None
     if settings.certificate is None:
         own = Certificates(settings.data / "tls", settings.xmpp.domain, (settings.host, socket.gethostname()))
         await asyncio.to_thread(own.ensure)
-        return own.context()
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        context.load_cert_chain(settings.certificate, settings.certificate_key)
-    except (OSError, ssl.SSLError) as error:
-        raise StartError(f"The certificate {settings.certificate} cannot be used: {error}.") from None
-    return context
+        served = ServedCertificate(own.chain_path, own.key_path, ensure=own.ensure)
+    else:
+        served = ServedCertificate(settings.certificate, settings.certificate_key or settings.certificate)
+    keeping = asyncio.create_task(served.keep(), name="certificate of HTTPS")
+    stack.callback(keeping.cancel)
+    return served.context
 
 
 def facts(settings: Settings, url: str, fleet: Fleet) -> dict[str, Any]:

@@ -6,14 +6,16 @@ import http.server
 import json
 import os
 import re
+import socket
 import ssl
 import subprocess
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -129,18 +131,72 @@ def test_the_guides_examples_work(watched: tuple[Product, Collector], tmp_path: 
     run("guide.md", tmp_path, {"URL": product.url, "KEY": product.key(*scopes)})
 
 
-def test_https_by_a_certificate_of_ones_own(tmp_path: Path) -> None:
-    made = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=pumpkin.test"]
-    names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "own.key", "-out", "own.pem"]
-    subprocess.run(["openssl", "req", "-x509", *made, *names], cwd=tmp_path, check=True, capture_output=True)
+def certificate(folder: Path, *names: str) -> None:
+    """`own.pem` and `own.key` in `folder`, made by openssl and put there one after the other."""
+    made = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", f"/CN={names[0]}"]
+    more = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "new.key", "-out", "new.pem"]
+    subprocess.run(["openssl", "req", "-x509", *made, *more], cwd=folder, check=True, capture_output=True)
+    for name in ("key", "pem"):
+        (folder / f"new.{name}").replace(folder / f"own.{name}")
+
+
+def shown(product: Product, context: ssl.SSLContext) -> dict[str, Any]:
+    """The certificate a new connection is shown."""
+    host, _, port = product.url.rpartition("/")[2].partition(":")
+    plain = socket.create_connection((host, int(port)), 10)
+    with context.wrap_socket(plain, server_hostname=host) as secure:
+        return secure.getpeercert() or {}
+
+
+def test_https_holds_browsers_to_it_and_takes_a_renewed_certificate_without_a_restart(tmp_path: Path) -> None:
+    certificate(tmp_path, "first.test")
     own = {"PUMPKIN_CERTIFICATE": str(tmp_path / "own.pem"), "PUMPKIN_CERTIFICATE_KEY": str(tmp_path / "own.key")}
     product = Product(tmp_path / "data", environment=own).start()
     try:
         assert product.url.startswith("https://")
-        trusted = ssl.create_default_context(cafile=str(tmp_path / "own.pem"))
-        with urllib.request.urlopen(f"{product.url}/ready", context=trusted, timeout=10) as answer:
-            assert json.load(answer) == {"status": "ready"}
+        product.context = ssl.create_default_context(cafile=str(tmp_path / "own.pem"))
+        assert_secure(product)
         with pytest.raises(urllib.error.URLError):
             urllib.request.urlopen(f"{product.url}/ready", context=ssl.create_default_context(), timeout=10)
+
+        (tmp_path / "own.pem").write_text("half a certificate")
+        until(lambda: any("certificate not taken" in line for line in product.lines))
+        assert ("commonName", "first.test") in shown(product, product.context)["subject"][0], "the one before goes on"
+        certificate(tmp_path, "second.test")
+        renewed = ssl.create_default_context(cafile=str(tmp_path / "own.pem"))
+        until(lambda: any("certificate renewed" in line for line in product.lines))
+        assert ("commonName", "second.test") in shown(product, renewed)["subject"][0]
+        product.context = renewed
+        assert product.request("/ready")[0] == 200
     finally:
         product.stop()
+
+
+def test_https_by_the_installations_own_authority(tmp_path: Path) -> None:
+    product = Product(tmp_path / "data", environment={"PUMPKIN_TLS": "on"}).start()
+    try:
+        product.context = ssl.create_default_context(cafile=str(product.data / "tls" / "ca.pem"))
+        assert_secure(product)
+    finally:
+        product.stop()
+
+
+def assert_secure(product: Product) -> None:
+    """Every sort of answer over TLS holds browsers to HTTPS for a year, and frames, scripts and sniffing in check."""
+    for path, status in (("/login", 200), ("/ready", 200), ("/static/style.css", 200), ("/nothing", 404),
+                         ("/api/v1/checks", 401), ("/items/x", 422), ("/docs", 200)):  # fmt: skip
+        answered, headers, _ = product.request(path)
+        assert answered == status, path
+        assert int(re.findall(r"max-age=(\d+)", headers["Strict-Transport-Security"])[0]) >= 31_536_000, path
+        assert headers["X-Content-Type-Options"] == "nosniff", path
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"], path
+        assert "unsafe" not in headers["Content-Security-Policy"], path
+        if path == "/login":
+            assert {"Secure", "HttpOnly"} <= {part.strip() for part in headers["Set-Cookie"].split(";")}
+
+
+def until(seen: Callable[[], object], within_s: float = 15.0) -> None:
+    deadline = time.monotonic() + within_s
+    while not seen():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

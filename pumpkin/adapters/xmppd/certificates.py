@@ -31,17 +31,20 @@ class Certificates:
         self.key_path = folder / "server.key"
         self._names = tuple(dict.fromkeys((domain, "localhost", socket.gethostname(), *names)))
 
-    def ensure(self) -> None:
-        """Make what is missing, renew what ends within a month or names other hosts. Reads and writes files."""
+    def ensure(self) -> bool:
+        """Make what is missing, renew what ends within a month or names other hosts; whether the server's is another
+        one now. Reads and writes files."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self.folder.chmod(0o755)  # probes of other users read ca.pem; the keys are their owner's alone
             if not (self.ca_path.exists() and (self.folder / "ca.key").exists()):
                 self._make_authority()
-            if not self._serves():
-                self._make_server()
+            if self._serves():
+                return False
+            self._make_server()
+            return True
         except OSError as error:
-            raise StartError(f"The XMPP certificates cannot be kept in {self.folder}: {error.strerror}.") from error
+            raise StartError(f"The certificates cannot be kept in {self.folder}: {error.strerror}.") from error
 
     def context(self) -> ssl.SSLContext:
         """A server context: TLS 1.2 and later, no tickets (each costs memory), no renegotiation."""
@@ -97,14 +100,14 @@ class Certificates:
         _write(self.folder / "ca.key", _private(key), 0o600)
         _write(self.ca_path, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
 
-    def _make_server(self) -> None:
+    def _make_server(self, days: int = _SERVER_DAYS) -> None:
         authority_key = serialization.load_pem_private_key((self.folder / "ca.key").read_bytes(), None)
         if not isinstance(authority_key, ec.EllipticCurvePrivateKey):
             raise StartError(f"{self.folder / 'ca.key'} is not a key Pumpkin made.")
         authority = x509.load_pem_x509_certificate(self.ca_path.read_bytes())
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = (
-            _builder(_name(self._names[0][:64]), authority.subject, key.public_key(), _SERVER_DAYS)
+            _builder(_name(self._names[0][:64]), authority.subject, key.public_key(), days)
             .serial_number(x509.random_serial_number())
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(sign_certificates=False), critical=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -23,6 +24,7 @@ from pumpkin.adapters.xmppd.routing import Router
 from pumpkin.errors import StartError
 
 log = structlog.get_logger(__name__)
+RENEWAL_S = 3_600.0  # between two looks whether the certificate nears its end
 
 
 class XmppServer:
@@ -90,6 +92,15 @@ class XmppServer:
         self.tls_port = direct.sockets[0].getsockname()[1]
         self._keeper = asyncio.get_running_loop().create_task(self._keep_alive())
         log.info("xmpp server listens", domain=self.domain, host=self._host, port=self.port, tls_port=self.tls_port)
+
+    async def renew(self) -> bool:
+        """Make the certificate anew where it nears its end; connections from now on are shown it."""
+        if not await asyncio.to_thread(self._certificates.ensure):
+            return False
+        self._context = self._certificates.context()
+        self._house = replace(self._house, binding=self._certificates.binding())
+        log.info("certificate renewed", file=str(self._certificates.chain_path))
+        return True
 
     async def stop(self, timeout_s: float = 5.0) -> None:
         """Stop listening, end every stream as `system-shutdown`, let agents of this process leave."""
@@ -196,9 +207,16 @@ class XmppServer:
         """Ping who is silent; who stays silent is gone (a half-open connection)."""
         loop = asyncio.get_running_loop()
         quiet = self.limits.quiet_s
+        renewal = loop.time() + RENEWAL_S
         while True:
             await asyncio.sleep(quiet / 12)
             now = loop.time()
+            if now >= renewal:
+                renewal = now + RENEWAL_S
+                try:
+                    await self.renew()
+                except StartError as error:
+                    log.warning("certificate not renewed", reason=error.message)
             for connection in list(self._connections):
                 silent = now - connection.heard
                 if silent > 2 * quiet:
