@@ -175,6 +175,27 @@
     retry = setTimeout(connect, wait * (0.75 + Math.random() / 2));
   }
 
+  /* A form with a file cannot be held over signing in again, as others are: it is sent once the session is known to
+     live, with the token of now; else it stays as it is, and the page says what to do. */
+
+  document.addEventListener("submit", async (event) => {
+    const form = event.target;
+    if (form.enctype !== "multipart/form-data") return;
+    event.preventDefault();
+    try {
+      const answer = await fetch("/account", { cache: "no-store", redirect: "manual" });
+      if (!answer.ok) {
+        say("signed-out");
+        return;
+      }
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      form.elements.csrf.value = page.querySelector("input[name=csrf]")?.value ?? form.elements.csrf.value;
+      form.submit();
+    } catch {
+      say("lost");
+    }
+  });
+
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) return;
     if (asked.size) want([]);

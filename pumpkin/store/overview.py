@@ -72,7 +72,7 @@ async def newest_checkpoints(db: Database, most: int, before: int | None = None)
 
 
 async def agent_outline(db: Database, most: int = 10_000) -> list[Row]:
-    """Every agent in a line (jid, state, last_seen, last_check, troubled), by name."""
+    """Every agent in a line (jid, state, first_seen, last_seen, last_check, troubled), by name."""
     return await _rows(db, "overview_agent_outline", most=most)
 
 

@@ -88,7 +88,7 @@ order by c.size desc limit :most;
 
 -- name: overview_agent_outline(most)
 -- Every agent in a line: enough for the overview's marks.
-select jid, state, last_seen, last_check,
+select jid, state, first_seen, last_seen, last_check,
     jsonb_path_exists(behaviours, '$[*].last_error ? (@ != null && @ != "")') as troubled
 from agents order by jid limit :most;
 

@@ -36,7 +36,7 @@ CHECKS = 15
 BODY_LIMIT = 32_000
 PERFORMATIVES = ("inform", "request", "query-ref", "propose", "cancel")
 _DAY_S = 86_400.0
-_ABSENT = Presence("unavailable")
+ABSENT = Presence("unavailable")
 
 
 def setup(app: web.Application) -> None:
@@ -114,13 +114,13 @@ def _line(row: Mapping[str, Any], board: Board, days: Mapping[date, float], orde
     behaviours = behaviours_of(row)
     return {
         **row,
-        "presence": board.agents.get(row["jid"], _ABSENT),
+        "presence": board.agents.get(row["jid"], ABSENT),
         "behaviours": behaviours,
         "running": sum(1 for one in behaviours if one["state"] in ("running", "idle", "waiting")),
         "trouble": next((one["last_error"] for one in behaviours if one["last_error"]), None),
         "next_run": min((one["next_run"] for one in behaviours if one["next_run"]), default=None),
         "drift": drift(order) if order else "",
-        "strip": uptime(row, days, board.agents.get(row["jid"], _ABSENT)),
+        "strip": uptime(row, days, board.agents.get(row["jid"], ABSENT)),
     }
 
 
@@ -221,7 +221,7 @@ async def _show(
     number = int(before) if before.isascii() and before.isdigit() and len(before) < 18 else None
     messages = await overview.agent_messages(db, jid, MESSAGES + 1, number)
     found, _ = await checks.page(db, agent=jid, limit=CHECKS)
-    presence = services.board().agents.get(jid, _ABSENT)
+    presence = services.board().agents.get(jid, ABSENT)
     behaviours = [{**one, "machine": _machine(one["detail"])} for one in behaviours_of(row)]
     values = {
         "here": "agents",

@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from pumpkin.model.agents import Board
 from pumpkin.store import alerts, failing, faults, overview, reports, tasks
 from pumpkin.web import modules
+from pumpkin.web.pages.agents import ABSENT, DAYS, uptime
 from pumpkin.web.pages.pictures import bars
 from pumpkin.web.pages.render import page, read
 from pumpkin.web.pages.text import bare, moment
@@ -111,6 +112,7 @@ async def gathered(request: web.Request) -> dict[str, Any]:
         "more_troubles": max(0, len(troubles) - 40),
         "marks": shown,
         "dots": _dots(shown) if len(agents) > ROWS else "",
+        "strips": await _strips(db, agents, board) if len(agents) <= ROWS else {},
         "agents_total": len(agents),
         "agents_up": sum(1 for mark in marks if mark["class"] in ("up", "busy")),
         "agents_down": sum(1 for mark in marks if mark["class"] == "down"),
@@ -124,6 +126,12 @@ async def gathered(request: web.Request) -> dict[str, Any]:
         "verdicts": await reports.listed(db, limit=6),
         "alerts": await alerts.page(db, limit=ALERTS),
     }
+
+
+async def _strips(db: Database, agents: Sequence[Mapping[str, Any]], board: Board) -> dict[str, Markup]:
+    """The last days of each of a few agents, as marks."""
+    days = await overview.agent_strips(db, [agent["jid"] for agent in agents], DAYS)
+    return {agent["jid"]: uptime(agent, days[agent["jid"]], board.agents.get(agent["jid"], ABSENT)) for agent in agents}
 
 
 _ORDER = {"down": 0, "pending": 1, "busy": 2, "up": 3, "gone": 4}

@@ -77,6 +77,7 @@ async def _index(
     db = services.db
     filters, recent, older = await recently(request)
     length, capacity = await tasks.length(db), await tasks.capacity(db)
+    waiting = await tasks.waiting(db, SHOWN)
     values = {
         "here": "packages",
         "twin": "/api/v1/analyses" + (f"?{request.query_string}" if request.query_string else ""),
@@ -84,7 +85,8 @@ async def _index(
         "fault": fault,
         "upload_fault": upload_fault,
         "running": await tasks.running(db),
-        "waiting": await tasks.waiting(db, SHOWN),
+        "waiting": waiting,
+        "waits": {one.place: capacity.wait_s(one.place) for one in waiting if one.place},
         "length": length,
         "wait_s": capacity.wait_s(length + 1) if length else None,
         "slots": capacity.slots,

@@ -85,6 +85,7 @@ class Site:
             authorities=lambda: self.authorities,
             send_message=self._noted("message"),
             run_agent=self._noted("run"),
+            subscription=self._noted("subscription"),
             approve=self.approve,
             revoke=self.revoke,
             xmpp={
