@@ -139,6 +139,10 @@ class DataFolder:
         self.once("log-vault.secret.key", lambda: secrets.token_hex(32))
         return bytes.fromhex((self.path / "log-vault.secret.key").read_text("ascii").strip())
 
+    def has_vault_key(self) -> bool:
+        """Whether `vault_key` would find one."""
+        return (self.path / "log-vault.secret.key").exists()
+
     def former_roots(self) -> list[bytes]:
         """The roots (PEM) of local authorities that were replaced."""
         return [path.read_bytes() for path in sorted(self.path.glob("tsa-root.*.pem"))]

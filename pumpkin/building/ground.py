@@ -15,7 +15,7 @@ from pumpkin.adapters.folder import DataFolder
 from pumpkin.errors import StartError
 from pumpkin.model.vault import Vault
 from pumpkin.settings import Settings
-from pumpkin.store import people
+from pumpkin.store import authorities, people
 from pumpkin.store.database import Database
 
 log = structlog.get_logger("pumpkin")
@@ -45,6 +45,7 @@ async def open_database(settings: Settings, stack: AsyncExitStack) -> Database:
     db = await Database.open(dsn)
     db.vault = Vault(DataFolder(settings.data).vault_key())
     stack.push_async_callback(db.close)
+    await authorities.close_passwords(db)
     return db
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from pumpkin.commands.place import answer, config_option, data_option, database, json_option, load, work
+from pumpkin.commands.place import answer, config_option, data_option, database, json_option, load, noted, work
 from pumpkin.model.access import SCOPES
 from pumpkin.store import keys
 from pumpkin.store.keys import Key
@@ -48,7 +48,9 @@ def key_add(
 
     async def job() -> tuple[Key, str]:
         async with database(settings, make=True) as db:
-            return await keys.create(db, name=name, scopes=wanted, rate=rate, expires=_moment(expires))
+            made, text = await keys.create(db, name=name, scopes=wanted, rate=rate, expires=_moment(expires))
+            await noted(db, "key.added", f"key:{made.prefix}", name=name, scopes=wanted)
+            return made, text
 
     made, text = work(job)
     _show_once(made, text, as_json)
@@ -119,7 +121,9 @@ def key_rotate(prefix: str, grace: str, data: Path | None, config: Path | None, 
 
     async def job() -> tuple[Key, str]:
         async with database(settings) as db:
-            return await keys.rotate(db, prefix, grace_s=60.0 * int(grace))
+            made, text = await keys.rotate(db, prefix, grace_s=60.0 * int(grace))
+            await noted(db, "key.rotated", f"key:{prefix}", by=made.prefix)
+            return made, text
 
     made, text = work(job)
     _show_once(made, text, as_json)
@@ -136,7 +140,10 @@ def key_revoke(prefix: str, data: Path | None, config: Path | None, as_json: boo
 
     async def job() -> bool:
         async with database(settings) as db:
-            return await keys.revoke(db, prefix)
+            done = await keys.revoke(db, prefix)
+            if done:
+                await noted(db, "key.revoked", f"key:{prefix}")
+            return done
 
     if not work(job):
         raise click.ClickException(f"There is no active key with the prefix {prefix}.")

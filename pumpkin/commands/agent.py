@@ -16,7 +16,7 @@ import click
 from pumpkin.adapters.kit import pack
 from pumpkin.adapters.xmppd.accounts import verifiers
 from pumpkin.commands import signing, update
-from pumpkin.commands.place import answer, config_option, data_option, database, domain, json_option, load, work
+from pumpkin.commands.place import answer, config_option, data_option, database, domain, json_option, load, noted, work
 from pumpkin.errors import Conflict, InvalidRequest, NotFound, StartError
 from pumpkin.model.agents import OWN, bare, is_own
 from pumpkin.model.invitation import Pins, base, line
@@ -63,6 +63,7 @@ def agent_add(jid: str, password: str | None, data: Path | None, config: Path | 
                     raise Conflict(f"{name} is Pumpkin's own; give the agent another name.")
                 await accounts.put_account(db, user, verifiers(secret))
             await agents.approve(db, name)
+            await noted(db, "agent.add", f"agent:{name}")
 
     work(job)
     answer({"jid": name, "password": secret}, as_json, f"{name} may connect; its password: {secret}")
@@ -100,6 +101,7 @@ def agent_approve(jid: str, data: Path | None, config: Path | None, as_json: boo
     async def job() -> None:
         async with database(settings, make=True) as db:
             await agents.approve(db, name)
+            await noted(db, "agent.approve", f"agent:{name}")
 
     work(job)
     answer({"jid": name, "state": "approved"}, as_json, f"{name} is approved.")
@@ -126,6 +128,7 @@ def agent_remove(jid: str, data: Path | None, config: Path | None, as_json: bool
             user, _, host = name.partition("@")
             if host == own:
                 await accounts.delete_account(db, user)
+            await noted(db, "agent.remove", f"agent:{name}")
 
     work(job)
     answer({"jid": name, "state": "revoked"}, as_json, f"{name} is revoked.")
@@ -216,7 +219,9 @@ def agent_invite(uses: int, hours: float, note: str, data: Path | None, config: 
 
     async def job() -> str:
         async with database(settings) as db:
-            return await invitations.add(db, uses=uses, hours=hours, note=note)
+            token = await invitations.add(db, uses=uses, hours=hours, note=note)
+            await noted(db, "agent.invite", f"invitation:{token[:6]}", uses=uses, hours=hours, note=note)
+            return token
 
     token = work(job)
     shown = {"token": token, "uses": uses, "hours": hours}

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,8 +18,8 @@ from pumpkin import auditor
 from pumpkin.adapters import backup as backups
 from pumpkin.adapters.backup import BackupBroken, Secret
 from pumpkin.commands.audit import WORDS, crew
-from pumpkin.commands.place import answer, config_option, data_option, database, json_option, load, work
-from pumpkin.errors import InvalidRequest
+from pumpkin.commands.place import answer, config_option, data_option, database, json_option, load, noted, work
+from pumpkin.errors import InvalidRequest, PumpkinError
 from pumpkin.evidence.checkpoint import VerifierKey
 from pumpkin.settings import Settings
 from pumpkin.store import checks, proofs
@@ -70,6 +71,8 @@ async def _backup(settings: Settings, file: Path, secret: Secret) -> dict[str, A
     with tempfile.TemporaryDirectory(dir=file.absolute().parent, prefix=".pumpkin-backup-") as folder:
         place = Path(folder) / "database.dump"
         async with database(settings) as db:
+            with suppress(PumpkinError):  # a full disk must not be in a backup's way
+                await noted(db, "backup", f"file:{file.name}")
             head = await proofs.latest_checkpoint(db)
             await backups.dump(db.dsn, place)
         facts = {
@@ -145,6 +148,7 @@ async def _fill(settings: Settings, dump: Path, manifest: dict[str, Any], notes:
         if not found.ok:
             fault = found.faults[0]
             raise BackupBroken(f"The restored log was refused at record {fault.index}: {WORDS[fault.kind]}.")
+        await noted(db, "restore", "log", made=manifest["made"])
         return {"data": str(settings.data), "checks": await checks.size(db), "made": manifest["made"]}
 
 

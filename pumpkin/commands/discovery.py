@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from pumpkin.commands.place import answer, config_option, data_option, database, json_option, load, work
+from pumpkin.commands.place import answer, config_option, data_option, database, json_option, load, noted, work
 from pumpkin.errors import InvalidPurl
 from pumpkin.model.purl import of_name
 from pumpkin.model.watches import Watch, Wish, ecosystem_of
@@ -36,7 +36,9 @@ def watch_add(purl: str, priority: int, data: Path | None, config: Path | None, 
 
     async def job() -> Watch:
         async with database(settings) as db:
-            return await watches.add(db, Wish.of(purl, priority), OWNER)
+            made = await watches.add(db, Wish.of(purl, priority), OWNER)
+            await noted(db, "watch.added", f"watch:{made.id}", purl=purl)
+            return made
 
     made: Watch = work(job)
     answer(made.as_dict(), as_json, f"{made.id}: {made.ecosystem} {made.name}, from the next reading on")
@@ -69,7 +71,10 @@ def watch_remove(number: int, data: Path | None, config: Path | None) -> None:
 
     async def job() -> bool:
         async with database(settings) as db:
-            return await watches.remove(db, number)
+            done = await watches.remove(db, number)
+            if done:
+                await noted(db, "watch.removed", f"watch:{number}")
+            return done
 
     if not work(job):
         raise click.ClickException(f"There is no watch {number}.")
@@ -100,6 +105,7 @@ def catalogue_import(ecosystem: str, file: Any, data: Path | None, config: Path 
             for some in batches(names(kind, file, left), BATCH):
                 await packages.remember(db, kind, [(name, None) for name in some])
                 count += len(some)
+            await noted(db, "catalogue.import", f"ecosystem:{kind}", names=count)
         return count
 
     count = work(job)

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from pumpkin.commands.place import answer, config_option, data_option, database, json_option, load, work
+from pumpkin.commands.place import answer, config_option, data_option, database, json_option, load, noted, work
 from pumpkin.model import passwords
 from pumpkin.store import people
 from pumpkin.store.database import Database
@@ -40,7 +40,8 @@ def user() -> None:
 def user_add(name: str, role: str, password: str | None, data: Path | None, config: Path | None, as_json: bool) -> None:
     """Make an account for NAME."""
     secret = _secret(name, password)
-    _do(data, config, lambda db: people.add(db, name, secret, role=role), make=True)
+    said = ("person.added", name, {"role": role})
+    _do(data, config, lambda db: people.add(db, name, secret, role=role), said, make=True)
     answer({"name": name, "role": role}, as_json, f"Added {name} as {role}.")
 
 
@@ -71,7 +72,8 @@ def user_password(
 ) -> None:
     """Give NAME another password; all of NAME's sessions end."""
     secret = _secret(name, password)
-    _do(data, config, lambda db: people.set_password(db, name, secret, must_change=once))
+    said = ("password.changed", name, {"once": once})
+    _do(data, config, lambda db: people.set_password(db, name, secret, must_change=once), said)
     answer({"name": name}, as_json, f"{name} has another password.")
 
 
@@ -83,7 +85,7 @@ def user_password(
 @json_option
 def user_role(name: str, role: str, data: Path | None, config: Path | None, as_json: bool) -> None:
     """Give NAME another ROLE, felt at the next request."""
-    _do(data, config, lambda db: people.set_role(db, name, role))
+    _do(data, config, lambda db: people.set_role(db, name, role), ("person.role", name, {"role": role}))
     answer({"name": name, "role": role}, as_json, f"{name} is {role} now.")
 
 
@@ -94,7 +96,7 @@ def user_role(name: str, role: str, data: Path | None, config: Path | None, as_j
 @json_option
 def user_remove(name: str, data: Path | None, config: Path | None, as_json: bool) -> None:
     """Remove NAME's account and end its sessions. What NAME did stays in the audit trail."""
-    _do(data, config, lambda db: people.remove(db, name))
+    _do(data, config, lambda db: people.remove(db, name), ("person.removed", name, {}))
     answer({"removed": name}, as_json, f"Removed {name}.")
 
 
@@ -108,12 +110,21 @@ def _secret(name: str, password: str | None) -> str:
 
 
 def _do(
-    data: Path | None, config: Path | None, act: Callable[[Database], Awaitable[Any]], *, make: bool = False
+    data: Path | None,
+    config: Path | None,
+    act: Callable[[Database], Awaitable[Any]],
+    said: tuple[str, str, dict[str, Any]] | None = None,
+    *,
+    make: bool = False,
 ) -> Any:
+    """What `act` answers; with `said` (act, name of the person, detail) noted in the audit trail."""
     settings = load(data, config)
 
     async def job() -> Any:
         async with database(settings, make=make) as db:
-            return await act(db)
+            found = await act(db)
+            if said is not None:
+                await noted(db, said[0], f"person:{said[1]}", **said[2])
+            return found
 
     return work(job)

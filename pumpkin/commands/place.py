@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -13,11 +14,14 @@ import click
 
 from pumpkin import settings as configuration
 from pumpkin.adapters.embedded.postgres import EmbeddedPostgres
+from pumpkin.adapters.folder import DataFolder
 from pumpkin.commands.options import config_option as config_option
 from pumpkin.commands.options import data_option as data_option
 from pumpkin.commands.options import json_option as json_option
 from pumpkin.errors import PumpkinError, StartError
+from pumpkin.model.vault import Vault
 from pumpkin.settings import Settings
+from pumpkin.store import audit
 from pumpkin.store.database import Database
 
 
@@ -35,6 +39,7 @@ async def database(
         if filled_by is not None:
             await filled_by(settings.database)
         db = await Database.open(settings.database)
+        db.vault = _vault(settings)
         try:
             yield db
         finally:
@@ -49,6 +54,7 @@ async def database(
         if filled_by is not None:
             await filled_by(dsn)
         db = await Database.open(dsn)
+        db.vault = _vault(settings)
         try:
             yield db
         finally:
@@ -56,6 +62,18 @@ async def database(
     finally:
         if not running:
             await postgres.stop()
+
+
+def _vault(settings: Settings) -> Vault | None:
+    """What secrets are closed with, where this folder has the installation's key for it. A server that starts closes
+    what lies open."""
+    folder = DataFolder(settings.data)
+    return Vault(folder.vault_key()) if folder.has_vault_key() else None
+
+
+async def noted(db: Database, act: str, object: str, **detail: Any) -> None:
+    """Note in the audit trail what somebody did by the command line."""
+    await audit.add(db, who=f"shell:{getpass.getuser()}", act=act, object=object, detail=detail)
 
 
 def _stands(folder: Path, *, may_make: bool) -> None:

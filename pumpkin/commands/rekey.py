@@ -13,7 +13,7 @@ from actors.exchange import Exchange, Series
 from actors.keeper import asker
 from pumpkin.adapters.folder import DataFolder
 from pumpkin.adapters.tsa import LocalTsa
-from pumpkin.commands.place import answer, config_option, data_option, database, json_option, load, work
+from pumpkin.commands.place import answer, config_option, data_option, database, json_option, load, noted, work
 from pumpkin.commands.renew import now
 from pumpkin.evidence import checkpoint, keys
 from pumpkin.evidence.checkpoint import LogKey
@@ -51,6 +51,7 @@ def rekey(which: str, compromised: bool, data: Path | None, config: Path | None,
         place.claim()
         try:
             async with database(settings) as db:
+                await noted(db, f"rekey.{which}", f"key:{which}", compromised=compromised)
                 if which == "log":
                     return await _log(settings, place, db, compromised=compromised)
                 if which == "fleet":

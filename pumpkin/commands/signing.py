@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pumpkin.commands.place import answer, config_option, data_option, database, json_option, load, work
+from pumpkin.commands.place import answer, config_option, data_option, database, json_option, load, noted, work
 from pumpkin.errors import NotFound
 from pumpkin.model import wire
 from pumpkin.store import signing
@@ -61,7 +61,10 @@ def key_accept(jid: str, key_id: str, data: Path | None, config: Path | None, as
         async with database(settings) as db:
             found = await _named(db, jid, key_id)
             await signing.move(db, jid, None, "rotated", among=("enrolled",), by=found)
-            return await signing.move(db, jid, found, "enrolled", among=("offered",), by="a person")
+            moved = await signing.move(db, jid, found, "enrolled", among=("offered",), by="a person")
+            if moved:
+                await noted(db, "agent.key.accepted", f"agent:{jid}", keys=moved)
+            return moved
 
     if not (moved := work(job)):
         raise click.ClickException(f"{jid} offers no such key.")
@@ -81,9 +84,11 @@ def key_revoke(jid: str, key_id: str | None, data: Path | None, config: Path | N
     async def job() -> list[str]:
         async with database(settings) as db:
             found = await _named(db, jid, key_id) if key_id else None
-            return await signing.move(
-                db, jid, found, "revoked", among=("offered", "enrolled", "rotated"), by="a person"
-            )
+            among = ("offered", "enrolled", "rotated")
+            moved = await signing.move(db, jid, found, "revoked", among=among, by="a person")
+            if moved:
+                await noted(db, "agent.key.revoked", f"agent:{jid}", keys=moved)
+            return moved
 
     if not (moved := work(job)):
         raise click.ClickException(f"{jid} has no such key in force.")

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from pumpkin.adapters.tsa import TsaClient
-from pumpkin.commands.place import answer, config_option, data_option, database, json_option, load, work
+from pumpkin.commands.place import answer, config_option, data_option, database, json_option, load, noted, work
 from pumpkin.errors import NotFound, StartError
 from pumpkin.evidence import introduction, tsp
 from pumpkin.model import wire
@@ -100,6 +100,8 @@ def tsa_add(
             raise StartError(f"The name {called} is taken; give another by --name.")
         async with database(settings, make=True) as db:
             await authorities.add(db, entry)
+            pinned = [sha256(root).hexdigest() for root in entry.roots]
+            await noted(db, "authority.added", f"authority:{called}", url=url, roots_sha256=pinned)
 
     work(job)
     answer({"name": called, "url": url, **met.as_json()}, as_json, f"{called} stamps from now on.")
@@ -161,6 +163,7 @@ def tsa_remove(name: str, data: Path | None, config: Path | None, as_json: bool)
         async with database(settings) as db:
             if not await authorities.remove(db, name):
                 raise NotFound(f"There is no authority {name} here; see pumpkin tsa list.")
+            await noted(db, "authority.removed", f"authority:{name}")
 
     work(job)
     answer({"removed": name}, as_json, f"{name} is asked no more.")

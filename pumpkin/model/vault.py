@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hmac
 import secrets
 
 from cryptography.exceptions import InvalidTag
@@ -26,11 +27,13 @@ class Vault:
     def __init__(self, key: bytes) -> None:
         if len(key) != KEY_BYTES:
             raise ValueError("a vault's key has 32 bytes")
-        self._cipher = AESGCM(key)
+        self._cipher, self._key = AESGCM(key), key
 
-    def close(self, secret: str, whose: str) -> str:
-        """The secret as it may lie in the database."""
-        nonce = secrets.token_bytes(_NONCE)
+    def close(self, secret: str, whose: str, *, alike: bool = False) -> str:
+        """The secret as it may lie in the database; `alike`: the same at each closing, so that equal ones are found to
+        be equal (the nonce is then made of both by HMAC-SHA-256, so that no two secrets share one)."""
+        said = f"nonce\0{whose}\0{secret}".encode()
+        nonce = hmac.digest(self._key, said, "sha256")[:_NONCE] if alike else secrets.token_bytes(_NONCE)
         closed = nonce + self._cipher.encrypt(nonce, secret.encode(), whose.encode())
         return _MARK + base64.b64encode(closed).decode()
 

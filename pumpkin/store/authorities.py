@@ -54,13 +54,31 @@ class Alert:
 async def entries(db: Database) -> list[Entry]:
     """The authorities added, oldest first."""
     async with db.reader() as connection:
-        return [
-            Entry(**{**dict(row), "roots": tuple(row["roots"])}) async for row in db.queries.authorities_all(connection)
-        ]
+        rows = [dict(row) async for row in db.queries.authorities_all(connection)]
+    return [Entry(**{**row, "roots": tuple(row["roots"]), "password": _opened(db, row)}) for row in rows]
+
+
+def _opened(db: Database, row: Mapping[str, Any]) -> str:
+    """The password in a row. Unavailable under another node's key."""
+    kept: str = row["password"]
+    return db.vault.open(kept, f"authority:{row['name']}") if kept and db.vault is not None else kept
+
+
+async def close_passwords(db: Database) -> None:
+    """Close the passwords that lie open: kept before there was a vault, or by a command that had no key to it."""
+    async with db.reader() as connection:
+        open_ = [row["name"] async for row in db.queries.authorities_open(connection)]
+    for entry in await entries(db) if open_ and db.vault is not None else ():
+        if entry.name in open_:
+            await add(db, entry)
 
 
 async def add(db: Database, entry: Entry) -> None:
-    """Keep an authority; one of the same name is replaced. A running server asks it within seconds."""
+    """Keep an authority; one of the same name is replaced. A running server asks it within seconds. Its password is
+    closed where there is a vault."""
+    password = entry.password
+    if password and db.vault is not None:
+        password = db.vault.close(password, f"authority:{entry.name}")
     async with db.writer() as connection:
         await db.queries.authorities_add(
             connection,
@@ -71,7 +89,7 @@ async def add(db: Database, entry: Entry) -> None:
             min_interval=entry.min_interval,
             timeout=entry.timeout,
             username=entry.username,
-            password=entry.password,
+            password=password,
             added=entry.added or _now(),
         )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from pumpkin.model.tasks import ATTEMPTS, LEASE_S, RESTARTS, Capacity, Decided, Decision, Ending, Submission, Task
+from pumpkin.model.vault import Vault
 
 if TYPE_CHECKING:
     from pumpkin.store.database import Database
@@ -23,7 +24,7 @@ async def submit(db: Database, wanted: Sequence[Submission], *, node: str = "", 
         if len(wanted) == 1 and wanted[0].key is None and wanted[0].webhook is None:
             rows = await connection.fetch(db.queries.tasks_submit_one.sql, *_alone(wanted[0]), node, slots, _LEASE)
         else:
-            requests = [_request(one) for one in wanted]
+            requests = [_request(one, db.vault) for one in wanted]
             rows = await connection.fetch(db.queries.tasks_submit.sql, requests, node, slots, _LEASE)
     return [Decided(_DECISIONS[row[1]], *row[2:]) for row in rows]
 
@@ -35,8 +36,10 @@ def _alone(one: Submission) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _request(one: Submission) -> dict[str, Any]:
+def _request(one: Submission, vault: Vault | None = None) -> dict[str, Any]:
     values = asdict(one)
+    if one.webhook is not None and vault is not None:  # who knows the address may often post to it
+        values["webhook"] = vault.close(one.webhook, "webhook", alike=True)
     for name in ("upload", "body"):
         values[name] = values[name].hex() if values[name] is not None else None
     return values

@@ -41,7 +41,9 @@ async def claim(db: Database, *, lease_s: float, most: int) -> list[Due]:
     """Those due, at most `most`, which no other process tells within `lease_s` seconds."""
     async with db.writer() as connection:
         rows = db.queries.webhooks_claim(connection, lease=int(lease_s * 1e6), most=most)
-        return [Due(**row) async for row in rows]
+        found = [dict(row) async for row in rows]
+    vault = db.vault
+    return [Due(**{**row, "url": vault.open(row["url"], "webhook") if vault else row["url"]}) for row in found]
 
 
 async def again(db: Database, which: Due, pause_s: float) -> None:

@@ -2,6 +2,10 @@
 -- The authorities added while running, oldest first.
 select name, url, roots, policy, min_interval, timeout, username, password, added from authorities order by added, name;
 
+-- name: authorities_open
+-- Those whose password lies open.
+select name from authorities where password <> '' and password not like 'v1:%';
+
 -- name: authorities_add$
 -- One more authority, or the same name with other particulars.
 insert into authorities (name, url, roots, policy, min_interval, timeout, username, password, added)

@@ -17,7 +17,7 @@ from pumpkin.model.packages import Versions, stamp
 from pumpkin.model.purl import of_name
 from pumpkin.model.watches import Wish, ecosystem_of
 from pumpkin.model.wire import parse_json
-from pumpkin.store import packages, watches
+from pumpkin.store import audit, packages, watches
 from pumpkin.web.api.analysis.wishes import purl_of
 from pumpkin.web.api.checks import text_or_none, whole
 from pumpkin.web.envelope import success
@@ -121,6 +121,9 @@ async def watch_add(request: web.Request) -> web.Response:
         raise InvalidRequest(f"{where or 'body'}: {wrong}.", fields=sentences.faults(error, "body.")) from None
     services = request.app[SERVICES]
     kept = await watches.add(services.db, Wish.of(given.purl, given.priority), asker.owner or asker.name)
+    await audit.add(
+        services.db, who=asker.name, act="watch.added", object=f"watch:{kept.id}", detail={"purl": given.purl}
+    )
     services.discovery.look()
     return success(request, kept.as_dict(), 201)
 
@@ -138,8 +141,10 @@ async def watch_show(request: web.Request) -> web.Response:
 async def watch_remove(request: web.Request) -> web.Response:
     """`DELETE /api/v1/watches/<id>`: stop watching."""
     asker = require(request, "packages:write")
-    if not await watches.remove(request.app[SERVICES].db, _number(request), _whose(asker)):
+    db, number = request.app[SERVICES].db, _number(request)
+    if not await watches.remove(db, number, _whose(asker)):
         raise NotFound("There is no such watch.")
+    await audit.add(db, who=asker.name, act="watch.removed", object=f"watch:{number}")
     return success(request, {"removed": _number(request)})
 
 

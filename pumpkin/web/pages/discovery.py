@@ -12,7 +12,7 @@ from aiohttp import web
 from pumpkin.errors import NotFound, PumpkinError, UnsupportedEcosystem
 from pumpkin.model.purl import ECOSYSTEMS, of_name
 from pumpkin.model.watches import Wish, ecosystem_of
-from pumpkin.store import packages, watches
+from pumpkin.store import audit, packages, watches
 from pumpkin.web.guard import identity
 from pumpkin.web.pages.render import act, asked, page, read
 from pumpkin.web.services import SERVICES
@@ -93,7 +93,8 @@ async def watch_add(request: web.Request) -> web.Response:
     except PumpkinError as error:
         return await _list(request, typed=text[:2_048], fault=error.message, status=error.status)
     services, asker = request.app[SERVICES], identity(request)
-    await watches.add(services.db, wish, asker.owner or asker.name)
+    kept = await watches.add(services.db, wish, asker.owner or asker.name)
+    await audit.add(services.db, who=asker.name, act="watch.added", object=f"watch:{kept.id}", detail={"purl": text})
     services.discovery.look()
     raise web.HTTPSeeOther("/packages/watches")
 
@@ -108,6 +109,7 @@ async def watch_remove(request: web.Request) -> web.Response:
     owner = None if asker.may("admin") else asker.owner or asker.name
     if not await watches.remove(request.app[SERVICES].db, int(number), owner):
         raise NotFound("There is no such watch.")
+    await audit.add(request.app[SERVICES].db, who=asker.name, act="watch.removed", object=f"watch:{number}")
     raise web.HTTPSeeOther("/packages/watches")
 
 
