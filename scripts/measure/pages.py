@@ -25,6 +25,7 @@ from pumpkin.analysis import documents
 from pumpkin.model.wire import rfc3339
 from scripts.measure import load, year
 from tests.acceptance.product import Product
+from tests.web.pages import recorded
 
 PASSWORD = "a walk in the measured park"
 GOAL_MS, PAINT_S, FIRST_KB, LIVE_SHARE = 30.0, 1.0, 150.0, 0.10
@@ -37,6 +38,8 @@ def document() -> bytes:
     now = rfc3339(time.time_ns() // 1_000)
     found = [
         {
+            "tool": "static",
+            "group": "static-text",
             "level": ("low", "medium", "high")[n % 3],
             "reason": f"Reads the environment and sends it away ({n}).",
             "file": f"pkg/module_{n % 17}.py",
@@ -70,6 +73,7 @@ class Bench:
         self.key = product.key("checks:read", "checks:write", "agents:read", "packages:read")
         self.cookie = ""
         self.paths: dict[str, str] = {}
+        self.run = 0
 
     async def prepare(self) -> None:
         """Sign in, find something to show on each kind of page."""
@@ -82,6 +86,10 @@ class Bench:
                 assert answer.status == 303, await answer.text()
                 jar = http.cookies.SimpleCookie(answer.headers.getall("Set-Cookie")[0])
             self.cookie = f"pumpkin_session={jar['pumpkin_session'].value}"
+        for version in ("1.0", "1.1"):
+            self.run = await year.run(
+                self.dsn, json.dumps(recorded.document(version)).encode(), f"{version}.{time.time_ns()}"
+            )
         headers = {"Authorization": f"Bearer {self.key}"}
         async with aiohttp.ClientSession(self.product.url, headers=headers) as web:
             line = json.dumps(
@@ -104,17 +112,29 @@ class Bench:
             "overview": "/",
             "agents": "/agents",
             "agents, one": "/agents/probe-0042@localhost",
+            "failing": "/checks/failing",
             "checks": "/checks",
             "checks, searched": "/checks?q=host-77&status=critical",
             "checks, far back": "/checks?cursor=s500000",
             "check": f"/checks/{check}",
             "difference": f"/checks/{check}/difference",
+            "check, one number": f"/checks/{check}?trend=latency_ms",
             "alerts": "/alerts",
             "proofs": "/proofs",
+            "stamp": "/proofs/stamps/1",
+            "jobs": "/jobs",
+            "enrol": "/agents/enroll",
             "packages": "/packages",
             "packages, found": "/packages/find?ecosystem=pypi&q=req",
             "history": "/packages/history?ecosystem=pypi&name=p77",
             "report": f"/packages/reports/{report['report_id']}",
+            "report of a run": f"/packages/reports/{self.run}",
+            "events of a run": f"/packages/reports/{self.run}/events",
+            "files of a run": f"/packages/reports/{self.run}/files",
+            "findings": f"/packages/reports/{self.run}/findings",
+            "compared": f"/packages/compare?a={self.run - 1}&b={self.run}",
+            "watches": "/packages/watches",
+            "sandbox": "/sandbox",
             "modules": "/modules",
             "settings": "/settings",
             "people": "/settings/people",
@@ -174,7 +194,7 @@ class Bench:
             browser = await play.chromium.launch(
                 executable_path="/usr/bin/chromium", args=["--headless=new", "--no-sandbox"]
             )
-            for name in ("overview", "agents", "checks", "check", "proofs", "packages", "report"):
+            for name in ("overview", "agents", "checks", "check", "proofs", "packages", "report", "report of a run"):
                 context = await browser.new_context()
                 await self._enter(context)
                 page = await context.new_page()

@@ -154,7 +154,12 @@ async def _report(site: Site, evil: str, version: str) -> int:
     await tasks.submit(site.db, [wish])
     (task,) = await tasks.claim(site.db, "n1")
     found = [
-        {"level": "high", "reason": evil, "file": evil, "line": 3, "quote": evil, "rule": evil, "tactic": evil[:30]},
+        {
+            "tool": "static",
+            "group": "static-text",
+            **{"level": "high", "reason": evil, "file": evil, "line": 3, "quote": evil, "rule": evil},
+            "tactic": evil[:30],
+        },
     ]
     verdict = {"outcome": "malicious", "score": 90, "why": [evil], "groups": {}, "not_checked": [evil], "rules": "r1"}
     document = {
