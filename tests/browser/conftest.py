@@ -1,26 +1,44 @@
-"""A real browser (Debian's Chromium) on the real web; what it complains of is collected and must stay empty."""
+"""A real browser (Debian's Chromium) on the real web; what it complains of is collected and must stay empty.
+
+All tests here share one event loop and one browser, each with a site, a database and windows of its own; an `async`
+fixture of this folder is therefore marked `shared`.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import subprocess
-import tempfile
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+import inspect
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from aiohttp.test_utils import TestServer
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
+from pumpkin.store import sessions
 from pumpkin.store.database import Database
+from pumpkin.web.guard import SESSION_COOKIE
 from pumpkin.web.pages.policy import REPORTS
 from pumpkin.web.services import Public
 from tests.browser import strangers
-from tests.web.pages.site import PASSWORDS, Site, Told
+from tests.web.pages.site import Site, Told
 
+shared = pytest_asyncio.fixture(loop_scope="session")
+"""Makes a fixture that runs on the loop of the browser."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of this folder run on one loop."""
+    for item in items:
+        if item.path.parent == HERE and inspect.iscoroutinefunction(getattr(item, "function", None)):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+HERE = Path(__file__).parent
 CHROMIUM = "/usr/bin/chromium"
 _WATCH = """addEventListener("securitypolicyviolation", (one) => console.error("policy: " + one.violatedDirective));"""
 
@@ -74,6 +92,7 @@ class Visit:
     base: str
     page: Page
     context: BrowserContext
+    site: Site
     complaints: list[str] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
 
@@ -84,15 +103,28 @@ class Visit:
         return self.page
 
     async def sign_in(self, name: str = "ada", password: str | None = None) -> Page:
+        """On the first page, signed in: by the form with `password`, else by a session that is opened beside it."""
+        if password is None:
+            token = await sessions.open(self.site.db, name, seconds=3_600, source="127.0.0.1", client="a browser")
+            await self.context.add_cookies([{"name": SESSION_COOKIE, "value": token, "url": self.base}])
+            return await self.open("/")
         await self.open("/login")
         await self.page.fill("#name", name)
-        await self.page.fill("#password", PASSWORDS[name] if password is None else password)
+        await self.page.fill("#password", password)
         await self.page.click("button.primary")
         await self.page.wait_for_load_state()
         return self.page
 
 
-@pytest.fixture
+@shared
+async def database(dsn: str) -> AsyncIterator[Database]:
+    """The store, opened on this test's database and the browser's loop."""
+    db = await Database.open(dsn)
+    yield db
+    await db.close()
+
+
+@shared
 async def site(database: Database) -> Site:
     """People, and nothing else yet; the public pages are open."""
     told = Told()
@@ -101,14 +133,14 @@ async def site(database: Database) -> Site:
     return made
 
 
-@pytest.fixture
+@shared
 async def address(site: Site) -> AsyncIterator[str]:
     """Where the site is served."""
     async with TestServer(site.app) as server:
         yield str(server.make_url("/")).rstrip("/")
 
 
-@pytest.fixture
+@shared
 async def relay(address: str) -> AsyncIterator[Relay]:
     """A line to the site that can be cut."""
     host, _, port = address.removeprefix("http://").partition(":")
@@ -118,33 +150,17 @@ async def relay(address: str) -> AsyncIterator[Relay]:
     await one.cut()
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[str]:
-    """One Chromium without a window for the whole session; where it is driven from."""
-    with tempfile.TemporaryDirectory(prefix="pumpkin-chromium-") as folder:
-        options = ("--headless=new", "--no-sandbox", "--remote-debugging-port=0", f"--user-data-dir={folder}")
-        process = subprocess.Popen([CHROMIUM, *options], stderr=subprocess.PIPE, text=True)
-        assert process.stderr is not None
-        drain = threading.Thread(target=process.stderr.read)
-        try:
-            told = next(line for line in process.stderr if line.startswith("DevTools listening on "))
-            drain.start()
-            yield told.split()[-1]
-        finally:
-            process.terminate()
-            process.wait(10)
-            drain.join()
-            process.stderr.close()
-
-
-@pytest.fixture
-async def browser(chromium: str) -> AsyncIterator[Browser]:
-    """That Chromium, each test with windows of its own."""
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """One Chromium without a window for the whole session; each test has windows of its own."""
     async with async_playwright() as play:
-        yield await play.chromium.connect_over_cdp(chromium)
+        options = ["--headless=new", "--no-sandbox"]
+        chromium = await play.chromium.launch(executable_path=CHROMIUM, args=options)
+        yield chromium
+        await chromium.close()
 
 
-@pytest.fixture
+@shared
 async def visit(browser: Browser, address: str, site: Site) -> AsyncIterator[Callable[..., Any]]:
     """Opens windows: `await visit(color_scheme="dark", java_script_enabled=False, ...)`; none may complain."""
     opened: list[Visit] = []
@@ -153,7 +169,7 @@ async def visit(browser: Browser, address: str, site: Site) -> AsyncIterator[Cal
         context = await browser.new_context(**more)
         await context.add_init_script(_WATCH)
         page = await context.new_page()
-        one = Visit(address, page, context)
+        one = Visit(address, page, context, site)
         page.on("console", lambda message: one.complaints.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: one.complaints.append(str(error)))
         page.on("dialog", lambda dialog: one.complaints.append(f"dialog {dialog.message}"))

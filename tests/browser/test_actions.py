@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import pytest
 from aiohttp.test_utils import TestServer
 from playwright.async_api import Page, expect
 
@@ -17,7 +16,7 @@ from pumpkin.store.database import Database
 from pumpkin.store.enrolments import Gift, Newcomer
 from pumpkin.web.services import Packages, Public
 from tests.browser import strangers
-from tests.browser.conftest import Visit
+from tests.browser.conftest import Visit, shared
 from tests.browser.furniture import furnish
 from tests.browser.strangers import NEWCOMER
 from tests.web.analysis.conftest import resolve
@@ -74,7 +73,7 @@ TRIED = {
 """Each address a form is sent to: the file that presses its button, and what it presses."""
 
 
-@pytest.fixture
+@shared
 async def site(database: Database) -> Site:
     """With a queue that takes packages."""
     told = Told()
@@ -99,7 +98,7 @@ async def site(database: Database) -> Site:
     return made
 
 
-@pytest.fixture
+@shared
 async def address(site: Site, tmp_path: Path) -> AsyncIterator[str]:
     """Where the site with a fleet is served."""
     site.app = with_fleet(site, tmp_path)

@@ -58,7 +58,7 @@ async def test_a_second_factor_is_set_up_asked_for_and_taken_away(site: Site, vi
     await page.get_by_role("button", name="Turn on").click()
     await expect(page.locator("#factor-head + .mark")).to_have_text("on")
     await page.get_by_role("button", name="Sign out").click()
-    page = await window.sign_in("vera")
+    page = await window.sign_in("vera", PASSWORDS["vera"])
     await expect(page.locator("h1")).to_have_text("Second factor")
     await page.fill("#code", used)
     await page.get_by_role("button", name="Go on").click()
@@ -202,7 +202,7 @@ async def test_the_status_page_names_nobody(site: Site, visit: Open):
 async def test_settings_and_the_trail_are_for_administrators(site: Site, visit: Open):
     assert await agents.get(site.db, PROBE) is None
     window = await visit()
-    await window.sign_in("otto")
+    await window.sign_in("otto", PASSWORDS["otto"])
     for path in ("/settings", "/settings/people", "/settings/audit", "/settings/keys"):
         page = await window.open(path)
         await expect(page.locator("h1")).to_have_text("You may not do that")

@@ -15,7 +15,7 @@ from pumpkin.model.alerts import Alert, Link, Subject
 from pumpkin.model.alerts.book import Change
 from pumpkin.store import alerts, audit
 from pumpkin.web.alerts import Correlation
-from tests.browser.conftest import Visit
+from tests.browser.conftest import Visit, shared
 from tests.browser.furniture import EVIL
 from tests.browser.test_pages import faults
 from tests.web.pages.site import PROBE, Site, observation
@@ -65,7 +65,7 @@ async def raised(site: Site, *changes: str, **more: Any) -> Alert:
     return alert
 
 
-@pytest.fixture
+@shared
 async def site(site: Site) -> Site:
     """With a status of correlation, as the services give it; it is read at each page."""
     object.__setattr__(site.services, "correlation", Correlation(lambda: STATUS))

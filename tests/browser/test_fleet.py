@@ -6,19 +6,18 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from aiohttp.test_utils import TestServer
 from playwright.async_api import Page, expect
 
 from pumpkin.store import assignments
-from tests.browser.conftest import Visit
+from tests.browser.conftest import Visit, shared
 from tests.browser.furniture import EVIL
 from tests.browser.test_pages import Open, faults
 from tests.web.pages.site import PROBE, Site, observation
 from tests.web.pages.test_fleet import with_fleet
 
 
-@pytest.fixture
+@shared
 async def address(site: Site, tmp_path: Path) -> AsyncIterator[str]:
     """Where the site with a fleet is served."""
     async with TestServer(with_fleet(site, tmp_path)) as server:

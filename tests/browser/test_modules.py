@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-import pytest
 from aiohttp.test_utils import TestServer
 from playwright.async_api import expect
 
 from pumpkin.store import deliveries
-from tests.browser.conftest import Visit
+from tests.browser.conftest import Visit, shared
 from tests.browser.test_pages import faults
 from tests.web.pages.site import Site
 from tests.web.pages.test_modules import furnish
@@ -17,7 +16,7 @@ from tests.web.pages.test_modules import furnish
 Open = Callable[..., Awaitable[Visit]]
 
 
-@pytest.fixture
+@shared
 async def address(site: Site) -> AsyncIterator[str]:
     """Where a site with modules is served."""
     async with TestServer(await furnish(site)) as server:
