@@ -176,8 +176,20 @@ def _decrypt(file: BinaryIO, pipe: BinaryIO, secret: Secret) -> None:
         key, content = outer.extractfile("key.age"), outer.extractfile("data.age")
         if key is None or content is None:
             raise ValueError("it is not of the known form")
+        _exact(file, *(outer.getmember(name).size for name in ("key.age", "data.age")))
         opened = pyrage.passphrase.decrypt(key.read(10_000), secret.passphrase)
         pyrage.decrypt_io(content, pipe, [pyrage.x25519.Identity.from_str(opened.decode())])
+
+
+def _exact(file: BinaryIO, key: int, content: int) -> None:
+    """Hold headers and padding of the outer tar, which nothing encrypts, against what `_two` writes. ValueError."""
+    for name, size, after in (("key.age", key, 0), ("data.age", content, 1024)):
+        file.seek(0 if name == "key.age" else 512 + key + -key % 512)
+        header = file.read(512)
+        file.seek(size, os.SEEK_CUR)
+        padding = -size % 512 + after
+        if header != _header(name, size) or file.read(padding + 1)[: padding + (after > 0)] != bytes(padding):
+            raise ValueError("its outer form was altered")
 
 
 def _unpack(plain: BinaryIO, folder: Path) -> dict[str, Any]:

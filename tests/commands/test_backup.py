@@ -46,7 +46,13 @@ def test_a_restored_installation_goes_on_with_the_log(tmp_path: Path) -> None:
     assert "cannot be opened" in second.failing("restore", str(file), "--passphrase-file", str(tmp_path / "wrong"))
     content = file.read_bytes()
     rng = random.Random(7)
-    for place in (0, 300, *(rng.randrange(1_000, len(content) - 2_000) for _ in range(4))):
+    for place in (
+        0,
+        300,
+        len(content) - 700,
+        len(content) - 1,
+        *(rng.randrange(1_000, len(content)) for _ in range(3)),
+    ):
         altered = bytearray(content)
         altered[place] ^= 1
         (tmp_path / "altered").write_bytes(altered)
