@@ -140,7 +140,9 @@ async def error_page(request: web.Request, error: PumpkinError, request_id: str)
     if isinstance(error, Unauthenticated) and request.method in ("GET", "HEAD") and FRAGMENTS not in request.headers:
         back = "/login" if request.path == "/" else "/login?next=" + quote(request.path_qs, safe="")
         return web.Response(status=303, headers={"Location": back})
-    return page(request, "error.html", {"error": error, "request_id": request_id}, status=error.status)
+    again = "/" + request.path_qs.lstrip("/") if request.method in ("GET", "HEAD") else ""
+    values = {"error": error, "request_id": request_id, "again": again}
+    return page(request, "error.html", values, status=error.status)
 
 
 def read(scope: str, *, shared: bool = False) -> Callable[[Handler], Handler]:
