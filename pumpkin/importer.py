@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import NAMESPACE_URL, uuid5
 
 from pumpkin.errors import InvalidRequest, PumpkinError
 from pumpkin.evidence import record, tsp
@@ -24,38 +24,52 @@ from pumpkin.store.database import Database
 
 AGENT = "system:import"
 BATCH = 200
+Row = tuple[str, Observation]
+"""Which row of the old database it is, and what was seen by it."""
+
+
+SHOWN = 20
+Refused = Callable[[str, str], None]
+"""Told of each row that was not taken: which it is, and why."""
 
 
 @dataclass
 class Imported:
-    """How many rows of each sort were taken, were there already, or were not taken and why (the first few)."""
+    """How many rows of each sort were taken, were there already, or were not taken; why of the first few, of each one
+    by `every`. `made` of the taken ones got an id of ours, because the old system gave them none."""
 
     taken: int = 0
     known: int = 0
+    made: int = 0
     tokens: int = 0
     tokens_known: int = 0
     refused: int = 0
     reasons: list[str] = field(default_factory=list)
+    every: Refused | None = None
 
     def refuse(self, what: str, why: str) -> None:
         self.refused += 1
-        if len(self.reasons) < 20:
+        why = " ".join(why.split())[:500]
+        if self.every is not None:
+            self.every(what, why)
+        if len(self.reasons) < SHOWN:
             self.reasons.append(f"{what}: {why[:200]}")
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.name != "every"}
 
 
-async def scandale(db: Database, dsn: str, roots: Sequence[bytes]) -> Imported:
+async def scandale(db: Database, dsn: str, roots: Sequence[bytes], every: Refused | None = None) -> Imported:
     """Every item, and every token that proves its item by one of `roots` (PEM or DER)."""
-    done = Imported()
+    done = Imported(every=every)
     async with imports.scandale(dsn) as old:
-        batch: list[Observation] = []
+        batch: list[Row] = []
         async for row in old.rows("imports_items"):
+            what = f"item {row['id']}"
             try:
-                batch.append(_item(row["scan_data"]))
+                batch.append((what, _item(row["scan_data"])))
             except PumpkinError as error:
-                done.refuse(f"item {row['id']}", error.message)
+                done.refuse(what, error.message)
             if len(batch) >= BATCH:
                 await _store(db, batch, done)
                 batch = []
@@ -65,9 +79,29 @@ async def scandale(db: Database, dsn: str, roots: Sequence[bytes]) -> Imported:
     return done
 
 
-def _item(scan: Any) -> Observation:
-    if not isinstance(scan, dict):
-        raise InvalidRequest("not an object")
+def _item(text: str | None) -> Observation:
+    """An item of the text its table has. InvalidRequest says what is wrong with it."""
+    scan = wire.parse_json(text or "null")
+    meta = scan.get("meta", {})
+    if not isinstance(meta, dict):
+        raise InvalidRequest("meta is not an object")
+    lacks = [name for name in ("uuid", "ts") if meta.get(name) in (None, "")]
+    if not lacks:
+        return _seen(scan)
+    # Some of the first probes gave none. The same row gets the same id at each import: it is made of what stands there.
+    labels: dict[str, str] = {}
+    meta = {name: value for name, value in meta.items() if name not in lacks}
+    if "uuid" in lacks:
+        whole = json.dumps(scan, sort_keys=True, separators=(",", ":"))
+        meta["uuid"], labels["id"] = str(uuid5(NAMESPACE_URL, f"scandale:{whole}")), "made at import"
+    if "ts" in lacks:
+        meta["ts"], labels["time"] = 0, "not kept"
+    seen = _seen({**scan, "meta": meta})
+    kept = seen.detail.get("labels", {})
+    return replace(seen, detail={**seen.detail, "labels": {**kept, **labels, "imported-from": "scandale"}})
+
+
+def _seen(scan: dict[str, Any]) -> Observation:
     try:
         return wire.from_scandale(scan, agent=AGENT)
     except PumpkinError:
@@ -87,14 +121,15 @@ def _item(scan: Any) -> Observation:
 
 
 async def _token(db: Database, row: Any, roots: Sequence[bytes], done: Imported) -> None:
-    check = await checks.get(db, row["scan_uuid"]) if row["scan_uuid"] else None
-    if check is None or check.payload is None or not row["tst"]:
-        done.refuse(f"token {row['id']}", "its item was not imported")
-        return
+    what = f"token {row['id']}"
+    if not row["scan_uuid"] or not row["tst"]:
+        return done.refuse(what, "it is empty, or names no item")
+    check = await checks.get(db, row["scan_uuid"])
+    if check is None or check.payload is None:
+        return done.refuse(what, f"its item {row['scan_uuid']} was not imported")
     verdict = tsp.verify(bytes(row["tst"]), data=check.payload, roots=roots)
     if not verdict.ok:
-        done.refuse(f"token {row['id']}", f"it does not prove its item by the roots given: {verdict.code}")
-        return
+        return done.refuse(what, f"it does not prove its item by the roots given: {verdict.code}")
     kept = proofs.Token(
         check_id=check.id,
         token=bytes(row["tst"]),
@@ -107,37 +142,42 @@ async def _token(db: Database, row: Any, roots: Sequence[bytes], done: Imported)
         done.tokens += 1
     else:
         done.tokens_known += 1
+    return None
 
 
-async def packamal(db: Database, dsn: str) -> tuple[Imported, list[tuple[str, int]]]:
+async def packamal(db: Database, dsn: str, every: Refused | None = None) -> tuple[Imported, list[tuple[str, int]]]:
     """Every report; and name and hourly rate of the active API keys, for new ones to be made."""
-    done = Imported()
+    done = Imported(every=every)
     async with imports.packamal(dsn) as old:
-        batch: list[Observation] = []
+        batch: list[Row] = []
         async for row in old.rows("imports_reports"):
+            what = f"report {row['id']}"
             try:
-                batch.append(_report(row))
+                batch.append((what, _report(row)))
             except PumpkinError as error:
-                done.refuse(f"report {row['id']}", error.message)
+                done.refuse(what, error.message)
             if len(batch) >= BATCH:
                 await _store(db, batch, done)
                 batch = []
         await _store(db, batch, done)
-        keys = [(str(row["name"]), int(row["rate_limit_per_hour"])) for row in await old.all("imports_keys")]
+        keys = [
+            (str(row["name"] or f"key {row['id']}"), int(row["rate_limit_per_hour"] or 100))
+            for row in await old.all("imports_keys")
+        ]
     return done, keys
 
 
 def _report(row: Any) -> Observation:
-    ecosystem = SPELLINGS.get(str(row["ecosystem"]).casefold())
+    ecosystem = SPELLINGS.get(str(row["ecosystem"] or "").casefold())
     if ecosystem is None:
         raise InvalidRequest(f"the ecosystem {str(row['ecosystem'])[:40]!r} is not known")
     purl = of_name(ecosystem, row["package_name"], row["package_version"]).canonical
     said = {
         "purl": purl,
         "time": row["time"],
-        "report": _without(row["report"], "id", "package_id", "time"),
-        "typosquatting": _without(row["typosquatting"], "id", "package_id"),
-        "source": _without(row["source"], "id", "package_id"),
+        "report": _without(_object(row["report"]), "id", "package_id", "time"),
+        "typosquatting": _without(_object(row["typosquatting"]), "id", "package_id"),
+        "source": _without(_object(row["source"]), "id", "package_id"),
     }
     seen = row["completed"] or datetime.fromtimestamp(0, UTC)  # not known: the same at each import, and said so below
     return Observation(
@@ -155,23 +195,33 @@ def _report(row: Any) -> Observation:
     )
 
 
+def _object(text: str | None) -> Any:
+    """What a row of the old database is as JSON; InvalidRequest where nobody can read it (5,000 digits)."""
+    return None if text is None else wire.parse_json(text)
+
+
 def _without(found: Any, *names: str) -> Any:
     return {name: value for name, value in found.items() if name not in names} if isinstance(found, dict) else None
 
 
-async def _store(db: Database, batch: Sequence[Observation], done: Imported) -> None:
-    """Store them, each id once; what a batch repeats counts as known."""
-    single: dict[UUID, Observation] = {}
-    for seen in batch:
-        if single.setdefault(seen.id, seen) is not seen:
-            done.known += 1
-    if not single:
-        return
+async def _store(db: Database, batch: Sequence[Row], done: Imported) -> None:
+    """Store them, each id once; one that is repeated with other content is not taken, and named."""
+    if not batch:
+        return None
     now = time.time_ns() // 1_000
-    answers = await checks.store_batch(db, [(seen, now, record.make(seen, now)) for seen in single.values()])
-    for seen, answer in zip(single.values(), answers, strict=True):
+    try:
+        answers = await checks.store_batch(db, [(seen, now, record.make(seen, now)) for _, seen in batch])
+    except InvalidRequest as error:  # one of them fits no column: the others are taken all the same
+        if len(batch) == 1:
+            return done.refuse(batch[0][0], error.message)
+        for one in batch:
+            await _store(db, [one], done)
+        return None
+    for (what, seen), answer in zip(batch, answers, strict=True):
         if isinstance(answer, Receipt):
             done.known += answer.known
             done.taken += not answer.known
+            done.made += not answer.known and seen.detail.get("labels", {}).get("id") == "made at import"
         else:
-            done.refuse(str(seen.id), answer.message)
+            done.refuse(what, f"another one has its id {seen.id}, and other content")
+    return None

@@ -26,7 +26,7 @@ class Foreign:
 
     async def rows(self, name: str) -> AsyncIterator[Any]:
         """Every row of a query that goes on `after` an id."""
-        after = 0
+        after = -(2**31)  # below every id of a serial column
         while True:
             count = 0
             async for row in getattr(self._queries, name)(self._connection, after=after, most=STRETCH):

@@ -1,6 +1,6 @@
 -- name: imports_items
 -- SCANDALE's items after :after, in their order.
-select id, scan_data from items where id > :after order by id limit :most;
+select id, scan_data::text as scan_data from items where id > :after order by id limit :most;
 
 -- name: imports_tokens
 -- SCANDALE's tokens after :after, in their order.

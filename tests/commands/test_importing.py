@@ -115,6 +115,52 @@ async def test_reports_become_checks_and_keys_are_named(database: Database, fore
     assert whole.observed == 1_748_779_200_000_000
 
 
+async def test_odd_rows_are_taken_as_far_as_they_go_and_each_other_is_named(
+    database: Database, foreign: tuple[str, Any]
+) -> None:
+    dsn, connection = foreign
+    await connection.execute(SCANDALE)
+    raw = base64.b64encode(b"up").decode()
+    name, whole = item(raw)
+    without_id = {**whole, "meta": {"ts": 1_700_000_000, "type": "df"}}
+    without_both = {**whole, "meta": {"type": "df", "uuid": "", "ts": None}}
+    other = {**whole, "payload": {"raw": base64.b64encode(b"down").decode()}}
+    rows: list[str | None] = [
+        *(json.dumps(one) for one in (whole, whole, other, without_id, without_both, without_id)),
+        None, "null", "[]", '"text"', "{}", '{"meta": 5}', json.dumps({**whole, "meta": {"uuid": "x", "ts": 1}}),
+        json.dumps({**whole, "meta": {"uuid": str(uuid.uuid4()), "ts": "never"}}), '{"n": ' + "9" * 5_000 + "}",
+    ]  # fmt: skip
+    await connection.execute("insert into items (id, scan_data) values (-3, $1)", json.dumps(item(raw)[1]))
+    await connection.executemany("insert into items (scan_data) values ($1)", [(row,) for row in rows])
+    named: list[tuple[str, str]] = []
+    done = await importer.scandale(database, dsn, [], lambda what, why: named.append((what, why)))
+    assert (done.taken, done.known, done.made) == (4, 2, 2), done
+    assert {what for what, _ in named} == {f"item {number}" for number in (3, *range(7, 16))}
+    assert name in dict(named)["item 3"]
+    assert all(why for _, why in named)
+    again = await importer.scandale(database, dsn, [])
+    assert (again.taken, again.known, again.refused) == (0, 6, 10)
+    kept, _ = await checks.page(database, limit=50)
+    labels = [found.detail.get("labels") for one in kept if (found := await checks.get(database, one.id))]
+    assert {"id": "made at import", "imported-from": "scandale"} in labels
+    assert {"id": "made at import", "time": "not kept", "imported-from": "scandale"} in labels
+    assert (await auditor.audit(database, None)).faults == ()
+
+
+async def test_a_large_database_goes_through_by_stretches(database: Database, foreign: tuple[str, Any]) -> None:
+    """Three stretches of 500, of which every tenth row is none."""
+    dsn, connection = foreign
+    await connection.execute(SCANDALE)
+    await connection.execute(
+        "insert into items (scan_data) select case when n % 10 = 0 then '{}'::jsonb else jsonb_build_object('version',"
+        " '1', 'format', 'text', 'meta', jsonb_build_object('uuid', gen_random_uuid(), 'ts', 1700000000 + n,"
+        " 'type', 'df'), 'payload', jsonb_build_object('raw', encode(convert_to('up ' || n, 'UTF8'), 'base64'))) end"
+        " from generate_series(1, 1200) n"
+    )
+    done = await importer.scandale(database, dsn, [])
+    assert (done.taken, done.refused, len(done.reasons)) == (1_080, 120, importer.SHOWN)
+
+
 async def test_another_database_is_refused_in_a_sentence(database: Database, foreign: tuple[str, Any]) -> None:
     dsn, _ = foreign
     with pytest.raises(StartError, match="no database of Pack-a-mal"):
@@ -134,3 +180,9 @@ async def test_the_command_of_the_migration_guide(dsn: str, foreign: tuple[str, 
     said = json.loads(done.stdout)
     assert (said["taken"], [one["name"] for one in said["keys"]]) == (2, ["nightly"])
     assert said["keys"][0]["key"].startswith("pk_")
+    lines = Path(said["report"]).read_text().splitlines()
+    assert [json.loads(line)["row"] for line in lines] == ["report"]
+    assert json.loads(lines[0])["id"] == 3
+    done = await asyncio.to_thread(CliRunner(env=surroundings).invoke, cli, asked)
+    again = json.loads(done.stdout)
+    assert (again["taken"], again["known"], again["keys"], again["keys_known"]) == (0, 2, [], ["nightly"])
