@@ -76,6 +76,11 @@ async def agent_outline(db: Database, most: int = 10_000) -> list[Row]:
     return await _rows(db, "overview_agent_outline", most=most)
 
 
+async def agent_choices(db: Database, most: int) -> list[Row]:
+    """The approved agents by name (jid, duties, tags, site)."""
+    return await _rows(db, "overview_agent_choices", most=most)
+
+
 async def agent_list(
     db: Database,
     *,

@@ -106,7 +106,7 @@ class Bench:
                 await asyncio.sleep(1)
             async with web.get("/api/v1/checks?status=critical&limit=30") as answer:
                 check = (await answer.json())["data"]["items"][20]["id"]
-            async with web.get("/api/v1/reports/history/?limit=1") as answer:
+            async with web.get("/api/v1/reports/history/?ecosystem=pypi&name=p77&limit=1") as answer:
                 report = (await answer.json())["data"]["items"][0]
         self.paths = {
             "overview": "/",

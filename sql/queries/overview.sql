@@ -103,6 +103,10 @@ where jid > :after
     and (:only::text[] is null or jid = any (:only))
 order by jid limit :most;
 
+-- name: overview_agent_choices(most)
+-- The approved agents by name, with what a job may choose them by.
+select jid, duties, tags, site from agents where state = 'approved' order by jid limit :most;
+
 -- name: overview_agent_strips(jids, days)
 -- Up-time of some agents over their last :days days, in seconds a day.
 select jid, day, up_s from agent_days

@@ -168,8 +168,9 @@ def _picture(address: str) -> Markup:
     """A QR code as SVG without inline style."""
     import segno  # 3 MB, for the minute in which somebody sets up a second factor
 
-    written = io.BytesIO()
-    segno.make(address, error="m", micro=False).save(
+    written = io.BytesIO()  # one mask of eight: any can be read, and to find the best takes ten times as long
+    code = segno.make(address, error="m", micro=False, mask=4)
+    code.save(
         written, kind="svg", scale=4, border=3, xmldecl=False, svgclass="qr", lineclass="qr-line", title="QR code",
         light="#fff", dark="#000",
     )  # fmt: skip

@@ -48,7 +48,9 @@ async def _index(
     text = request.query.get("before", "")
     before = int(text) if text.isascii() and text.isdigit() and len(text) < 18 else assignments.NEWEST
     found = await assignments.page(db, before=before, limit=ROWS + 1)
-    agents = await overview.agent_list(db, state="approved", most=CHOICES)
+    agents = await overview.agent_choices(db, CHOICES)
+    if beyond := sorted(set(chosen) - {one["jid"] for one in agents}):
+        agents += await overview.agent_list(db, state="approved", only=beyond, most=CHOICES)
     values = {
         "here": "agents",
         "twin": "/api/v1/jobs",

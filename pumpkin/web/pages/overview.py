@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import itertools
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from aiohttp import web
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from pumpkin.model.agents import Board
 from pumpkin.store import alerts, failing, faults, overview, reports, tasks
@@ -159,12 +160,12 @@ def _mark(agent: Mapping[str, Any], board: Board) -> dict[str, Any]:
 
 def _dots(marks: Sequence[Mapping[str, Any]]) -> Markup:
     """A mark an agent, each a link that says whose it is; written here, as a template takes ten times as long."""
-    return Markup("").join(
-        Markup(  # noqa: S704 - the address is quoted, the name escaped, the rest our own words
+    return Markup(  # noqa: S704 - the address is quoted, the name escaped, the rest our own words
+        "".join(
             f'<li><a class="{mark["class"]}" href="{_agent(mark)}"'
-            f' title="{escape(bare(mark["jid"], 200))}: {escape(mark["words"])}"></a></li>'
+            f' title="{html.escape(bare(mark["jid"], 200))}: {html.escape(mark["words"])}"></a></li>'
+            for mark in marks
         )
-        for mark in marks
     )
 
 
