@@ -197,3 +197,18 @@ async def test_what_was_ticked_is_kept_when_it_is_refused(client: TestClient[Any
     form = {"purl": "nonsense", "force": "on", "csrf": await _token(client)}
     async with client.post("/packages", data=form) as answer:
         assert 'name="force" checked' in await answer.text()
+
+
+async def test_the_phases_of_a_run_are_told_as_they_come(client: TestClient[Any, Any], site: Site) -> None:
+    wish = Submission(
+        owner="user:ada", asked="pkg:pypi/a@1", purl="pkg:pypi/a@1", ecosystem="pypi", name="a", version="1",
+        tools="dynamic",
+    )  # fmt: skip
+    (decided,) = await tasks.submit(site.db, [wish])
+    (task,) = await tasks.claim(site.db, "n1")
+    for phase, said in (("install", ["now", "to come", "to come"]), ("import", ["done", "now", "to come"])):
+        await tasks.note(site.db, [tasks.Note(task, phase, None)])
+        async with client.get(f"/packages/tasks/{decided.uuid}") as answer:
+            text = await answer.text()
+        steps = text.partition('aria-label="Phases"')[2].partition("</ol>")[0]
+        assert re.findall(r'<span class="mark \w+">([^<]+)</span>', steps) == said
