@@ -266,7 +266,7 @@ async def log_troubles(db: Database) -> list[Trouble]:
 def _backlog(heads: overview.Heads, now: int) -> list[Trouble]:
     waiting = heads.stored - heads.sealed
     if waiting and (heads.sealed_at is None or now - heads.sealed_at > STALE_SECONDS * 1e6) and heads.stored:
-        words = f"{waiting:,} checks are not sealed"
+        words = f"{waiting:,} {'check is' if waiting == 1 else 'checks are'} not sealed"
         return [Trouble("critical", words, "the log stands still", "/proofs", heads.sealed_at)]
     return []
 
