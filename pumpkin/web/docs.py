@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from functools import cached_property
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -35,11 +35,6 @@ _PAGE = """<!doctype html>
 """
 
 
-def render(document: object) -> bytes:
-    """The document's bytes as they are served."""
-    return json.dumps(document, indent=1).encode()
-
-
 class Document:
     """The OpenAPI document of one table of routes, made when somebody first asks: a server that nobody asks is spared
     the work at its start, and the memory."""
@@ -52,17 +47,17 @@ class Document:
         """Its bytes as they are served."""
         from pumpkin.web import openapi
 
-        return render(openapi.build(self._routes, self._version))
+        return json.dumps(openapi.build(self._routes, self._version), indent=1).encode()
 
 
-DOCUMENT: web.AppKey[Any] = web.AppKey("openapi_document")
+DOCUMENT = web.AppKey("openapi_document", Document)
 
 
 async def document(request: web.Request) -> web.Response:
     """`GET /openapi.json`: this description, in OpenAPI 3.1."""
-    found = request.app[DOCUMENT]
-    body = found if isinstance(found, bytes) else found.text
-    return web.Response(body=body, content_type="application/json", headers={"Cache-Control": "no-cache"})
+    return web.Response(
+        body=request.app[DOCUMENT].text, content_type="application/json", headers={"Cache-Control": "no-cache"}
+    )
 
 
 async def page(request: web.Request) -> web.Response:

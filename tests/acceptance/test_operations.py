@@ -172,15 +172,6 @@ def test_https_holds_browsers_to_it_and_takes_a_renewed_certificate_without_a_re
         product.stop()
 
 
-def test_https_by_the_installations_own_authority(tmp_path: Path) -> None:
-    product = Product(tmp_path / "data", environment={"PUMPKIN_TLS": "on"}).start()
-    try:
-        product.context = ssl.create_default_context(cafile=str(product.data / "tls" / "ca.pem"))
-        assert_secure(product)
-    finally:
-        product.stop()
-
-
 def assert_secure(product: Product) -> None:
     """Every sort of answer over TLS holds browsers to HTTPS for a year, and frames, scripts and sniffing in check."""
     for path, status in (("/login", 200), ("/ready", 200), ("/static/style.css", 200), ("/nothing", 404),
