@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
-from uuid import NAMESPACE_URL, uuid5
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from pumpkin.errors import InvalidRequest, PumpkinError
 from pumpkin.evidence import record, tsp
@@ -124,9 +124,13 @@ async def _token(db: Database, row: Any, roots: Sequence[bytes], done: Imported)
     what = f"token {row['id']}"
     if not row["scan_uuid"] or not row["tst"]:
         return done.refuse(what, "it is empty, or names no item")
-    check = await checks.get(db, row["scan_uuid"])
+    try:
+        named = UUID(row["scan_uuid"])
+    except ValueError:
+        return done.refuse(what, f"{row['scan_uuid'][:80]!r} names no item")
+    check = await checks.get(db, named)
     if check is None or check.payload is None:
-        return done.refuse(what, f"its item {row['scan_uuid']} was not imported")
+        return done.refuse(what, f"its item {named} was not imported")
     verdict = tsp.verify(bytes(row["tst"]), data=check.payload, roots=roots)
     if not verdict.ok:
         return done.refuse(what, f"it does not prove its item by the roots given: {verdict.code}")

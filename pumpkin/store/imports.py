@@ -67,11 +67,13 @@ async def _opened(dsn: str) -> AsyncIterator[Any]:
     try:
         connection = await connect(dsn)
     except (*AWAY, asyncpg.PostgresError, ValueError) as error:
-        raise StartError(f"The database to import from cannot be reached ({type(error).__name__}).") from None
+        why = " ".join(str(error).split())[:200] or type(error).__name__
+        raise StartError(f"The database to import from cannot be reached: {why}.") from None
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             yield connection
     except asyncpg.UndefinedTableError as error:
-        raise StartError(f"The database to import from is not of that kind: {error.message}.") from None
+        missing = re.sub(r'^relation "(.*)" does not exist$', r'it has no table "\1"', error.message or "")
+        raise StartError(f"The database to import from is not of that kind: {missing}.") from None
     finally:
         await connection.close(timeout=5)

@@ -1,8 +1,10 @@
 -- name: imports_reports
 -- Pack-a-mal's reports after :after with their packages and what the other tools said; APP_ is the Django application's.
 select r.id, p.package_name, p.package_version, p.ecosystem, r.time, to_jsonb(r)::text as report,
-    (select to_jsonb(t)::text from APP_reporttyposquatting t where t.package_id = p.id) as typosquatting,
-    (select to_jsonb(s)::text from APP_reportsource s where s.package_id = p.id) as source,
+    (select to_jsonb(t)::text from APP_reporttyposquatting t where t.package_id = p.id
+        order by t.id desc limit 1) as typosquatting,
+    (select to_jsonb(s)::text from APP_reportsource s where s.package_id = p.id
+        order by s.id desc limit 1) as source,
     (select max(a.completed_at) from APP_analysistask a where a.report_id = r.id) as completed
 from APP_reportdynamicanalysis r join APP_package p on p.id = r.package_id
 where r.id > :after order by r.id limit :most;
