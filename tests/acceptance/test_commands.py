@@ -134,6 +134,17 @@ async def test_our_own_probe_is_asked_the_same_way(
         fields = {"csrf": token(html), "node": "jobs", "name": "List the jobs", "action": "execute"}
         async with browser.post("/agents/asked@localhost/commands", data=fields) as answer:
             assert "asked-1" in await answer.text()
+        async with browser.get("/agents/asked@localhost/view") as answer:
+            html = await answer.text()
+            assert (answer.status, "asked-1" in html, "last run" in html) == (200, True, True)
+        async with browser.get("/api/v1/agents/asked@localhost/view") as answer:
+            told = (await answer.json())["data"]["answer"]
+            assert told["form"]["rows"][0]["job"] == ["asked-1"], told
+        for act, said in (("unsubscribe", "no longer asked for"), ("subscribe", "asked to show its presence")):
+            async with browser.get("/agents/asked@localhost") as answer:
+                fields = {"csrf": token(await answer.text())}
+            async with browser.post(f"/agents/asked@localhost/{act}", data=fields) as answer:
+                assert said in await answer.text(), await answer.text()
     finally:
         running.terminate()
         await asyncio.to_thread(running.communicate, timeout=30)
