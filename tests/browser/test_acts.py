@@ -12,6 +12,7 @@ from playwright.async_api import expect
 from pumpkin.store import agents, audit, people, sessions
 from tests.browser.conftest import Visit
 from tests.browser.furniture import furnish
+from tests.web.pages import recorded
 from tests.web.pages.site import PASSWORDS, PROBE, Site, observation
 
 Open = Callable[..., Awaitable[Visit]]
@@ -230,3 +231,41 @@ async def test_a_page_is_printed_without_its_frame(site: Site, visit: Open):
     await expect(page.locator(".rail")).to_be_hidden()
     await expect(page.get_by_role("button", name="Download payload")).to_have_count(0)
     assert await page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    number = await recorded.put(site, "1.1")
+    page = await window.open(f"/packages/reports/{number}")
+    await expect(page.locator(".tree summary", has_text="tee /tmp/whoami.txt").last).to_be_visible()
+    await expect(page.locator(".requests summary", has_text="/v2/upload")).to_be_visible()
+    await expect(page.locator(".jumps")).to_be_hidden()
+
+
+async def test_words_of_ours_stay_whole_between_phone_and_desk(site: Site, visit: Open):
+    """No word of the two widest lists is broken within, at any width."""
+    await site.agent("a-probe-with-quite-a-long-name-in-hall-seventeen@pumpkin.example", show="dnd")
+    await site.receive(observation(detail={"target": "files.example.org", "status": "critical"}))
+    await site.stamp(await site.seal())
+    window = await visit()
+    await window.sign_in("vera")
+    for path in ("/agents", "/checks"):
+        page = await window.open(path)
+        for width in (320, 768, 900, 1025, 1280, 1600):
+            await page.set_viewport_size({"width": width, "height": 800})
+            assert await page.evaluate(_BROKEN) == [], (path, width)
+
+
+_BROKEN = r"""() => {
+  const found = [];
+  for (const one of document.querySelectorAll("main :is(td, .mark, .tag, .keep, time)")) {
+    for (const node of one.childNodes) {
+      if (node.nodeType !== Node.TEXT_NODE || !one.checkVisibility()) continue;
+      for (const word of node.textContent.matchAll(/[a-z]+/gi)) {
+        const range = document.createRange();
+        range.setStart(node, word.index);
+        range.setEnd(node, word.index + word[0].length);
+        if (new Set([...range.getClientRects()].map((box) => Math.round(box.top))).size > 1) found.push(word[0]);
+      }
+    }
+  }
+  const type = document.querySelector("main .target bdi, main .who bdi");
+  if (type && type.getClientRects().length > 3) found.push(type.textContent);
+  return found;
+}"""
