@@ -11,11 +11,11 @@ import shutil
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import aiohttp
 import click
@@ -28,10 +28,12 @@ from pumpkin.adapters.embedded.postgres import EmbeddedPostgres
 from pumpkin.commands.place import answer, config_option, data_option, json_option
 from pumpkin.errors import PumpkinError, StartError
 from pumpkin.settings import Settings
-from pumpkin.store import overview
+from pumpkin.store import authorities, overview
 from pumpkin.store.database import Database, migrate
 
-LEAST_FREE = 1 << 30
+MIB = 1 << 20
+CLOCK_S = 5.0
+"""How far this clock may be from an authority's before it is a trouble."""
 BEHIND_S = 300
 """How long the newest stamp may be behind the log's head before it is a trouble."""
 State = Literal["ok", "warning", "trouble"]
@@ -62,7 +64,7 @@ def doctor(data: Path | None, config: Path | None, as_json: bool) -> None:
         found.append(Finding("settings", "trouble", error.message))
     else:
         found.append(Finding("settings", "ok", "they hold"))
-        found += [*_folder(settings.data), _clock(), *asyncio.run(_services(settings))]
+        found += [*_folder(settings), _clock(), *asyncio.run(_services(settings))]
     marks = {"ok": "ok     ", "warning": "WARNING", "trouble": "TROUBLE"}
     answer([asdict(one) for one in found], as_json, "\n".join(f"{marks[o.state]}  {o.part}: {o.text}" for o in found))
     sys.exit(1 if any(one.state == "trouble" for one in found) else 0)
@@ -74,20 +76,27 @@ def _python() -> Finding:
     return Finding("python", "ok", f"{platform.python_version()}{more}")
 
 
-def _folder(data: Path) -> Iterator[Finding]:
-    there = data
+def _folder(settings: Settings) -> Iterator[Finding]:
+    data = there = settings.data
     while not there.exists():
         there = there.parent
     if not os.access(there, os.W_OK | os.X_OK):
         yield Finding("data folder", "trouble", f"{there} cannot be written by this user; give --data another folder")
         return
     yield Finding("data folder", "ok", str(data) if data.exists() else f"{data} will be made at the first start")
-    free = shutil.disk_usage(there).free
-    state: State = "ok" if free >= LEAST_FREE else "trouble"
-    yield Finding("disk", state, f"{free / 2**30:.1f} GiB free at {there}{'' if state == 'ok' else '; make room'}")
-    for path in sorted(data.glob("*.secret.pem")):
+    free, room = shutil.disk_usage(there).free, settings.upkeep
+    words = f"{free / 2**30:.2f} GiB free at {there}"
+    if free < room.reserve * MIB:
+        yield Finding("disk", "trouble", f"{words}, less than upkeep.reserve: no check is taken; make room")
+    elif free < room.warn * MIB:
+        yield Finding("disk", "warning", f"{words}, less than upkeep.warn; make room, or set upkeep.retention")
+    else:
+        yield Finding("disk", "ok", words)
+    for path in sorted([*data.glob("*.secret.*"), *data.glob("*/*.key")]):
         if path.stat().st_mode & 0o077:
             yield Finding("keys", "trouble", f"others may read {path}; run: chmod 600 {path}")
+        if not os.access(path, os.R_OK):
+            yield Finding("keys", "trouble", f"{path} cannot be read by this user; run as its owner ({path.owner()})")
 
 
 def _clock() -> Finding:
@@ -164,10 +173,25 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
         return
     try:
         yield _log(await overview.heads(db))
+        for name, (status, _) in (await authorities.states(db)).items():
+            yield _authority(name, status)
     except PumpkinError as error:
         yield Finding("log", "trouble", error.message)
     finally:
         await db.close()
+
+
+def _authority(name: str, status: Mapping[str, Any]) -> Finding:
+    """How an authority was doing when that last changed, of the status its stamper keeps."""
+    part = f"authority {name}"
+    offset = status.get("offset_s") or 0.0
+    if not status.get("last_error") and abs(offset) > CLOCK_S:
+        ours = "behind" if offset > 0 else "ahead"
+        return Finding(part, "trouble", f"this machine's clock is {abs(offset):.0f} s {ours} of its; run an NTP client")
+    if not status.get("last_error"):
+        return Finding(part, "ok", "its last answer was good")
+    text = f"{status['last_error']}: {status.get('detail') or 'no more is known'}"[:300]
+    return Finding(part, "trouble", f"{text}; nothing is lost, one token catches all up; see `pumpkin tsa status`")
 
 
 def _log(heads: overview.Heads) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 from contextlib import closing
@@ -10,6 +11,8 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from pumpkin.__main__ import cli
+from pumpkin.store import authorities
+from pumpkin.store.database import Database
 from tests.acceptance.product import Product
 
 
@@ -46,3 +49,34 @@ def test_a_server_that_serves_is_well(tmp_path: Path) -> None:
     finally:
         product.kill()
     assert look("--data", str(product.data))[1]["server"][0] == "trouble"
+
+
+async def doctor(dsn: str, folder: Path, settings: str = "") -> dict[str, tuple[str, str]]:
+    """What it finds of a database by itself and a folder with these settings; it must end with 1."""
+    (folder / "pumpkin.toml").write_text(f"database = '{dsn}'\nlisten = '127.0.0.1:0'\n{settings}\n[xmpp]\nport = 0\n")
+    status, found = await asyncio.to_thread(look, "--data", str(folder))
+    assert status == 1
+    return found
+
+
+async def test_dead_authorities_and_a_wrong_clock_are_said(dsn: str, database: Database, tmp_path: Path) -> None:
+    dead = {"last_error": "tsa_unreachable", "detail": "connection refused"}
+    await authorities.keep_states(database, {"dead": dead, "far": {"offset_s": -90.0}, "well": {"offset_s": 0.1}})
+    found = await doctor(dsn, tmp_path)
+    assert found["authority dead"][0] == found["authority far"][0] == "trouble"
+    assert "tsa_unreachable: connection refused; nothing is lost" in found["authority dead"][1]
+    assert found["authority far"][1] == "this machine's clock is 90 s ahead of its; run an NTP client"
+    assert found["authority well"][0] == "ok"
+
+
+async def test_a_full_disk_open_keys_and_a_newer_schema_are_said(dsn: str, database: Database, tmp_path: Path) -> None:
+    (tmp_path / "log-vault.secret.key").touch(0o644)
+    async with database.writer() as connection:
+        await connection.execute("insert into migrations (number, name, digest) values (9999, 'later', 'x')")
+    found = await doctor(dsn, tmp_path, "upkeep.reserve = 1000000000")
+    assert "no check is taken" in found["disk"][1]
+    assert "chmod 600" in found["keys"][1]
+    assert found["database"] == (
+        "trouble",
+        "The database was made by a newer Pumpkin; install that version, or a newer one.",
+    )
