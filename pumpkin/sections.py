@@ -6,8 +6,9 @@ import ipaddress
 import re
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 FORGES = (
     "github.com", "gitlab.com", "bitbucket.org", "codeberg.org", "git.sr.ht", "opendev.org", "framagit.org",
@@ -15,8 +16,26 @@ FORGES = (
 )  # fmt: skip
 
 
+CENTURIES = 365_000.0
+"""Most days a rule may say: what is longer is for ever, and no time can be reckoned with it."""
+
+
+def web_address(value: str) -> str:
+    """`value`, which is empty or an address of HTTP with a host; ValueError for all else, never with its secrets."""
+    if not value:
+        return value
+    try:
+        parts = urlsplit(value)
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        fits = False
+    if not fits or any(char.isspace() for char in value):
+        raise ValueError("is not an address of the form http://HOST or https://HOST")
+    return value
+
+
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class XmppSettings(_Part):
@@ -50,13 +69,28 @@ class XmppSettings(_Part):
             raise ValueError("is not a host name in small letters, for instance probes.example.org")
         return value
 
+    @model_validator(mode="after")
+    def _complete(self) -> XmppSettings:
+        if self.server == "prosody" and self.registration == "token":
+            raise ValueError("is not right: Prosody takes no token by XEP-0077; set registration to closed")
+        if self.server == "external":
+            if not self.jid and not self.component:
+                raise ValueError("is not right: an external server needs jid, the aggregator's account, or component")
+            if self.jid and not self.component and not re.fullmatch(r"[^@/\s]+@[^@/\s]+(/\S.*)?", self.jid):
+                raise ValueError("is not right: jid is not NAME@DOMAIN")
+            if not self.password:
+                raise ValueError("is not right: password is missing, which an external server asks for")
+        return self
+
 
 class AuthoritySettings(_Part):
     """One time-stamp authority."""
 
     name: str = Field(description="Short name, shown on pages and in bundles.", pattern=r"^[A-Za-z0-9._-]{1,60}$")
     url: str = Field(description="Where it answers RFC 3161 requests over HTTP.")
-    roots: list[Path] = Field(default_factory=list, description="PEM files of the roots trusted for it.")
+    roots: list[Path] = Field(
+        default_factory=list, validate_default=True, description="PEM files of the roots trusted for it."
+    )
     policy: str | None = Field(None, description="Policy OID to ask for and insist on.")
     min_interval: float = Field(0.0, ge=0, description="Least seconds between two requests.")
     timeout: float = Field(5.0, gt=0, description="Seconds one request may take in all.")
@@ -64,12 +98,40 @@ class AuthoritySettings(_Part):
         60.0, gt=0, description="Most seconds it is left alone after failures, unless it asks for more."
     )
 
+    @field_validator("url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        if not value:
+            raise ValueError("is empty")
+        return web_address(value)
+
+    @field_validator("name")
+    @classmethod
+    def _not_ours(cls, value: str) -> str:
+        if value == "local":
+            raise ValueError("is local, which is the name of the authority of this installation")
+        return value
+
+    @field_validator("roots")
+    @classmethod
+    def _some_root(cls, value: list[Path]) -> list[Path]:
+        if not value:
+            raise ValueError("is empty; a token is only worth what its root is")
+        return value
+
 
 class WitnessSettings(_Part):
     """One witness that cosigns the log's checkpoints (C2SP tlog-witness)."""
 
     url: str = Field(description="Its submission prefix; checkpoints are posted to URL/add-checkpoint.")
     key: str = Field(description="Its verifier key, name+hash+key.")
+
+    @field_validator("url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        if not value:
+            raise ValueError("is empty")
+        return web_address(value)
 
 
 class LogSettings(_Part):
@@ -81,6 +143,13 @@ class LogSettings(_Part):
     witnesses: list[WitnessSettings] = Field(default_factory=list, description="Who is asked to cosign checkpoints.")
     audit_every: float = Field(86_400.0, ge=0, description="Seconds between two audits of the whole log; 0 for none.")
 
+    @field_validator("origin")
+    @classmethod
+    def _key_name(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[^\s+\x00-\x1f\x7f]{1,255}", value):
+            raise ValueError("is not a name of at most 255 letters without blanks and +, for instance example.org/log")
+        return value
+
 
 class EngineAddress(_Part):
     """One container engine."""
@@ -91,6 +160,25 @@ class EngineAddress(_Part):
     ca: Path | None = Field(None, description="PEM file of the authority its certificate is trusted by.")
     certificate: Path | None = Field(None, description="Our certificate (PEM) for it.")
     key: Path | None = Field(None, description="Our key (PEM).")
+
+    @field_validator("address")
+    @classmethod
+    def _engine(cls, value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            fits = bool(parts.path.strip("/")) if parts.scheme == "unix" else bool(parts.hostname)
+            fits = fits and parts.scheme in ("unix", "tcp", "ssh", "http", "https") and (parts.port or 1) > 0
+        except ValueError:
+            fits = False
+        if not fits:
+            raise ValueError("is none of unix:///run/docker.sock, tcp://HOST:2376, ssh://USER@HOST")
+        return value
+
+    @model_validator(mode="after")
+    def _whole_pair(self) -> EngineAddress:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("is not right: certificate and key go together")
+        return self
 
 
 class SandboxSettings(_Part):
@@ -117,6 +205,11 @@ class SandboxSettings(_Part):
     )
     pypi_index: str = Field("", description="Python index a sandbox reads; empty for the one pip is set up for.")
     npm_registry: str = Field("", description="npm registry a sandbox reads; empty for the one npm is set up for.")
+
+    @field_validator("pypi_index", "npm_registry")
+    @classmethod
+    def _addresses(cls, value: str) -> str:
+        return web_address(value)
 
 
 class RegistrySettings(_Part):
@@ -149,6 +242,20 @@ class RegistrySettings(_Part):
     poll: float = Field(300.0, ge=1, description="Seconds between two readings of feeds and watched packages.")
     feeds: bool = Field(False, description="Read every feed of new releases, also where nothing is watched.")
 
+    @field_validator(
+        *("pypi", "npm", "gem", "maven", "composer", "cargo", "apk", "osv", "npm_changes", "crates_api", "crates_files")
+    )
+    @classmethod
+    def _addresses(cls, value: str) -> str:
+        return web_address(value)
+
+    @field_validator("allowed", "tokens")
+    @classmethod
+    def _bases(cls, value: Any) -> Any:
+        for one in value:
+            web_address(one or "-")
+        return value
+
 
 class PackageSettings(_Part):
     """How packages are queued and analysed."""
@@ -170,11 +277,18 @@ class PackageSettings(_Part):
         default_factory=list, description="Base addresses webhooks may go to besides public HTTPS ones."
     )
 
+    @field_validator("webhooks")
+    @classmethod
+    def _bases(cls, value: list[str]) -> list[str]:
+        for one in value:
+            web_address(one or "-")
+        return value
+
 
 class RetentionRule(_Part):
     """How long the payloads of some checks are kept; their records and proofs stand for ever."""
 
-    days: float = Field(gt=0, description="Days a payload is kept.")
+    days: float = Field(gt=0, le=CENTURIES, description="Days a payload is kept.")
     type: str = Field("", description="Of checks of this type; empty for every type.")
     agent: str = Field("", description="Of checks of this agent (bare JID); empty for everybody's.")
     status: str = Field("", description="Of checks of this status; empty for all.")
@@ -185,8 +299,12 @@ class UpkeepSettings(_Part):
 
     reserve: int = Field(64, ge=0, description="MiB of free disk below which the server says that it is not ready.")
     warn: int = Field(1_024, ge=0, description="MiB of free disk below which it warns.")
-    quota: float = Field(0.0, ge=0, description="GiB of payloads kept in all, the oldest let go of; 0 for no bound.")
-    messages: float = Field(0.0, ge=0, description="Days for which messages of agents are kept; 0 for ever.")
+    quota: float = Field(
+        0.0, ge=0, le=1e9, description="GiB of payloads kept in all, the oldest let go of; 0 for no bound."
+    )
+    messages: float = Field(
+        0.0, ge=0, le=CENTURIES, description="Days for which messages of agents are kept; 0 for ever."
+    )
     retention: list[RetentionRule] = Field(default_factory=list, description="For how long payloads are kept.")
 
 
@@ -279,6 +397,17 @@ class OpenIdSettings(_Part):
     otherwise: Literal["", "viewer", "writer", "operator", "admin"] = Field(
         "", description="The role of people in none of these groups; empty lets them not in."
     )
+
+    @field_validator("issuer")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        return web_address(value)
+
+    @model_validator(mode="after")
+    def _registered(self) -> OpenIdSettings:
+        if self.issuer and not self.client_id:
+            raise ValueError("is not right: client_id is missing; the provider gave it out with the registration")
+        return self
 
 
 class PublicSettings(_Part):

@@ -1,21 +1,25 @@
 """Every setting, in one frozen model, read once: flags over environment over file over default.
 
-The file is TOML: `--config FILE`, else `PUMPKIN_CONFIG`, else `pumpkin.toml` in the data folder. A name in the
-environment is `PUMPKIN_` and the setting's name in capitals, `__` between parts (`PUMPKIN_XMPP__DOMAIN`).
+The file is TOML: `--config FILE`, else `PUMPKIN_CONFIG`, else `pumpkin.toml` in the data folder. The environment is
+read by `pumpkin.variables`.
 """
 
 from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from pumpkin import variables
 from pumpkin.errors import StartError
+from pumpkin.model.sentences import FAULTS, words
 from pumpkin.sections import (
+    CENTURIES,
     AccessSettings,
     AuthoritySettings,
     CorrelationSettings,
@@ -28,15 +32,14 @@ from pumpkin.sections import (
     SandboxSettings,
     UpkeepSettings,
     XmppSettings,
+    web_address,
 )
 
 
 class Settings(BaseSettings):
     """All settings of one installation."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="PUMPKIN_", env_nested_delimiter="__", frozen=True, extra="forbid", env_ignore_empty=True
-    )
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     data: Path = Field(description="The one folder all state lives in.")
     listen: str = Field("127.0.0.1:8000", description="Address and port of the web server; HTTPS where not loopback.")
@@ -59,7 +62,9 @@ class Settings(BaseSettings):
     quorum: int = Field(
         1, ge=1, le=16, description="How many authorities must stamp a check before it counts as stamped."
     )
-    renew_before: float = Field(90.0, ge=0, description="Days before a proof's end at which it is renewed.")
+    renew_before: float = Field(
+        90.0, ge=0, le=CENTURIES, description="Days before a proof's end at which it is renewed."
+    )
     synchronised_clock: bool = Field(
         False, description="Whether the local authority stamps only while the kernel says its clock is synchronised."
     )
@@ -85,14 +90,32 @@ class Settings(BaseSettings):
     telemetry: str = Field("", description="An OpenTelemetry collector (OTLP over HTTP) that is sent a span a request.")
     demo: bool = Field(True, description="Whether the built-in demonstration probe runs.")
 
-    @field_validator("modules")
+    @field_validator("modules", "authorities")
     @classmethod
-    def _own_names(cls, value: list[ModuleSettings]) -> list[ModuleSettings]:
+    def _own_names(cls, value: list[Any], info: ValidationInfo) -> list[Any]:
         names = [one.name for one in value]
         for name in names:
             if names.count(name) > 1:
-                raise ValueError(f"is not right: two modules are named {name}")
+                raise ValueError(f"is not right: two {info.field_name} are named {name}")
         return value
+
+    @field_validator("database")
+    @classmethod
+    def _postgresql(cls, value: str) -> str:
+        if value and not value.startswith(("postgresql://", "postgres://")):
+            raise ValueError("is not an address of PostgreSQL, for instance postgresql://NAME:PASSWORD@HOST/DATABASE")
+        return value
+
+    @field_validator("telemetry")
+    @classmethod
+    def _collector(cls, value: str) -> str:
+        return web_address(value)
+
+    @model_validator(mode="after")
+    def _whole_pair(self) -> Settings:
+        if self.certificate_key is not None and self.certificate is None:
+            raise ValueError("certificate_key is given, and certificate is not")
+        return self
 
     @field_validator("listen")
     @classmethod
@@ -119,7 +142,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, _FileSource(settings_cls)
+        return init_settings, _EnvironmentSource(settings_cls), _FileSource(settings_cls)
 
 
 class _FileSource(PydanticBaseSettingsSource):
@@ -132,6 +155,16 @@ class _FileSource(PydanticBaseSettingsSource):
 
     def __call__(self) -> dict[str, Any]:
         return dict(self.values)
+
+
+class _EnvironmentSource(PydanticBaseSettingsSource):
+    """What the environment says."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        return self().get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        return variables.values(self.settings_cls)
 
 
 def default_data() -> Path:
@@ -148,18 +181,13 @@ def default_data() -> Path:
 def load(data: Path | None = None, config: Path | None = None, **flags: Any) -> Settings:
     """The settings in force. `flags` are those given (None is not given; `xmpp` may be a dict).
 
-    StartError, one sentence naming setting and source, for anything that does not fit.
+    StartError for what does not fit: a sentence a line, each naming the setting and where its value comes from.
     """
     folder = (data or default_data()).absolute()
     file = file_of(folder, config)
-    values: dict[str, Any] = {}
-    if file.is_file():
-        try:
-            values = tomllib.loads(file.read_text("utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-            raise StartError(f"The settings file {file} cannot be read: {error}.") from None
-    elif config is not None:
-        raise StartError(f"There is no settings file {file}.")
+    values = _read(file, named=config is not None or bool(os.environ.get("PUMPKIN_CONFIG")))
+    if "data" in values and values["data"] != str(folder):
+        raise StartError(f"The setting data is not of a file: give --data or PUMPKIN_DATA; settings file: {file}.")
     given = {name: value for name, value in flags.items() if value is not None}
     if isinstance(given.get("xmpp"), dict):
         given["xmpp"] = {name: value for name, value in given["xmpp"].items() if value is not None}
@@ -167,12 +195,17 @@ def load(data: Path | None = None, config: Path | None = None, **flags: Any) -> 
     try:
         return Settings(data=folder, **given)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        raise StartError(f"The setting {where} {_sentence(first['msg'])}{more}; settings file: {file}.") from None
+        told = error.errors(include_url=False, include_input=False)
+        lines = list(dict.fromkeys(_sentence(one, given, file) for one in told))
+        more = [f"There are {len(lines) - FAULTS} more."] if len(lines) > FAULTS else []
+        raise StartError("\n".join([*lines[:FAULTS], *more])) from None
     finally:
         _FileSource.values = {}
+
+
+def unknown_variables() -> list[str]:
+    """A sentence on each variable of the environment that looks like a setting and is none."""
+    return variables.unknown(Settings)
 
 
 def file_of(folder: Path, config: Path | None = None) -> Path:
@@ -180,9 +213,53 @@ def file_of(folder: Path, config: Path | None = None) -> Path:
     return config or Path(os.environ.get("PUMPKIN_CONFIG") or folder / "pumpkin.toml")
 
 
-def _sentence(message: str) -> str:
-    plain = message.removeprefix("Value error, ")
-    return plain if plain.startswith("is ") else f"is not right: {plain[0].lower()}{plain[1:]}"
+def _read(file: Path, *, named: bool) -> dict[str, Any]:
+    """What the file says; nothing where there is none and nobody named it."""
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        if named:
+            raise StartError(f"There is no settings file {file}.") from None
+        return {}
+    except OSError as error:
+        raise StartError(f"The settings file {file} cannot be read: {error.strerror or error}.") from None
+    except UnicodeDecodeError:
+        raise StartError(f"The settings file {file} is not text in UTF-8.") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise StartError(f"The settings file {file} cannot be read: {error}.") from None
+
+
+def _sentence(error: Mapping[str, Any], flags: Mapping[str, Any], file: Path) -> str:
+    """What is wrong with which setting, and where that came from."""
+    parts = [str(part) for part in error["loc"]]
+    said = words(error)
+    if not parts:
+        return f"The setting {said}; settings file: {file}."
+    if error["type"] == "extra_forbidden":
+        said += _meant(parts)
+    elif not said.startswith(("is ", "has ", "does ", "names ", "needs ")):
+        said = f"is not right: {said}"
+    return f"The setting {'.'.join(parts)} {said}; {_origin(parts, flags, file)}."
+
+
+def _origin(parts: list[str], flags: Mapping[str, Any], file: Path) -> str:
+    inner = flags.get(parts[0])
+    if parts[0] in flags and (not isinstance(inner, dict) or len(parts) < 2 or parts[1] in inner):
+        return "given by option"
+    for upto in range(len(parts), 0, -1):
+        name = variables.variable(".".join(parts[:upto]))
+        if os.environ.get(name):
+            return f"from the environment: {name}"
+    return f"settings file: {file}"
+
+
+def _meant(parts: list[str]) -> str:
+    """The name that was meant by one that is not known: one like it, or one of the same name in another part."""
+    known = list(variables.names(Settings, tables=True))
+    plain = ".".join(part for part in parts if not part.isdigit())
+    near = variables.meant(plain, known)
+    elsewhere = [one for one in known if one.rpartition(".")[2] == parts[-1]]
+    return near or (f" (did you mean {elsewhere[0]}?)" if len(elsewhere) == 1 else "")
 
 
 def folder(name: str) -> Path:

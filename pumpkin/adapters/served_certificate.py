@@ -12,6 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import structlog
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from pumpkin.errors import StartError
 
@@ -35,8 +38,8 @@ class ServedCertificate:
         try:
             context.load_cert_chain(self._chain, self._key, password="")
         except (OSError, ssl.SSLError) as error:
-            why = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
-            raise StartError(f"The certificate {self._chain} with the key {self._key} cannot be used: {why}.") from None
+            why = pair_fault(self._chain, self._key) or getattr(error, "reason", None) or error
+            raise StartError(f"HTTPS cannot be served: {why}.") from None
         return context
 
     def refresh(self) -> bool:
@@ -52,7 +55,13 @@ class ServedCertificate:
             return False
         self.context.load_cert_chain(self._chain, self._key, password="")
         log.info("certificate renewed", file=str(self._chain))
+        self.tell_the_time()
         return True
+
+    def tell_the_time(self) -> None:
+        """Say in the journal that the certificate ended, or has not begun."""
+        if said := time_fault(self._chain, time.time()):
+            log.warning("certificate out of its time", said=said)
 
     async def keep(self, look_s: float = LOOK_S, ensure_s: float = ENSURE_S) -> None:
         """Until cancelled."""
@@ -60,12 +69,49 @@ class ServedCertificate:
         while True:
             await asyncio.sleep(look_s)
             try:
-                if self._ensure is not None and time.monotonic() >= due:
+                if time.monotonic() >= due:
                     due = time.monotonic() + ensure_s
-                    await asyncio.to_thread(self._ensure)
+                    await asyncio.to_thread(self._ensure or self.tell_the_time)
                 await asyncio.to_thread(self.refresh)
             except (StartError, OSError, ssl.SSLError) as error:
                 log.warning("certificate not taken", reason=str(error))
+
+
+def pair_fault(chain: Path, key: Path) -> str:
+    """What hinders that these files (PEM) are served, read on from a colon; empty where nothing does."""
+    try:
+        certificates, secret = chain.read_bytes(), key.read_bytes()
+    except OSError as error:
+        return f"{error.filename} cannot be read ({error.strerror})"
+    try:
+        first = x509.load_pem_x509_certificates(certificates)[0]
+    except ValueError:
+        swapped = ", but a key" if b"PRIVATE KEY" in certificates else ""
+        return f"{chain} holds no certificate in PEM{swapped}"
+    try:
+        private = load_pem_private_key(secret, None)
+    except TypeError:
+        return f"the key {key} is under a passphrase; give it without one"
+    except (ValueError, UnsupportedAlgorithm):
+        swapped = ", but a certificate" if b"CERTIFICATE" in secret else ""
+        return f"{key} holds no private key in PEM{swapped}"
+    if private.public_key() != first.public_key():
+        return f"the key {key} is not that of the first certificate in {chain}"
+    return ""
+
+
+def time_fault(chain: Path, now_s: float) -> str:
+    """That the first certificate in a file (PEM) ended, or has not begun; empty where neither or it is none."""
+    try:
+        first = x509.load_pem_x509_certificates(chain.read_bytes())[0]
+    except (OSError, ValueError):
+        return ""
+    begins, ends = first.not_valid_before_utc, first.not_valid_after_utc
+    if now_s > ends.timestamp():
+        return f"The certificate {chain} ended at {ends:%Y-%m-%d %H:%M} UTC"
+    if now_s < begins.timestamp():
+        return f"The certificate {chain} begins only at {begins:%Y-%m-%d %H:%M} UTC"
+    return ""
 
 
 def _look(*paths: Path) -> tuple[tuple[int, int, int], ...]:

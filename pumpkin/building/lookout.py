@@ -27,7 +27,9 @@ async def build_lookout(
     settings: Settings, system: System, db: Database, bus: Bus, key: LogKey, stack: AsyncExitStack
 ) -> Child[Lookout]:
     """The actor, with a connection to each witness the settings name."""
-    witnesses = [await stack.enter_async_context(_client(one)) for one in settings.log.witnesses]
+    witnesses = [
+        await stack.enter_async_context(WitnessClient(one.url, witness_key(one))) for one in settings.log.witnesses
+    ]
     return await system.start(
         "lookout",
         lambda: Lookout.start(db, bus, key.verifier, witnesses=witnesses, audit_every_s=settings.log.audit_every),
@@ -65,8 +67,9 @@ def _admitted(approved: Collection[str], answer: Answer) -> Callable[[Element], 
     return admitted
 
 
-def _client(one: WitnessSettings) -> WitnessClient:
+def witness_key(one: WitnessSettings) -> VerifierKey:
+    """The key a witness signs with. StartError where it is none."""
     try:
-        return WitnessClient(one.url, VerifierKey.parse(one.key))
+        return VerifierKey.parse(one.key)
     except BadNote as error:
         raise StartError(f"The key of the witness {one.url} is none: {error}.") from None

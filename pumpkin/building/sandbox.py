@@ -8,6 +8,7 @@ from actors.sandbox import SandboxSupervisor
 from actors.supervision import Child, Restart, System
 from pumpkin.adapters.engine import Bounds, Certificates, Engine, EngineSettings, Recipe, Registries, find
 from pumpkin.adapters.registries.addresses import npm_registry, pypi_index
+from pumpkin.building.disclosed import without_secrets
 from pumpkin.errors import StartError
 from pumpkin.sections import EngineAddress, SandboxSettings
 from pumpkin.settings import Settings
@@ -23,7 +24,7 @@ async def build_sandbox(
     given = [engine_settings(wanted, one) for one in wanted.engines]
 
     async def found() -> Engine:
-        return await find(instance, engine_settings(wanted, EngineAddress(address="unix:")))
+        return await find(instance, engine_settings(wanted, EngineAddress.model_construct(address="unix:")))
 
     return await system.start(
         "sandbox",
@@ -49,16 +50,18 @@ def engine_settings(wanted: SandboxSettings, one: EngineAddress) -> EngineSettin
         recipe=Recipe(wanted.base, wanted.ecosystems),
         bounds=Bounds(wanted.memory << 20, wanted.processes, wanted.cpus),
         mode=wanted.network,
-        certificates=_certificates(one),
+        certificates=certificates_of(one),
     )
 
 
-def _certificates(one: EngineAddress) -> Certificates | None:
+def certificates_of(one: EngineAddress) -> Certificates | None:
+    """What TLS to the engine is spoken with. StartError for files that cannot be used."""
     if one.ca is None and one.certificate is None:
         return None
     found = Certificates(*("" if path is None else str(path.absolute()) for path in (one.ca, one.certificate, one.key)))
     try:
         found.context()
     except OSError as error:
-        raise StartError(f"The certificates of the engine {one.address} cannot be used: {error}.") from None
+        where, why = without_secrets(one.address), error.strerror or str(error)
+        raise StartError(f"The certificates of the engine {where} cannot be used: {why}.") from None
     return found

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import click
 
 from pumpkin import settings as configuration
-from pumpkin.building import disclosed, modules
-from pumpkin.commands.place import answer, config_option, data_option, json_option
-from pumpkin.errors import StartError
+from pumpkin.building import disclosed, fitness
+from pumpkin.commands.place import answer, config_option, data_option, json_option, load
+
+LIST_WIDTH = 80
 
 
 @click.group()
@@ -23,12 +25,13 @@ def config() -> None:
 @config_option
 @json_option
 def check(data: Path | None, config: Path | None, as_json: bool) -> None:
-    """Say whether the settings hold, and which one does not; nothing is started. Exit status 1 for wrong ones."""
-    try:
-        modules.check(configuration.load(data, config))
-    except StartError as error:
-        answer({"ok": False, "message": error.message}, as_json, error.message)
-        raise SystemExit(1) from None
+    """Say whether the settings hold, and each one that does not; nothing is started. Exit status 1 for wrong ones.
+
+    What the settings name is looked at too: certificates and their keys, roots, rule files, installed extras.
+    """
+    found = fitness.faults(load(data, config))
+    if found:
+        raise click.ClickException("\n".join(one.text for one in found))
     answer({"ok": True}, as_json, "The settings hold.")
 
 
@@ -38,20 +41,33 @@ def check(data: Path | None, config: Path | None, as_json: bool) -> None:
 @json_option
 def show(data: Path | None, config: Path | None, as_json: bool) -> None:
     """Show each setting in force and where it comes from. Secrets are never shown."""
-    try:
-        settings = configuration.load(data, config)
-    except StartError as error:
-        raise click.ClickException(error.message) from None
+    settings = load(data, config)
     file = configuration.file_of(settings.data, config)
     rows = list(disclosed.rows(settings, file))
     shown = disclosed.shown(settings, file)
     wide = max(len(name) for name, _, _ in rows)
     lines = [
-        f"{name:<{wide}} = {_text(value)}{'' if source == 'default' else f'   # {source}'}"
+        line
         for name, value, source in rows
+        for line in _lines(f"{name:<{wide}} = ", value, "" if source == "default" else f"   # {source}")
     ]
     answer(shown, as_json, "\n".join(lines))
 
 
+def _lines(name: str, value: Any, source: str) -> list[str]:
+    """One line of a setting; of a list that is more than a few words, each member on its own below it."""
+    text = _text(value)
+    if not isinstance(value, list) or (len(text) <= LIST_WIDTH and not any(isinstance(one, dict) for one in value)):
+        return [f"{name}{text}{source}"]
+    return [f"{name}[{source}", *(f"    {_text(one)}," for one in value), "]"]
+
+
 def _text(value: Any) -> str:
-    return '""' if value == "" else "none" if value is None else str(value)
+    """As TOML has it, but for what is not given."""
+    if value is None:
+        return "none"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name} = {_text(one)}" for name, one in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_text(one) for one in value) + "]"
+    return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)

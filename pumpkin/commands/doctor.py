@@ -25,6 +25,7 @@ from pumpkin.adapters import engine
 from pumpkin.adapters.clock import is_synchronised
 from pumpkin.adapters.embedded import binaries
 from pumpkin.adapters.embedded.postgres import EmbeddedPostgres
+from pumpkin.building import fitness
 from pumpkin.commands.place import answer, config_option, data_option, json_option
 from pumpkin.errors import PumpkinError, StartError
 from pumpkin.settings import Settings
@@ -61,9 +62,9 @@ def doctor(data: Path | None, config: Path | None, as_json: bool) -> None:
     try:
         settings = configuration.load(data, config)
     except StartError as error:
-        found.append(Finding("settings", "trouble", error.message))
+        found += [Finding("settings", "trouble", line) for line in error.message.splitlines()]
     else:
-        found.append(Finding("settings", "ok", "they hold"))
+        found += _settings(settings, configuration.file_of(settings.data, config))
         found += [*_folder(settings), _clock(), *asyncio.run(_services(settings))]
     marks = {"ok": "ok     ", "warning": "WARNING", "trouble": "TROUBLE"}
     answer([asdict(one) for one in found], as_json, "\n".join(f"{marks[o.state]}  {o.part}: {o.text}" for o in found))
@@ -74,6 +75,16 @@ def _python() -> Finding:
     quick = importlib.util.find_spec("uvloop") is not None
     more = "" if quick else ", without uvloop (the extra `speed`): a sixth more CPU a request"
     return Finding("python", "ok", f"{platform.python_version()}{more}")
+
+
+def _settings(settings: Settings, file: Path) -> Iterator[Finding]:
+    faults = fitness.faults(settings)
+    for one in faults:
+        yield Finding("settings", "trouble" if one.stops else "warning", one.text)
+    if not faults:
+        yield Finding("settings", "ok", "they hold")
+    for text in fitness.permissions(settings, file):
+        yield Finding("permissions", "warning", text)
 
 
 def _folder(settings: Settings) -> Iterator[Finding]:

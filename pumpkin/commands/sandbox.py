@@ -106,7 +106,7 @@ async def _engines(data: Path | None, config: Path | None) -> AsyncIterator[list
 
     wanted = load(data, config).sandbox
     given = [Engine(engine_settings(wanted, one), "command") for one in wanted.engines]
-    engines = given or [await find("command", engine_settings(wanted, EngineAddress(address="unix:")))]
+    engines = given or [await find("command", engine_settings(wanted, EngineAddress.model_construct(address="unix:")))]
     try:
         yield engines
     finally:

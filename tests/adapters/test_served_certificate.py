@@ -84,7 +84,7 @@ def test_a_pair_that_does_not_fit_or_is_closed_by_a_passphrase_is_said_in_a_sent
     own, other = Certificates(tmp_path / "a", "localhost"), Certificates(tmp_path / "b", "localhost")
     own.ensure()
     other.ensure()
-    with pytest.raises(StartError, match="KEY_VALUES_MISMATCH"):
+    with pytest.raises(StartError, match="is not that of the first certificate"):
         ServedCertificate(own.chain_path, other.key_path)
     with pytest.raises(StartError, match="No such file"):
         ServedCertificate(own.chain_path, tmp_path / "none.key")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 from click.testing import CliRunner
 
 from pumpkin.__main__ import cli
+from pumpkin.adapters.xmppd.certificates import Certificates
+from tests.acceptance.product import PUMPKIN
 
 
 def run(*arguments: str, **environment: str) -> tuple[int, str]:
@@ -37,8 +40,9 @@ def test_a_wrong_setting_is_named_in_one_sentence(tmp_path: Path) -> None:
         assert status == 1
         assert f"The setting {name} " in text
         assert len(text.splitlines()) == 1
-        status, text = run("check", "--data", str(tmp_path), "--json")
-        assert (status, json.loads(text)["ok"]) == (1, False)
+        done = CliRunner().invoke(cli, ["config", "check", "--data", str(tmp_path), "--json"])
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert f"The setting {name} " in json.loads(done.stderr)["error"]["message"]
 
 
 def test_a_module_that_cannot_work_is_named_in_one_sentence_without_its_secret(tmp_path: Path) -> None:
@@ -58,3 +62,86 @@ def test_a_module_that_cannot_work_is_named_in_one_sentence_without_its_secret(t
     (tmp_path / "pumpkin.toml").write_text(module.format("pigeon", "", "") * 2)
     assert "two modules are named soc" in run("check", "--data", str(tmp_path))[1]
     assert "s3cret" not in run("show", "--data", str(tmp_path), "--json")[1]
+
+
+def test_no_address_shows_what_opens_doors(tmp_path: Path) -> None:
+    (tmp_path / "root.pem").touch()
+    (tmp_path / "pumpkin.toml").write_text(
+        f"""telemetry = "https://collector.example/v1?key=s3cret"
+[registries]
+pypi = "https://ada:s3cret@pypi.example/simple"
+allowed = ["https://s3cret@files.example"]
+[[authorities]]
+name = "one"
+url = "https://ada:s3cret@tsa.example/tsr?key=s3cret"
+roots = ["{tmp_path}/root.pem"]
+[[sandbox.engines]]
+address = "ssh://ada:s3cret@h"
+"""
+    )
+    for form in ((), ("--json",)):
+        status, text = run("show", "--data", str(tmp_path), *form)
+        assert (status, "s3cret" in text) == (0, False)
+    text = run("show", "--data", str(tmp_path))[1]
+    assert "https://(hidden)@pypi.example/simple" in text
+    assert "    {name = one, url = https://(hidden)@tsa.example/tsr?(hidden), roots = [" in text
+
+
+def faults(folder: Path, settings: str, **environment: str) -> list[str]:
+    """What `config check` says; `doctor` says the same of the same settings."""
+    (folder / "pumpkin.toml").write_text(settings)
+    done = CliRunner().invoke(cli, ["config", "check", "--data", str(folder)], env=environment)
+    told = json.loads(CliRunner().invoke(cli, ["doctor", "--data", str(folder), "--json"], env=environment).stdout)
+    lines = done.stderr.removeprefix("Error: ").splitlines()
+    assert [one["text"] for one in told if one["part"] == "settings"] == (lines or ["they hold"])
+    assert done.exit_code == bool(lines)
+    return lines
+
+
+def test_what_the_settings_name_is_looked_at(tmp_path: Path) -> None:
+    for place in ("a", "b"):
+        Certificates(tmp_path / place, "localhost").ensure()
+    (tmp_path / "alerts.toml").write_text("[[rule]]\nname = 3\n")
+    quiet = "[sandbox]\nenabled = false\n"
+    (said,) = faults(tmp_path, quiet)
+    assert "alerts.toml is not right" in said
+    (tmp_path / "alerts.toml").unlink()
+    pair = "certificate = '{}'\ncertificate_key = '{}'\n" + quiet
+    chain, key, other = (tmp_path / name for name in ("a/server.pem", "a/server.key", "b/server.key"))
+    assert faults(tmp_path, pair.format(chain, key)) == []
+    for wrong, words in (
+        ((chain, other), "is not that of the first certificate"),
+        ((key, chain), "holds no certificate in PEM, but a key"),
+        ((chain, chain), "holds no private key in PEM, but a certificate"),
+        ((chain, tmp_path / "none"), "No such file"),
+    ):
+        (said,) = faults(tmp_path, pair.format(*wrong))
+        assert words in said
+    authority = quiet + "[[authorities]]\nname = 'one'\nurl = 'http://tsa.example'\nroots = ['{}']\n"
+    for root, words in ((tmp_path / "none", "No such file"), (key, "holds no certificate in PEM")):
+        assert words in faults(tmp_path, authority.format(root))[0]
+    several = "[correlation]\nrules = '/not/there'\n[packages]\ntrust_root = '/not/there'\n[upkeep]\nreserve = 2000\n"
+    several += "[[log.witnesses]]\nurl = 'http://w.example'\nkey = 'k'\n"
+    assert len(faults(tmp_path, quiet + several)) == 4
+    (said,) = faults(tmp_path, quiet, PUMPKIN_LISSEN="x")
+    assert "PUMPKIN_LISSEN of the environment is no setting (did you mean PUMPKIN_LISTEN?)" in said
+
+
+def test_what_stops_the_start_is_said_by_it_in_the_same_words(tmp_path: Path) -> None:
+    quiet = "listen = '127.0.0.1:0'\n[sandbox]\nenabled = false\n[packages]\ntrust_root = '/not/there'\n"
+    (said,) = faults(tmp_path, quiet)
+    done = subprocess.run([PUMPKIN, "run", "--data", str(tmp_path)], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (1, f"pumpkin: {said}\n")
+
+
+def test_a_certificate_that_ended_is_told(tmp_path: Path) -> None:
+    class Ended(Certificates):
+        def age(self) -> None:
+            self._make_server(days=0)
+
+    own = Ended(tmp_path / "tls", "localhost")
+    own.ensure()
+    own.age()
+    text = f"certificate = '{own.chain_path}'\ncertificate_key = '{own.key_path}'\n[sandbox]\nenabled = false\n"
+    (said,) = faults(tmp_path, text)
+    assert "ended at 20" in said
