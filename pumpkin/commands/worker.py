@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import click
 from pumpkin.building.worker import working
 from pumpkin.commands.place import config_option, data_option, load
 from pumpkin.commands.serve import log_to_stderr, loop_factory
+from pumpkin.commands.signals import heed
 from pumpkin.errors import PumpkinError
 from pumpkin.settings import Settings
 
@@ -39,9 +39,7 @@ def worker(database: str | None, slots: int | None, data: Path | None, config: P
 
 async def _work(settings: Settings) -> None:
     asked_to_stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, asked_to_stop.set)
+    heed(asked_to_stop)
     async with working(settings) as workshop:
         bench = workshop.bench
         without = bench.no_engine()
