@@ -10,7 +10,7 @@ from typing import Any
 
 from actors.supervision import System
 from pumpkin.adapters.folder import DataFolder
-from pumpkin.building import entrance, front, ground
+from pumpkin.building import entrance, fitness, front, ground
 from pumpkin.building.correlation import build_correlation
 from pumpkin.building.discovery import build_discovery, build_registries
 from pumpkin.building.fleet import announce_address, build_fleet, start_demonstration
@@ -35,8 +35,11 @@ class House:
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[House]:
-    """Pumpkin, until the block is left. StartError, one sentence, when a part cannot start."""
+async def running(settings: Settings, *, new_log: bool = False) -> AsyncIterator[House]:
+    """Pumpkin, until the block is left. StartError, one sentence, when a part cannot start.
+
+    `new_log`: put the folder's log key aside and begin another log in an empty database."""
+    fitness.require(settings)
     async with AsyncExitStack() as stack:
         place = DataFolder(settings.data)
         place.claim()
@@ -44,13 +47,13 @@ async def running(settings: Settings) -> AsyncIterator[House]:
         listener = ground.listen(settings)
         stack.callback(listener.close)
 
-        db = await ground.open_database(settings, stack)
+        db = await ground.open_database(settings, place, stack, new_log=new_log)
+        key = await ground.open_log(settings, place, db, stack, new_log=new_log)
         first_password = ground.first_administrator(db, stack)
         bus = Bus()
         system = System(bus)
         stack.push_async_callback(system.stop)
 
-        key = place.log_key(settings.log.origin)
         authority = place.authority(f"Pumpkin {key.origin}") if settings.local_authority else None
         line = await build_line(settings, system, db, bus, key, authority, stack)
         upkeep = await build_upkeep(settings, system, db, line)

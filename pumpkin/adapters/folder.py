@@ -7,15 +7,35 @@ import json
 import os
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pumpkin.errors import StartError
 from pumpkin.evidence.authority import Authority
-from pumpkin.evidence.checkpoint import LogKey
+from pumpkin.evidence.checkpoint import LogKey, VerifierKey
 from pumpkin.evidence.orders import FleetKey
+
+SEEN = "log-seen.json"
+UNFINISHED = "restore.part"
+VAULT_BYTES = 32
+_VAULT_FORM = "64 hexadecimal digits"
+
+T = TypeVar("T")
+
+
+def _read(path: Path, form: str, load: Callable[[], T]) -> T:
+    """What `load` makes of a file. StartError, one sentence, where it is not of that form, or not readable."""
+    try:
+        return load()
+    except OSError as error:
+        raise StartError(f"{path} cannot be read: {error.strerror}.") from None
+    except (ValueError, TypeError) as error:
+        said = " ".join(str(error).split())[:100]
+        raise StartError(
+            f"{path} is not {form} ({said}); put the right one back, from a backup or another node."
+        ) from None
 
 
 class DataFolder:
@@ -32,8 +52,9 @@ class DataFolder:
         where = f"{socket.gethostname()}\n{self.path}"
         return f"{socket.gethostname()[:60]}-{sha256(where.encode()).hexdigest()[:12]}"
 
-    def claim(self) -> None:
-        """Make the folder and take its lock. StartError, one sentence, when it cannot be ours."""
+    def claim(self, *, restoring: bool = False) -> None:
+        """Make the folder and take its lock. StartError, one sentence, when it cannot be ours, or holds no more than
+        half a restore (which only another one may take)."""
         try:
             self.path.mkdir(mode=0o755, parents=True, exist_ok=True)
             lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -47,6 +68,12 @@ class DataFolder:
                 f"Another Pumpkin runs on the data folder {self.path}; stop it first, or give --data another folder."
             ) from None
         self._lock = lock
+        if not restoring and (self.path / UNFINISHED).exists():
+            self.release()
+            raise StartError(
+                f"A restore into {self.path} was cut off, and what lies there was not audited: give `pumpkin restore` "
+                "again, which begins anew, or remove the folder."
+            )
 
     def release(self) -> None:
         """Take back the ready word and let the folder go."""
@@ -62,28 +89,92 @@ class DataFolder:
     def log_key(self, origin: str) -> LogKey:
         """The log's signing key; `origin` names the log when the key is made, and must agree later where it is given.
 
-        The public half is kept beside it, readable by all, for whoever is to verify.
+        The public half is kept beside it, readable by all, for whoever is to verify. StartError, and nothing written,
+        where a key was here and is gone or cannot be read.
         """
         name_file = self.path / "log-origin.txt"
-        if not (self.path / "log-key.secret.pem").exists():
-            name = origin or f"pumpkin.invalid/{secrets.token_hex(8)}"
-            key = LogKey.generate(name)
+        if not self.has("log-key.secret.pem"):
+            self._not_lost()
+            name = self._text("log-origin.txt") or origin or f"pumpkin.invalid/{secrets.token_hex(8)}"
+            key = _read(name_file, "the name of a log", lambda: LogKey.generate(name))
             self._write("log-origin.txt", f"{name}\n".encode(), 0o644)
             self._write("log-key.secret.pem", key.pem, 0o600)
-        name = name_file.read_text("utf-8").strip()
+        name = self._origin()
         if origin and origin != name:
             raise StartError(f"The log here is called {name}; a log keeps its name, so set log.origin back to it.")
-        key = LogKey.load(name, (self.path / "log-key.secret.pem").read_bytes())
+        secret = self.path / "log-key.secret.pem"
+        key = _read(secret, "an Ed25519 key in PEM", lambda: LogKey.load(name, secret.read_bytes()))
+        self._write("log-origin.txt", f"{name}\n".encode(), 0o644)
         self._write("log-key.pem", key.public_pem, 0o644)
         self._write("log-key.vkey", f"{key.vkey}\n".encode(), 0o644)
         return key
+
+    def _not_lost(self) -> None:
+        """StartError where a log was begun here and its secret key is gone. A start that was killed after it wrote the
+        name only has lost nothing."""
+        if not self.has("log-key.secret.pem") and (self.has(SEEN) or self.has("log-key.vkey")):
+            raise StartError(
+                f"{self.path / 'log-key.secret.pem'} is missing, and the log {self._origin()} was begun here: put the "
+                "key back (another node or a backup has it). `pumpkin run --new-log` with an empty database begins "
+                "another."
+            )
+
+    def _origin(self) -> str:
+        """The log's name; where only log-origin.txt is lost, the public key beside it has it too."""
+        name, vkey = self._text("log-origin.txt"), self._text("log-key.vkey")
+        if not name and vkey:
+            name = _read(self.path / "log-key.vkey", "a log's key", lambda: VerifierKey.parse(vkey).name)
+        if not name:
+            raise StartError(f"{self.path / 'log-origin.txt'} is missing: write the log's name into it.")
+        return name
+
+    def _text(self, name: str) -> str:
+        path = self.path / name
+        return _read(path, "text", lambda: path.read_text("utf-8").strip()) if path.exists() else ""
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a file."""
+        return (self.path / name).exists()
+
+    def seen(self) -> str | None:
+        """What this folder has seen of its log, as `see` kept it; None where it has seen nothing."""
+        return self._text(SEEN) or None
+
+    def see(self, text: str) -> None:
+        """Keep what this folder has seen of its log."""
+        self._write(SEEN, f"{text}\n".encode(), 0o644)
+
+    def forsake(self) -> None:
+        """Put the log's key, name and what was seen of it into a folder of their own: another log begins here."""
+        place = self.path / f"former-log-{secrets.token_hex(4)}"
+        place.mkdir(mode=0o700)
+        for path in sorted([*self.path.glob("log-key.*"), self.path / "log-origin.txt", self.path / SEEN]):
+            if path.exists():
+                path.rename(place / path.name)
+
+    def faults(self) -> Iterator[str]:
+        """A sentence on each key that is gone or cannot be read. Changes nothing."""
+        tries: dict[str, tuple[str, Callable[[Path], object]]] = {
+            ".": ("a folder", lambda _: self._not_lost()),
+            "log-key.secret.pem": ("an Ed25519 key in PEM", lambda at: LogKey.load(self._origin(), at.read_bytes())),
+            "fleet-key.secret.pem": ("an Ed25519 key in PEM", lambda at: FleetKey.load(at.read_bytes())),
+            "log-vault.secret.key": (_VAULT_FORM, lambda _: self.vault_key()),
+            "tsa-key.secret.pem": ("an authority's key in PEM", lambda _: self._authority()),
+        }
+        for name, (form, attempt) in tries.items():
+            path = self.path / name
+            try:
+                if path.exists() and os.access(path, os.R_OK):
+                    _read(path, form, lambda attempt=attempt, path=path: attempt(path))  # type: ignore[misc]
+            except StartError as error:
+                yield error.message
 
     def fleet_key(self) -> FleetKey:
         """The key that signs what probes are ordered to do; its public half stands in hex beside it."""
         secret = self.path / "fleet-key.secret.pem"
         if not secret.exists():
             self._write("fleet-key.secret.pem", FleetKey.generate().pem, 0o600)
-        key = FleetKey.load(secret.read_bytes())
+        key = _read(secret, "an Ed25519 key in PEM", lambda: FleetKey.load(secret.read_bytes()))
         self._write("fleet-key.txt", f"{key.public}\n".encode(), 0o644)
         return key
 
@@ -108,7 +199,12 @@ class DataFolder:
             self._write("tsa-chain.pem", chain_pem, 0o644)
             self._write("tsa-root.pem", made.root_pem, 0o644)
             self._write("tsa-key.secret.pem", key_pem, 0o600)
-        return Authority.from_pem(secret.read_bytes(), chain.read_bytes())
+        return self._authority()
+
+    def _authority(self) -> Authority:
+        secret, chain = self.path / "tsa-key.secret.pem", self.path / "tsa-chain.pem"
+        form = "an authority's key in PEM that fits tsa-chain.pem"
+        return _read(secret, form, lambda: Authority.from_pem(secret.read_bytes(), chain.read_bytes()))
 
     def replace_log_key(self, key: LogKey) -> None:
         """Make this the log's key. The one before leaves its public half, under its id; its secret is overwritten."""
@@ -137,11 +233,15 @@ class DataFolder:
         """The key that secrets in the database are closed under (32 bytes), made where there is none. It is one of the
         installation's keys: every node has the same."""
         self.once("log-vault.secret.key", lambda: secrets.token_hex(32))
-        return bytes.fromhex((self.path / "log-vault.secret.key").read_text("ascii").strip())
+        path = self.path / "log-vault.secret.key"
+        key = _read(path, _VAULT_FORM, lambda: bytes.fromhex(path.read_text("ascii").strip()))
+        if len(key) != VAULT_BYTES:
+            raise StartError(f"{path} is not {_VAULT_FORM}; put the right one back.")
+        return key
 
     def has_vault_key(self) -> bool:
         """Whether `vault_key` would find one."""
-        return (self.path / "log-vault.secret.key").exists()
+        return self.has("log-vault.secret.key")
 
     def former_roots(self) -> list[bytes]:
         """The roots (PEM) of local authorities that were replaced."""

@@ -1,4 +1,4 @@
-"""The ground: a socket to listen on, a database, an administrator."""
+"""The ground: a socket to listen on, a database, the key of the log it holds, an administrator."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import asyncio
 import os
 import secrets
 import socket
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
+from urllib.parse import urlsplit
 
 import structlog
 
+from pumpkin import identity
 from pumpkin.adapters.embedded.postgres import EmbeddedPostgres
-from pumpkin.adapters.folder import DataFolder
-from pumpkin.errors import StartError
+from pumpkin.adapters.folder import SEEN, DataFolder
+from pumpkin.errors import PumpkinError, StartError
+from pumpkin.evidence.checkpoint import LogKey
 from pumpkin.model.vault import Vault
 from pumpkin.settings import Settings
 from pumpkin.store import authorities, people
@@ -36,17 +39,87 @@ def _reason(error: OSError) -> str:
     return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror or error)
 
 
-async def open_database(settings: Settings, stack: AsyncExitStack) -> Database:
+async def open_database(
+    settings: Settings, place: DataFolder, stack: AsyncExitStack, *, new_log: bool = False
+) -> Database:
+    """The store, still without the key of its secrets. StartError where this folder's data lie elsewhere."""
     dsn = settings.database
     if not dsn:
+        if not new_log and (place.seen() or place.has("log-key.secret.pem")) and not place.has("postgres"):
+            raise StartError(
+                f"The folder {settings.data / 'postgres'} is not there, and a log was begun in {settings.data}: mount "
+                "or restore it, or name the PostgreSQL that holds the data (setting database). `pumpkin run --new-log` "
+                "puts the old key aside and begins another log."
+            )
         postgres = EmbeddedPostgres(settings.data, watch=lambda event: log.warning("postgres", said=event))
         dsn = await postgres.start()
         stack.push_async_callback(postgres.stop)
     db = await Database.open(dsn)
-    db.vault = Vault(DataFolder(settings.data).vault_key())
     stack.push_async_callback(db.close)
-    await authorities.close_passwords(db)
     return db
+
+
+async def open_log(
+    settings: Settings, place: DataFolder, db: Database, stack: AsyncExitStack, *, new_log: bool = False
+) -> LogKey:
+    """The log's key, and the store given that of its secrets, once folder and database are seen to belong together;
+    with `new_log` another log's, of another name. StartError else, before any key is made."""
+    found, folder = await identity.held(db), str(settings.data)
+    if new_log:
+        _begin_anew(settings, place, found)
+    elif found is not None and not place.has("log-key.secret.pem"):
+        raise StartError(
+            f"This database holds the log {found.origin}, and {folder} has no log-key.secret.pem: put the log's keys "
+            "there (log-* of another node or of a backup), or name another database."
+        )
+    await identity.compare(db, found, mark_of(place), called(settings), folder)
+    if not place.has_vault_key():
+        await identity.same_vault(db, None, folder)
+    key = place.log_key(settings.log.origin)
+    identity.signed_by(found, key, folder)
+    closing = place.vault_key()
+    await identity.same_vault(db, closing, folder)
+    db.vault = Vault(closing)
+    await authorities.close_passwords(db)
+
+    async def see() -> None:
+        with suppress(PumpkinError):  # the database is away: what was seen at the start stands
+            place.see((await identity.keep(db, key)).text)
+
+    place.see((await identity.keep(db, key)).text)
+    stack.push_async_callback(see)
+    return key
+
+
+def _begin_anew(settings: Settings, place: DataFolder, found: identity.Held | None) -> None:
+    if found is not None:
+        raise StartError(
+            f"The database holds the log {found.origin} already: start without --new-log, or name an empty one."
+        )
+    mark = mark_of(place)
+    if mark is not None and settings.log.origin == mark.origin:
+        raise StartError(f"A new log needs a new name: {mark.origin} has been used; change log.origin.")
+    place.forsake()
+
+
+def mark_of(place: DataFolder) -> identity.Mark | None:
+    """What the folder has seen of its log. StartError where that cannot be read."""
+    text = place.seen()
+    try:
+        return identity.Mark.parse(text) if text else None
+    except (ValueError, TypeError):
+        raise StartError(
+            f"{place.path / SEEN} cannot be read; put it back from a backup of the disk, or remove it once you know "
+            "that the database is the right one."
+        ) from None
+
+
+def called(settings: Settings) -> str:
+    """The database in words, without its password."""
+    if not settings.database:
+        return f"the embedded PostgreSQL in {settings.data / 'postgres'}"
+    parts = urlsplit(settings.database)
+    return f"the database {parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def first_administrator(db: Database, stack: AsyncExitStack) -> asyncio.Task[str | None]:

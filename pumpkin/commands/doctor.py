@@ -25,6 +25,7 @@ from pumpkin.adapters import engine
 from pumpkin.adapters.clock import is_synchronised
 from pumpkin.adapters.embedded import binaries
 from pumpkin.adapters.embedded.postgres import EmbeddedPostgres
+from pumpkin.adapters.folder import DataFolder
 from pumpkin.building import fitness
 from pumpkin.commands.place import answer, config_option, data_option, json_option
 from pumpkin.errors import PumpkinError, StartError
@@ -108,6 +109,8 @@ def _folder(settings: Settings) -> Iterator[Finding]:
             yield Finding("keys", "trouble", f"others may read {path}; run: chmod 600 {path}")
         if not os.access(path, os.R_OK):
             yield Finding("keys", "trouble", f"{path} cannot be read by this user; run as its owner ({path.owner()})")
+    for fault in DataFolder(data).faults():
+        yield Finding("key files", "trouble", fault)
 
 
 def _clock() -> Finding:

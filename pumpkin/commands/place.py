@@ -12,9 +12,11 @@ from typing import Any
 
 import click
 
+from pumpkin import identity
 from pumpkin import settings as configuration
 from pumpkin.adapters.embedded.postgres import EmbeddedPostgres
 from pumpkin.adapters.folder import DataFolder
+from pumpkin.building.ground import called, mark_of
 from pumpkin.commands.options import config_option as config_option
 from pumpkin.commands.options import data_option as data_option
 from pumpkin.commands.options import json_option as json_option
@@ -41,6 +43,7 @@ async def database(
         db = await Database.open(settings.database)
         db.vault = _vault(settings)
         try:
+            await _belongs(settings, db)
             yield db
         finally:
             await db.close()
@@ -56,12 +59,21 @@ async def database(
         db = await Database.open(dsn)
         db.vault = _vault(settings)
         try:
+            await _belongs(settings, db)
             yield db
         finally:
             await db.close()
     finally:
         if not running:
             await postgres.stop()
+
+
+async def _belongs(settings: Settings, db: Database) -> None:
+    """StartError where the database is not that of this folder's log: of another no command may say that it fits."""
+    mark = mark_of(DataFolder(settings.data))
+    if mark is not None:
+        found = await identity.held(db)
+        await identity.compare(db, found, mark, called(settings), str(settings.data))
 
 
 def _vault(settings: Settings) -> Vault | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ from pumpkin import app
 from pumpkin.adapters.resting import rest
 from pumpkin.commands.journal import log_to_stderr as log_to_stderr
 from pumpkin.commands.place import config_option, data_option, load
+from pumpkin.commands.signals import heed
 from pumpkin.errors import PumpkinError, StartError
 from pumpkin.settings import Settings
 
@@ -27,6 +27,7 @@ from pumpkin.settings import Settings
 @click.option("--domain", help="The domain of all JIDs.  [default: localhost]")
 @click.option("--database", metavar="DSN", help="A PostgreSQL to use instead of the embedded one.")
 @click.option("--no-demo", is_flag=True, help="Without the demonstration probe.")
+@click.option("--new-log", is_flag=True, help="Put the folder's log key aside; begin another log, once.")
 @data_option
 @config_option
 def run(
@@ -37,6 +38,7 @@ def run(
     domain: str | None,
     database: str | None,
     no_demo: bool,
+    new_log: bool,
     data: Path | None,
     config: Path | None,
 ) -> None:
@@ -57,7 +59,7 @@ def run(
     gc.disable()  # until everything stands: what is made meanwhile stays, and looking through it costs time
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            runner.run(_serve(settings))
+            runner.run(_serve(settings, new_log=new_log))
     except StartError as error:
         click.echo(f"pumpkin: {error.message}", err=True)
         sys.exit(1)
@@ -87,12 +89,10 @@ def _rest_the_collector() -> None:
     gc.enable()
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, *, new_log: bool) -> None:
     asked_to_stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, asked_to_stop.set)
-    async with app.running(settings) as house:
+    heed(asked_to_stop)
+    async with app.running(settings, new_log=new_log) as house:
         _rest_the_collector()
         for line in house.welcome:
             click.echo(line)
