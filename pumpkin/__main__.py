@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import importlib
 import json
 import keyword
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -60,7 +62,18 @@ class _Late(click.Group):
     """A group that imports a command's file when that command is asked for: `pumpkin version` starts in no time."""
 
     def main(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
-        """As click's; with --json an error is one JSON object on standard error instead of a sentence."""
+        """As click's; with --json an error is one JSON object on standard error instead of a sentence. An answer
+        that cannot be written is a sentence too."""
+        try:
+            return self._answered(args, *more, **options)
+        except OSError as error:
+            if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left to be said goes nowhere
+            click.echo(f"Error: The answer cannot be written: {error.strerror}.", err=True)
+            sys.exit(1)
+
+    def _answered(self, args: Sequence[str] | None, *more: Any, **options: Any) -> Any:
         given = sys.argv[1:] if args is None else args
         if "--json" not in given or options.get("standalone_mode") is False:
             return super().main(args, *more, **options)

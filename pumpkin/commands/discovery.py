@@ -65,7 +65,8 @@ def watch_list(data: Path | None, config: Path | None, as_json: bool) -> None:
 @click.argument("number", type=int)
 @data_option
 @config_option
-def watch_remove(number: int, data: Path | None, config: Path | None) -> None:
+@json_option
+def watch_remove(number: int, data: Path | None, config: Path | None, as_json: bool) -> None:
     """Stop watching NUMBER (as `list` shows it)."""
     settings = load(data, config)
 
@@ -78,6 +79,7 @@ def watch_remove(number: int, data: Path | None, config: Path | None) -> None:
 
     if not work(job):
         raise click.ClickException(f"There is no watch {number}.")
+    answer({"removed": number}, as_json, f"{number} is no longer watched")
 
 
 @click.group()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import click
 
 from pumpkin.adapters.enrolling import Server, enrol
+from pumpkin.commands.options import json_option
 from pumpkin.errors import PumpkinError
 
 
@@ -20,7 +22,8 @@ from pumpkin.errors import PumpkinError
 @click.option("--name", default="", help="What the probe is to be called; this host's name when empty.")
 @click.option("--home", required=True, type=click.Path(path_type=Path, file_okay=False), help="Its folder.")
 @click.option("--token", envvar="PUMPKIN_ENROLL_TOKEN", required=True, help="The invitation; better by environment.")
-def enroll(url: str, certificate: str, domain: str, name: str, home: Path, token: str) -> None:
+@json_option
+def enroll(url: str, certificate: str, domain: str, name: str, home: Path, token: str, as_json: bool) -> None:
     """Make an account on a server by an invitation, and write HOME/probe.toml for it.
 
     The probe has a key of its own then, and waits for approval: compare the key's fingerprint first.
@@ -29,8 +32,13 @@ def enroll(url: str, certificate: str, domain: str, name: str, home: Path, token
     try:
         found = asyncio.run(enrol(Server(url.rstrip("/"), certificate.lower()), token, domain, name, home.absolute()))
     except PumpkinError as error:
+        if as_json:
+            raise click.ClickException(f"{error.message} [{error.code}]") from None
         click.echo(f"pumpkin enroll: {error.message}", err=True)
         sys.exit(1)
+    if as_json:
+        click.echo(json.dumps({**found, "home": str(home)}, default=str))
+        return
     if found["state"] == "known":
         click.echo(f"This host is enrolled already ({home}/probe.toml).")
         return

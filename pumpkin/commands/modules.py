@@ -141,7 +141,8 @@ def retry(name: str, letter: int | None, data: Path | None, config: Path | None,
 @click.option("--all", "every", is_flag=True, help="All dead letters of the module.")
 @data_option
 @config_option
-def discard(name: str, letter: int | None, every: bool, data: Path | None, config: Path | None) -> None:
+@json_option
+def discard(name: str, letter: int | None, every: bool, data: Path | None, config: Path | None, as_json: bool) -> None:
     """Let go of the dead LETTER of the module NAME, or with --all of every one."""
     if (letter is None) == (not every):
         raise click.UsageError("Name one dead letter, or give --all.")
@@ -156,32 +157,36 @@ def discard(name: str, letter: int | None, every: bool, data: Path | None, confi
             await _note(db, "module.discarded", name, {"letters": count, "letter": letter})
             return count
 
-    answer({}, False, f"{work(job)} let go of")
+    count = work(job)
+    answer({"discarded": count}, as_json, f"{count} let go of")
 
 
 @modules.command("pause")
 @click.argument("name")
 @data_option
 @config_option
-def pause(name: str, data: Path | None, config: Path | None) -> None:
+@json_option
+def pause(name: str, data: Path | None, config: Path | None, as_json: bool) -> None:
     """Stop delivering to the module NAME; what comes waits."""
-    _pause(name, load(data, config), True)
+    _pause(name, load(data, config), True, as_json)
 
 
 @modules.command("resume")
 @click.argument("name")
 @data_option
 @config_option
-def resume(name: str, data: Path | None, config: Path | None) -> None:
+@json_option
+def resume(name: str, data: Path | None, config: Path | None, as_json: bool) -> None:
     """Let the module NAME go on where it stood."""
-    _pause(name, load(data, config), False)
+    _pause(name, load(data, config), False, as_json)
 
 
 @modules.command("forget")
 @click.argument("name")
 @data_option
 @config_option
-def forget(name: str, data: Path | None, config: Path | None) -> None:
+@json_option
+def forget(name: str, data: Path | None, config: Path | None, as_json: bool) -> None:
     """Forget where the module NAME stood, with its dead letters; it must no longer be in the settings."""
     settings = load(data, config)
     if any(one.name == name for one in settings.modules):
@@ -194,10 +199,10 @@ def forget(name: str, data: Path | None, config: Path | None) -> None:
             await _note(db, "module.forgotten", name, {})
 
     work(job)
-    answer({}, False, f"{name} is forgotten")
+    answer({"forgotten": name}, as_json, f"{name} is forgotten")
 
 
-def _pause(name: str, settings: Settings, paused: bool) -> None:
+def _pause(name: str, settings: Settings, paused: bool, as_json: bool) -> None:
     async def job() -> None:
         async with database(settings) as db:
             if not await deliveries.pause(db, name, paused=paused):
@@ -205,7 +210,7 @@ def _pause(name: str, settings: Settings, paused: bool) -> None:
             await _note(db, "module.paused" if paused else "module.resumed", name, {})
 
     work(job)
-    answer({}, False, f"{name} {'waits' if paused else 'goes on'}")
+    answer({"name": name, "paused": paused}, as_json, f"{name} {'waits' if paused else 'goes on'}")
 
 
 def _broken(settings: Settings, one: ModuleSettings) -> str:

@@ -74,11 +74,13 @@ def list_packs(as_json: bool, data: Path | None) -> None:
 
 @rules.command()
 @click.argument("name")
+@json_option
 @data_option
-def remove(name: str, data: Path | None) -> None:
+def remove(name: str, as_json: bool, data: Path | None) -> None:
     """Forget the pack NAME."""
     if not _NAME.fullmatch(name) or not packs.remove(load(data).data / "rules", name):
         raise click.ClickException("There is no such pack.")
+    answer({"removed": name}, as_json, f"{name} is forgotten")
 
 
 @rules.command()

@@ -53,17 +53,19 @@ def status(data: Path | None, config: Path | None, as_json: bool) -> None:
 @sandbox.command()
 @data_option
 @config_option
-def build(data: Path | None, config: Path | None) -> None:
+@json_option
+def build(data: Path | None, config: Path | None, as_json: bool) -> None:
     """Make the image sandboxes are started from, on each engine that lacks it."""
-    _on_each(data, config, lambda engine, say: engine.build(say))
+    _on_each(data, config, as_json, lambda engine, say: engine.build(say))
 
 
 @sandbox.command()
 @data_option
 @config_option
-def base(data: Path | None, config: Path | None) -> None:
+@json_option
+def base(data: Path | None, config: Path | None, as_json: bool) -> None:
     """Get the Debian that the image stands on, where no container registry can be reached from packages (as root)."""
-    _on_each(data, config, lambda engine, say: engine.base(say))
+    _on_each(data, config, as_json, lambda engine, say: engine.base(say))
 
 
 @sandbox.command()
@@ -88,14 +90,26 @@ def shell(data: Path | None, config: Path | None) -> None:
     raise SystemExit(work(job))
 
 
-def _on_each(data: Path | None, config: Path | None, act: Callable[..., Any]) -> None:
-    async def job() -> None:
+def _on_each(data: Path | None, config: Path | None, as_json: bool, act: Callable[..., Any]) -> None:
+    """Let each engine act, its progress told as it comes: with `as_json` on standard error."""
+
+    def say(line: str) -> None:
+        click.echo(line, err=as_json)
+
+    async def job() -> list[dict[str, str]]:
+        done = []
         async with _engines(data, config) as engines:
             for engine in engines:
-                click.echo(f"{engine.settings.address}:")
-                click.echo(f"  {await act(engine, lambda line: click.echo(f'  {line}'))}")
+                say(f"{engine.settings.address}:")
+                image = await act(engine, lambda line: say(f"  {line}"))
+                done.append({"address": engine.settings.address, "image": image})
+                if not as_json:
+                    say(f"  {image}")
+        return done
 
-    work(job)
+    done = work(job)
+    if as_json:
+        answer(done, as_json, "")
 
 
 @asynccontextmanager

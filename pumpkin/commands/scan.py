@@ -126,7 +126,8 @@ def _told(report: Scan) -> str:
 
 @click.command()
 @click.argument("report", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-def explain(report: Path) -> None:
+@json_option
+def explain(report: Path, as_json: bool) -> None:
     """Say in words how the verdict of a REPORT (the JSON of `scan` or `analyze`, or a server's own) came about."""
     try:
         if report.stat().st_size > REPORT_LIMIT:
@@ -136,7 +137,7 @@ def explain(report: Path) -> None:
         raise click.ClickException(
             "This file is no report: JSON with `outcome`, `score` and `findings` is expected."
         ) from None
-    click.echo("\n".join(plain(lines)))
+    answer({"lines": plain(lines)}, as_json, "\n".join(plain(lines)))
 
 
 def _explained(value: dict[str, Any], file: str) -> list[str]:

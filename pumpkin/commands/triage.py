@@ -125,7 +125,8 @@ def list_marks(data: Path | None, config: Path | None, as_json: bool) -> None:
 @click.argument("finding", type=click.UUID)
 @data_option
 @config_option
-def remove(package: str, finding: uuid.UUID, data: Path | None, config: Path | None) -> None:
+@json_option
+def remove(package: str, finding: uuid.UUID, data: Path | None, config: Path | None, as_json: bool) -> None:
     """Take the mark on FINDING of PACKAGE (`pypi/six`) back."""
     settings = load(data, config)
 
@@ -135,3 +136,5 @@ def remove(package: str, finding: uuid.UUID, data: Path | None, config: Path | N
 
     if not work(job):
         raise click.ClickException("There is no such mark.")
+    told = {"package": package, "finding": str(finding), "removed": True}
+    answer(told, as_json, f"{package}: the mark is taken back")

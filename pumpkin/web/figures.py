@@ -15,6 +15,16 @@ from pumpkin.store import checks, faults, proofs, tasks
 from pumpkin.web.edge import COUNTS
 from pumpkin.web.services import SERVICES, Services
 
+MEANINGS = {
+    "pumpkin_checks_refused": "Checks refused since the start.",
+    "pumpkin_checks_waiting": "Checks held, to be written now.",
+    "pumpkin_disk_free_bytes": "Room on the data folder's disk.",
+    "pumpkin_disk_writable": "Whether writing to the data folder works.",
+    "pumpkin_parts_down": "Parts that do not run.",
+    "pumpkin_parts_restarted": "Restarts of parts since the start.",
+    "pumpkin_payloads_let_go": "Payloads erased by rule since the start.",
+}
+"""What the figures of the parts say, by name."""
 Gauge = tuple[str, str, Mapping[str, float]]
 """What it says, the name of its label ("" for none), and its values by label."""
 
@@ -47,7 +57,7 @@ class Figures(Collector):
                 gauge.add_metric([value] if label else [], amount)
             yield gauge
         for name, amount in sorted(self._app[SERVICES].metrics().items()):
-            yield GaugeMetricFamily(name, f"{name.replace('_', ' ')}.", value=amount)
+            yield GaugeMetricFamily(name, MEANINGS.get(name, name), value=amount)
 
 
 async def _gauges(services: Services) -> dict[str, Gauge]:

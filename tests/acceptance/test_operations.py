@@ -73,6 +73,8 @@ def test_metrics_are_those_documented_and_the_dashboard_asks_for_no_others(watch
     own = {name for name in shown if name.startswith("pumpkin_")}
     documented = set(re.findall(r"`(pumpkin_[a-z_]+)`", (DOCS / "operations.md").read_text("utf-8")))
     assert own == documented
+    said = dict(re.findall(r"^# HELP (pumpkin_\w+) (.*)$", text, re.M))
+    assert not {name for name, words in said.items() if words.replace(" ", "_").strip(".") in (name, f"_{name}")}
     dashboard = json.loads((DOCS / "deploy" / "grafana.json").read_text("utf-8"))
     asked = {
         name
