@@ -174,6 +174,22 @@ def ossf(document: Mapping[str, Any]) -> Json:
     }
 
 
+def scanned(document: Mapping[str, Any]) -> Json:
+    """The stored document as `pumpkin scan` tells of a package, which `outputs` writes in the formats of others."""
+    found = document["analysis_results"]
+    verdict = found["verdict"]
+    return {
+        "outcome": document["metadata"]["analysis"]["outcome"],
+        "score": verdict["score"],
+        "why": verdict["why"],
+        "groups": verdict["groups"],
+        "findings": found["findings"],
+        "not_checked": verdict["not_checked"],
+        "artifact": found["artifact"],
+        "rules": found["rules"],
+    }
+
+
 def _ossf_phase(phase: Mapping[str, Any], old: Mapping[str, Any]) -> Json:
     return {
         "Status": _OSSF_STATUS.get(phase["status"], "error_other"),

@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from pumpkin.adapters.analysis_client import AnalysisClient, Refused
+from pumpkin.analysis import documents
 from pumpkin.analysis.outputs import sarif
 from pumpkin.commands.place import config_option, data_option, database, load, work
 from pumpkin.errors import InvalidRequest, PumpkinError
@@ -184,18 +185,7 @@ async def _result(client: AnalysisClient, task: dict[str, Any], form: str) -> di
     if report is None:
         return {**shown, "score": 0, "findings": [], "not_checked": [], "artifact": None, "rules": "",
                 "error": ended.get("error_message")}  # fmt: skip
-    results = report["analysis_results"]
-    verdict = results["verdict"]
-    return {
-        **shown,
-        "score": verdict["score"],
-        "why": verdict["why"],
-        "groups": verdict["groups"],
-        "findings": results["findings"],
-        "not_checked": verdict["not_checked"],
-        "artifact": results["artifact"],
-        "rules": results["rules"],
-    }
+    return {**shown, **documents.scanned(report), "outcome": ended["outcome"]}
 
 
 def _print(results: list[dict[str, Any]], form: str) -> None:

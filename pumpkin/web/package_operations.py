@@ -92,7 +92,11 @@ _DOCUMENT = {
     "metadata": {"package": {"name": "requests", "version": "2.32.3"}},
     "analysis_results": {"outcome": "clean"},
 }
-_FORMAT = query("format", "`ossf` for the shape of OSSF's package analysis.", enum=["json", "ossf"])
+_FORMAT = query(
+    "format",
+    "`ossf` for the shape of OSSF's package analysis, `sarif` for SARIF 2.1.0.",
+    enum=["json", "ossf", "sarif"],
+)
 _TIMEOUTS = {"running_tasks": 0, "timed_out_tasks": 0, "tasks": []}
 
 

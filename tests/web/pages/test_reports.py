@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from sarif_pydantic import Sarif
 
 from pumpkin.web.pages import observed
 from tests.web.pages import recorded
@@ -69,8 +70,17 @@ async def test_every_attachment_can_be_downloaded_and_is_never_shown(site: Site,
             assert answer.status == 200
             assert answer.content_type == "application/octet-stream"
             assert answer.headers["Content-Disposition"].startswith("attachment")
-    for link in ("?format=ossf", "bundle"):
+    for link in ("?format=ossf", "?format=sarif", "bundle"):
         assert f"/api/v1/reports/{number}/{link}" in text
+
+
+async def test_the_findings_of_a_report_can_be_had_for_code_scanners(site: Site, client: Client) -> None:
+    number = await recorded.put(site, "1.1")
+    async with client.get(f"/api/v1/reports/{number}/?format=sarif") as answer:
+        assert answer.content_type == "application/sarif+json"
+        (run,) = Sarif.model_validate(await answer.json()).runs
+    found = recorded.document("1.1")["analysis_results"]["findings"]
+    assert [one.rule_id for one in run.results or []] == [one["rule"] for one in found]
 
 
 async def test_ten_thousand_events_and_ten_megabytes_in_a_line_stay_a_small_page(site: Site, client: Client) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from pumpkin.analysis import documents
+from pumpkin.analysis import documents, outputs
 from pumpkin.errors import InvalidPagination, InvalidRequest, PumpkinError, ReportNotFound
 from pumpkin.model.purl import SPELLINGS, of_name
 from pumpkin.model.versions import EQUAL, same
@@ -25,11 +25,12 @@ from pumpkin.web.guard import identity, require
 from pumpkin.web.services import SERVICES
 
 VERSIONS_MOST = 1_000
+FORMATS = ("json", "ossf", "sarif")
 _IMMUTABLE = "public, max-age=31536000, immutable"
 
 
 async def latest(request: web.Request) -> web.Response:
-    """`GET /media/reports/<ecosystem>/<name>/<version>.json`: the latest report; `?format=ossf` in OSSF's shape."""
+    """`GET /media/reports/<ecosystem>/<name>/<version>.json`: the latest report; `format=ossf` or `sarif`."""
     ecosystem = SPELLINGS.get(request.match_info["ecosystem"].casefold())
     name, slash, file = request.match_info["path"].removesuffix("/").rpartition("/")
     version, dot, kind = file.rpartition(".")
@@ -92,12 +93,14 @@ async def by_digest(request: web.Request) -> web.Response:
 def _document(request: web.Request, kept: Kept, caching: str) -> web.Response:
     assert kept.document is not None
     form = request.query.get("format", "")
-    if form not in ("", "json", "ossf"):
-        raise InvalidRequest("format is json or ossf.", fields={"query.format": "not known"})
+    if form not in ("", *FORMATS):
+        raise InvalidRequest(f"format is one of {', '.join(FORMATS)}.", fields={"query.format": "not known"})
     body = kept.document
     if form == "ossf":
         body = json.dumps(documents.ossf(json.loads(body))).encode()
-    etag = f'"{kept.digest.hex()}{"-ossf" * (form == "ossf")}"'
+    elif form == "sarif":
+        body = outputs.write(documents.scanned(json.loads(body)), form).encode()
+    etag = f'"{kept.digest.hex()}{f"-{form}" if form in FORMATS[1:] else ""}"'
     headers = {
         "ETag": etag,
         "Cache-Control": caching,
@@ -106,7 +109,7 @@ def _document(request: web.Request, kept: Kept, caching: str) -> web.Response:
     given = {one.strip().removeprefix("W/") for one in request.headers.get("If-None-Match", "").split(",")}
     if etag in given or "*" in given:
         return web.Response(status=304, headers=headers)
-    return web.Response(body=body, content_type="application/json", headers=headers)
+    return web.Response(body=body, content_type=outputs.MEDIA.get(form, "application/json"), headers=headers)
 
 
 async def old_one(request: web.Request) -> web.Response:
