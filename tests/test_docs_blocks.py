@@ -40,7 +40,7 @@ def test_every_block_of_every_page_is_executed_by_a_test() -> None:
 
 
 def test_a_new_block_without_a_test_is_found() -> None:
-    assert not executed(Block("docs/settings.md", 1, "toml", "a = 1\n"))
+    assert not executed(Block("docs/errors.md", 1, "toml", "a = 1\n"))
     assert not executed(Block("docs/tutorial.md", 1, "", "pumpkin run\n"))
     assert not executed(Block("docs/operations.md", 1, "sh", "scripts/nothing\n", script="scripts/single/accept.py"))
     assert executed(Block("docs/tutorial.md", 1, "sh", "pumpkin audit\n"))

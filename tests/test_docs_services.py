@@ -109,6 +109,15 @@ def test_caddy_takes_the_example_and_hands_requests_on(tmp_path: Path) -> None:
     assert (seen["x-forwarded-for"], seen["x-forwarded-proto"]) == ("127.0.0.1", "http")
 
 
+@executes("docs/settings.md", "toml")
+def test_the_example_of_the_settings_is_in_force_as_it_stands(tmp_path: Path) -> None:
+    (example,) = blocks("docs/settings.md", "toml")
+    (tmp_path / "pumpkin.toml").write_text(example.text)
+    shown = CliRunner().invoke(cli, ["config", "show", "--json", "--data", str(tmp_path)]).stdout
+    found = {name: one["value"] for name, one in json.loads(shown).items() if one["from"] == "file"}
+    assert found == {"listen": "0.0.0.0:8443", "xmpp.domain": "example.org", "xmpp.approve": ["*@example.org"]}
+
+
 @executes("docs/modules.md", "toml", "json", "python")
 def test_each_example_of_a_module_is_taken(tmp_path: Path) -> None:
     secrets = tmp_path / "etc"

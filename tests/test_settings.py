@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -115,10 +114,3 @@ def test_a_file_that_was_named_must_be_there_and_readable(tmp_path: Path, monkey
     (tmp_path / "latin").write_bytes(b"# \xe9")
     monkeypatch.setenv("PUMPKIN_CONFIG", str(tmp_path / "latin"))
     assert refused(tmp_path) == [f"The settings file {tmp_path / 'latin'} is not text in UTF-8."]
-
-
-def test_the_examples_of_the_documentation_are_read_as_settings(tmp_path: Path) -> None:
-    text = (Path(__file__).parent.parent / "docs" / "settings.md").read_text("utf-8")
-    (example,) = text.split("```toml\n")[1:]
-    (tmp_path / "pumpkin.toml").write_text(example.split("```")[0])
-    assert configuration.load(tmp_path).xmpp.domain == tomllib.loads(example.split("```")[0])["xmpp"]["domain"]

@@ -98,6 +98,7 @@ def _stands(folder: Path, *, may_make: bool) -> None:
         )
     if not may_make:
         raise StartError(f"There is no Pumpkin in {folder}; name its folder by --data.")
+    click.echo(f"There was no Pumpkin in {folder}; one is made there.", err=True)
 
 
 def domain(settings: Settings) -> str:

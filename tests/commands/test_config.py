@@ -145,3 +145,27 @@ def test_a_certificate_that_ended_is_told(tmp_path: Path) -> None:
     text = f"certificate = '{own.chain_path}'\ncertificate_key = '{own.key_path}'\n[sandbox]\nenabled = false\n"
     (said,) = faults(tmp_path, text)
     assert "ended at 20" in said
+
+
+def test_files_that_everybody_may_read_are_complained_of(tmp_path: Path) -> None:
+    Certificates(tmp_path / "a", "localhost").ensure()
+    key, file = tmp_path / "a" / "server.key", tmp_path / "pumpkin.toml"
+    pair = f"certificate = '{tmp_path}/a/server.pem'\ncertificate_key = '{key}'\n"
+    file.write_text(f"{pair}[openid]\nclient_secret = 's3cret'\n[sandbox]\nenabled = false\n")
+
+    def complaints() -> list[str]:
+        told = json.loads(CliRunner().invoke(cli, ["doctor", "--data", str(tmp_path), "--json"]).stdout)
+        return [one["text"] for one in told if one["part"] == "permissions"]
+
+    for mode in (0o640, 0o600):
+        file.chmod(mode)
+        key.chmod(mode)
+        assert complaints() == []
+    key.chmod(0o644)
+    file.chmod(0o644)
+    assert complaints() == [
+        f"Everybody may read {file}, and it holds secrets; run: chmod o-rwx {file}",
+        f"Everybody may read {key}, and it is a private key; run: chmod o-rwx {key}",
+    ]
+    file.chmod(0o666)
+    assert complaints()[0] == f"Everybody may write {file}; run: chmod o-rwx {file}"

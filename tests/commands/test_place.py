@@ -39,6 +39,13 @@ def test_a_mistyped_folder_is_no_empty_installation(tmp_path: Path, command: tup
     assert not (tmp_path / "nowhere").exists()
 
 
+def test_a_pumpkin_that_is_made_on_the_way_is_said(tmp_path: Path) -> None:
+    asked = ["agent", "add", "probe1", "--json", "--data", str(tmp_path / "new")]
+    done = CliRunner(env={"PUMPKIN_DATABASE": ""}).invoke(cli, asked)
+    assert (done.exit_code, json.loads(done.stdout)["jid"]) == (0, "probe1@localhost")
+    assert done.stderr == f"There was no Pumpkin in {tmp_path / 'new'}; one is made there.\n"
+
+
 @pytest.mark.parametrize("command", [("key", "add", "--name", "x"), ("agent", "add", "probe1"), ("agent", "list")])
 def test_a_server_with_another_database_is_not_given_an_embedded_one(tmp_path: Path, command: tuple[str, ...]) -> None:
     (tmp_path / "log-key.secret.pem").touch()
