@@ -115,15 +115,15 @@ def signed_by(found: Held | None, key: LogKey, folder: str) -> None:
         ) from None
 
 
-async def keep(db: Database, key: LogKey) -> Mark:
+async def keep(db: Database, origin: str) -> Mark:
     """Give the database's log its id, where it has none, and what the folder is to remember now."""
-    fact = await facts.once(db, FACT, {"log": secrets.token_hex(8), "origin": key.origin})
-    if fact["origin"] != key.origin:
+    fact = await facts.once(db, FACT, {"log": secrets.token_hex(8), "origin": origin})
+    if fact["origin"] != origin:
         raise StartError(
             f"Another node has just begun the log {fact['origin']} on this database; give all the same keys."
         )
     head = await proofs.latest_checkpoint(db)
-    return Mark(fact["log"], key.origin, head.size if head else 0, head.root.hex() if head else "")
+    return Mark(fact["log"], origin, head.size if head else 0, head.root.hex() if head else "")
 
 
 async def same_vault(db: Database, key: bytes | None, folder: str) -> None:

@@ -8,7 +8,6 @@ format) and `files/...`, what lies in the data folder.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import io
 import json
@@ -16,19 +15,23 @@ import os
 import shutil
 import tarfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyrage
 
-from pumpkin.adapters.embedded import binaries
-from pumpkin.errors import InvalidRequest, StartError
+from pumpkin.adapters.dumping import Staged
+from pumpkin.errors import InvalidRequest
 
 FORMAT = "pumpkin-backup/1"
 MANIFEST_LIMIT = 4 * 1024 * 1024
-_LEFT_OUT = ("postgres", "postgresql-*", "postgres.lock", "postgres.log*", "lock", "ready.json", "run", "cache", ".*")
+_LEFT_OUT = (
+    *("postgres", "postgresql-*", "postgres-*.old", "postgres.part", "postgres.lock", "postgres.log*", "upgrade"),
+    *("lock", "ready.json", "run", "cache", "restore.part", "log-seen.json", ".*"),
+)
+_BEGINNINGS = (b"age-encryption.org/v1", b"key.age\0")
 _CHUNK = 1024 * 1024
 
 
@@ -52,55 +55,43 @@ class Secret:
         self.passphrase = passphrase
 
 
-async def dump(dsn: str, place: Path) -> None:
-    """The whole database into `place`, as one snapshot; those who write go on. StartError where pg_dump fails."""
-    await _postgres("pg_dump", "--format=custom", "--compress=gzip:1", "--no-owner", f"--file={place}", dsn)
-
-
-async def load(dsn: str, place: Path) -> None:
-    """A dump into an empty database. StartError where pg_restore fails."""
-    await _postgres(
-        "pg_restore", "--exit-on-error", "--single-transaction", "--no-owner", f"--dbname={dsn}", str(place)
-    )
-
-
-async def _postgres(program: str, *arguments: str) -> None:
-    _, home = binaries.choose(None)
-    environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "HOME": "/nonexistent"}
-    process = await asyncio.create_subprocess_exec(
-        str(home / "bin" / program), *arguments, env=environment, stderr=asyncio.subprocess.PIPE
-    )
-    try:
-        _, said = await process.communicate()
-    except BaseException:
-        process.kill()
-        raise
-    if process.returncode:
-        last = said.decode("utf-8", "replace").strip().splitlines()[-1:] or ["no word why"]
-        raise StartError(f"{program} failed: {last[0][:300]}")
-
-
 def files_of(data: Path) -> list[Path]:
-    """What of a data folder belongs into a backup, relative to it: keys, certificates, settings; no database."""
+    """What of a data folder belongs into a backup, relative to it: keys, certificates, settings; no database, and no
+    backup that lies there."""
     found = []
     for top in sorted(data.iterdir()):
         if any(top.match(pattern) for pattern in _LEFT_OUT):
             continue
         inside = sorted(top.rglob("*")) if top.is_dir() and not top.is_symlink() else [top]
-        found += [path.relative_to(data) for path in inside if path.is_file() and not path.is_symlink()]
+        found += [path.relative_to(data) for path in inside if _belongs(path)]
     return found
 
 
-def close(target: Path, data: Path, database: Path, facts: dict[str, Any], secret: Secret) -> dict[str, Any]:
-    """Write the backup to `target`, whole or not at all (mode 0600); its manifest. `facts` go into that as they are."""
-    sources = {"database.dump": database} | {f"files/{path}": data / path for path in files_of(data)}
-    manifest = {"format": FORMAT, **facts, "members": {name: _weighed(path) for name, path in sources.items()}}
+def _belongs(path: Path) -> bool:
+    if path.is_symlink() or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return not file.read(22).startswith(_BEGINNINGS)
+
+
+def close(
+    target: Path, data: Path, database: Staged, facts: dict[str, Any], secret: Secret, outside: Sequence[Path] = ()
+) -> dict[str, Any]:
+    """Write the backup to `target`, whole or not at all (mode 0600); its manifest. `facts` go into that as they are.
+
+    Files `outside` the data folder (absolute paths) come back as `outside/PATH` in it.
+    """
+    sources = {f"files/{path}": data / path for path in files_of(data)}
+    sources |= {f"files/outside{path}": path for path in outside}
+    members = {"database.dump": {"size": database.size, "sha256": database.sha256}}
+    members |= {name: _weighed(path) for name, path in sources.items()}
+    manifest = {"format": FORMAT, **facts, "members": members}
     part = target.with_name(f".{target.name}.part")
     identity = None if secret.recipient else pyrage.x25519.Identity.generate()
     recipient = identity.to_public() if identity else secret.recipient
     try:
         with os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w+b") as out:
-            with _written_by(lambda pipe: _tar(pipe, manifest, sources)) as plain:
+            with _written_by(lambda pipe: _tar(pipe, manifest, database, sources)) as plain:
                 if identity is None:
                     pyrage.encrypt_io(plain, out, [recipient])
                 else:
@@ -131,17 +122,21 @@ def _header(name: str, size: int) -> bytes:
     return info.tobuf(tarfile.GNU_FORMAT)
 
 
-def _tar(pipe: BinaryIO, manifest: dict[str, Any], sources: dict[str, Path]) -> None:
+def _tar(pipe: BinaryIO, manifest: dict[str, Any], database: Staged, sources: dict[str, Path]) -> None:
     with tarfile.open(fileobj=pipe, mode="w|", format=tarfile.PAX_FORMAT) as tar:
         text = json.dumps(manifest, indent=2).encode()
-        info = tarfile.TarInfo("manifest.json")
-        info.size = len(text)
-        tar.addfile(info, io.BytesIO(text))
+        tar.addfile(_member("manifest.json", len(text), 0o600), io.BytesIO(text))
+        with _written_by(database.write) as dump:
+            tar.addfile(_member("database.dump", database.size, 0o600), dump)
         for name, path in sources.items():
-            info = tarfile.TarInfo(name)
-            info.size, info.mode = manifest["members"][name]["size"], path.stat().st_mode & 0o777
             with path.open("rb") as file:
-                tar.addfile(info, file)
+                tar.addfile(_member(name, manifest["members"][name]["size"], path.stat().st_mode & 0o777), file)
+
+
+def _member(name: str, size: int, mode: int) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.size, info.mode = size, mode
+    return info
 
 
 def _weighed(path: Path) -> dict[str, Any]:
@@ -177,7 +172,10 @@ def _decrypt(file: BinaryIO, pipe: BinaryIO, secret: Secret) -> None:
         if key is None or content is None:
             raise ValueError("it is not of the known form")
         _exact(file, *(outer.getmember(name).size for name in ("key.age", "data.age")))
-        opened = pyrage.passphrase.decrypt(key.read(10_000), secret.passphrase)
+        try:
+            opened = pyrage.passphrase.decrypt(key.read(10_000), secret.passphrase)
+        except pyrage.DecryptError as error:
+            raise ValueError(f"a wrong passphrase, or not this file's, or it was altered ({error})") from None
         pyrage.decrypt_io(content, pipe, [pyrage.x25519.Identity.from_str(opened.decode())])
 
 

@@ -84,9 +84,9 @@ async def open_log(
 
     async def see() -> None:
         with suppress(PumpkinError):  # the database is away: what was seen at the start stands
-            place.see((await identity.keep(db, key)).text)
+            place.see((await identity.keep(db, key.origin)).text)
 
-    place.see((await identity.keep(db, key)).text)
+    place.see((await identity.keep(db, key.origin)).text)
     stack.push_async_callback(see)
     return key
 

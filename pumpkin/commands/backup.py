@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
+import os
+import re
 import shutil
+import signal
+import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -14,9 +22,13 @@ from typing import Any
 
 import click
 
-from pumpkin import auditor
+from pumpkin import auditor, identity
+from pumpkin import settings as configuration
 from pumpkin.adapters import backup as backups
+from pumpkin.adapters import dumping
 from pumpkin.adapters.backup import BackupBroken, Secret
+from pumpkin.adapters.folder import UNFINISHED, DataFolder
+from pumpkin.building.ground import called
 from pumpkin.commands.audit import WORDS, crew
 from pumpkin.commands.place import answer, config_option, data_option, database, json_option, load, noted, work
 from pumpkin.errors import InvalidRequest, PumpkinError
@@ -24,6 +36,8 @@ from pumpkin.evidence.checkpoint import VerifierKey
 from pumpkin.settings import Settings
 from pumpkin.store import checks, proofs
 
+STAGE = ".pumpkin-backup-"
+_DATABASE = re.compile(r"""\s*["']?database["']?\s*=""")
 FILE = click.Path(path_type=Path, dir_okay=False)
 THERE = click.Path(path_type=Path, dir_okay=False, exists=True)
 _passphrase = click.option(
@@ -51,52 +65,96 @@ def backup(
     FILE is one snapshot. It holds the log's private key: keep passphrase or identity elsewhere. Any age tool opens it.
     """
     settings = load(data, config)
+    if recipient and passphrase_file:
+        raise click.UsageError("A backup is closed by --recipient or by --passphrase-file, not by both.")
+    if not file.absolute().parent.is_dir():
+        raise click.ClickException(f"The folder {file.absolute().parent} is not there.")
     secret = _of(
         lambda: Secret(recipient=recipient) if recipient else Secret(passphrase=_asked(passphrase_file, new=True))
     )
     if file.exists():
         raise click.ClickException(f"{file} is there already; a backup is never written over.")
     began = time.monotonic()
-    manifest = work(lambda: _backup(settings, file, secret))
+    with ended_in_order():
+        manifest = work(lambda: _backup(settings, file, secret, _outside(settings, config)))
     shown = {
         "file": str(file),
         "bytes": file.stat().st_size,
         "checks": manifest["size"],
         "seconds": round(time.monotonic() - began, 1),
     }
-    answer(shown, as_json, f"{file}: {shown['checks']:,} checks, {shown['bytes']:,} bytes, {shown['seconds']} s")
+    outside = [str(path) for path in _outside(settings, config)]
+    shown["outside"] = outside
+    words = f"{file}: {shown['checks']:,} checks, {shown['bytes']:,} bytes, {shown['seconds']} s"
+    more = f"\nwith files from outside the data folder: {', '.join(outside)}" if outside else ""
+    answer(shown, as_json, words + more)
 
 
-async def _backup(settings: Settings, file: Path, secret: Secret) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory(dir=file.absolute().parent, prefix=".pumpkin-backup-") as folder:
-        place = Path(folder) / "database.dump"
+async def _backup(settings: Settings, file: Path, secret: Secret, outside: list[Path]) -> dict[str, Any]:
+    _sweep(file.absolute().parent)
+    with tempfile.TemporaryDirectory(dir=file.absolute().parent, prefix=STAGE) as folder, _held(Path(folder)):
         async with database(settings) as db:
             with suppress(PumpkinError):  # a full disk must not be in a backup's way
                 await noted(db, "backup", f"file:{file.name}")
             head = await proofs.latest_checkpoint(db)
-            await backups.dump(db.dsn, place)
+            staged = await dumping.stage(db.dsn, Path(folder) / "database")
         facts = {
             "pumpkin": version("pumpkin"),
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
             "size": head.size if head else 0,
             "checkpoint": head.note if head else None,
         }
-        return backups.close(file, settings.data, place, facts, secret)
+        return backups.close(file, settings.data, staged, facts, secret, outside)
+
+
+def _outside(settings: Settings, config: Path | None) -> list[Path]:
+    """The files the settings stand in and name that lie outside the data folder."""
+    named = [settings.certificate, settings.certificate_key, settings.correlation.rules, settings.packages.trust_root]
+    files = [configuration.file_of(settings.data, config), *(Path(one) for one in named if one)]
+    found = dict.fromkeys(path.absolute() for path in files if path.is_file())
+    return [path for path in found if not path.is_relative_to(settings.data.absolute())]
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """A lock on a folder, which ends with this process."""
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _sweep(place: Path) -> None:
+    """Remove what backups and restores left there whose processes were killed."""
+    for folder in [*place.glob(f"{STAGE}*"), *place.glob(".pumpkin-restore-*")]:
+        with suppress(OSError):
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder)
+            finally:
+                os.close(handle)
 
 
 @click.command()
 @click.argument("file", type=THERE)
 @_passphrase
-@click.option("--identity", type=THERE, help="The file with the age identity it was closed to.")
+@click.option("--identity", "owned", type=THERE, help="The file with the age identity it was closed to.")
 @click.option("--checkpoint", "kept", multiple=True, type=THERE, help="A checkpoint you kept elsewhere; may repeat.")
+@click.option(
+    "--database", "dsn", metavar="DSN", help="An empty PostgreSQL to restore into, instead of the embedded one."
+)
 @data_option
 @config_option
 @json_option
 def restore(
     file: Path,
     passphrase_file: Path | None,
-    identity: Path | None,
+    owned: Path | None,
     kept: tuple[Path, ...],
+    dsn: str | None,
     data: Path | None,
     config: Path | None,
     as_json: bool,
@@ -106,55 +164,138 @@ def restore(
     Refused: an altered or cut file, a log that does not fit its checkpoints, and, with --checkpoint, a log that had
     grown further than FILE knows: to go on from there would be a fork that any witness would see.
     """
-    settings = load(data, config)
+    settings = load(data, config, database=dsn)
     opened = _of(
-        lambda: (
-            Secret(identity=_identity(identity)) if identity else Secret(passphrase=_asked(passphrase_file, new=False))
-        )
+        lambda: Secret(identity=_identity(owned)) if owned else Secret(passphrase=_asked(passphrase_file, new=False))
     )
-    if settings.data.exists() and any(settings.data.iterdir()):
+    place = DataFolder(settings.data)
+    if settings.data.exists() and any(settings.data.iterdir()) and not place.has(UNFINISHED):
         raise click.ClickException(f"{settings.data} is not empty; a backup is restored into an empty folder only.")
     notes = [path.read_text("utf-8", "replace") for path in kept]
-    found = work(lambda: _restore(settings, file, opened, notes))
-    answer(
-        found,
-        as_json,
-        f"{settings.data}: {found['checks']:,} checks restored and audited; `pumpkin run` goes on with the log.",
+    with ended_in_order():
+        found = work(lambda: _restore(settings, config, file, opened, notes))
+    answer(found, as_json, "\n".join([_restored(found), *found["remarks"]]))
+
+
+def _restored(found: dict[str, Any]) -> str:
+    return (
+        f"{found['data']}: {found['checks']:,} checks as of {found['made']} restored and audited; "
+        "`pumpkin run` goes on with the log."
     )
 
 
-async def _restore(settings: Settings, file: Path, secret: Secret, notes: list[str]) -> dict[str, Any]:
-    made = not settings.data.exists()
-    settings.data.mkdir(mode=0o755, parents=True, exist_ok=True)
+async def _restore(
+    settings: Settings, config: Path | None, file: Path, secret: Secret, notes: list[str]
+) -> dict[str, Any]:
+    data, place = settings.data, DataFolder(settings.data)
+    made = not data.exists()
+    place.claim(restoring=True)
     try:
-        with tempfile.TemporaryDirectory(dir=settings.data.parent, prefix=".pumpkin-restore-") as folder:
-            manifest = backups.open_into(file, Path(folder), secret)
-            backups.put_files(Path(folder), settings.data)
-            return await _fill(settings, Path(folder) / "database.dump", manifest, notes)
+        _empty(data)  # of a restore that was killed
+        _sweep(data.parent)
+        part = data / UNFINISHED
+        part.mkdir(mode=0o700)  # while it stands nobody serves what lies beside it
+        manifest = backups.open_into(file, part, secret)
+        backups.put_files(part, data)
+        remarks = _own_database(settings, config)
+        found = await _fill(settings, place, part / "database.dump", manifest, notes)
+        shutil.rmtree(part)
     except BaseException:
-        for path in settings.data.iterdir():
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        _empty(data)
+        place.release()
+        (data / "lock").unlink(missing_ok=True)
         if made:
-            settings.data.rmdir()
+            data.rmdir()
         raise
+    place.release()
+    if not notes:
+        remarks.append(
+            "No --checkpoint was given: if the log had grown past this backup, going on is a fork that witnesses will "
+            f"see. Compare {found['checks']:,} checks with the newest checkpoint anybody kept (GET /log/checkpoint)."
+        )
+    return found | {"remarks": remarks}
 
 
-async def _fill(settings: Settings, dump: Path, manifest: dict[str, Any], notes: list[str]) -> dict[str, Any]:
+def _empty(data: Path) -> None:
+    for path in data.iterdir():
+        if path.name not in {"lock", UNFINISHED}:
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    if (data / UNFINISHED).exists():
+        shutil.rmtree(data / UNFINISHED)
+
+
+def _own_database(settings: Settings, config: Path | None) -> list[str]:
+    """What is to be said of the database that the restored settings name: `run` must use the one that is filled, and
+    not by itself the one of the installation the backup is of."""
+    file = configuration.file_of(settings.data, config)
+    if not file.is_file() or not file.is_relative_to(settings.data):
+        return []
+    text = file.read_text("utf-8")
+    named = tomllib.loads(text).get("database", "")
+    if not named or named == settings.database:
+        return []
+    aside = [f"# restored elsewhere: {line}" if _DATABASE.match(line) else line for line in text.split("\n")]
+    if settings.database:
+        aside.insert(0, f"database = {json.dumps(settings.database, ensure_ascii=False)}")
+    if tomllib.loads("\n".join(aside)).get("database", "") != settings.database:
+        raise BackupBroken(
+            f"The backup's {file.name} names its database in a way that cannot be set aside; use --config."
+        )
+    mode = file.stat().st_mode & 0o777
+    file.write_text("\n".join(aside), "utf-8")
+    file.chmod(mode)
+    whose = called(settings.model_copy(update={"database": named}))
+    return [
+        f"{file} named {whose}, which is left alone; it now names {called(settings)}, which holds what was restored."
+    ]
+
+
+async def _fill(
+    settings: Settings, place: DataFolder, dump: Path, manifest: dict[str, Any], notes: list[str]
+) -> dict[str, Any]:
     key = VerifierKey.parse((settings.data / "log-key.vkey").read_text("utf-8").strip())
     first = [manifest["checkpoint"]] if manifest["checkpoint"] else []
-    async with database(settings, filled_by=lambda dsn: backups.load(dsn, dump)) as db:
+    async with database(settings, filled_by=lambda dsn: dumping.load(dsn, dump)) as db:
         with crew(db.dsn, await checks.size(db)) as hands:
             found = await auditor.audit(db, key, kept=[*first, *notes], crew=hands)
         if not found.ok:
             fault = found.faults[0]
             raise BackupBroken(f"The restored log was refused at record {fault.index}: {WORDS[fault.kind]}.")
+        identity.signed_by(await identity.held(db), place.log_key(""), str(settings.data))
         await noted(db, "restore", "log", made=manifest["made"])
+        place.see((await identity.keep(db, key.name)).text)
         return {"data": str(settings.data), "checks": await checks.size(db), "made": manifest["made"]}
+
+
+@contextmanager
+def ended_in_order() -> Iterator[None]:
+    """SIGTERM and SIGHUP end what is under way as Ctrl-C does: what was begun is taken away again."""
+    if threading.current_thread() is not threading.main_thread():  # only that one is told of signals
+        yield
+        return
+    told: list[int] = []
+
+    def end(number: int, _: object) -> None:
+        told.append(number)
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    except Exception:
+        if told:  # it came while a library of C called back, which makes another error of it
+            raise SystemExit(128 + told[0]) from None
+        raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _asked(file: Path | None, *, new: bool) -> str:
     if file is not None:
         words = file.read_text("utf-8").partition("\n")[0]
+    elif not sys.stdin.isatty():
+        raise click.ClickException("There is no terminal to ask for the passphrase on; give --passphrase-file.")
     else:
         words = click.prompt("Passphrase", hide_input=True, confirmation_prompt=new)
     if not words:

@@ -43,7 +43,7 @@ def test_a_restored_installation_goes_on_with_the_log(tmp_path: Path) -> None:
     assert "refused at record" in second.failing("restore", str(file), *opened, *later)
     assert not second.data.exists()
     (tmp_path / "wrong").write_text("other words\n")
-    assert "cannot be opened" in second.failing("restore", str(file), "--passphrase-file", str(tmp_path / "wrong"))
+    assert "a wrong passphrase" in second.failing("restore", str(file), "--passphrase-file", str(tmp_path / "wrong"))
     content = file.read_bytes()
     rng = random.Random(7)
     for place in (
@@ -59,6 +59,9 @@ def test_a_restored_installation_goes_on_with_the_log(tmp_path: Path) -> None:
         assert "cannot be opened" in second.failing("restore", str(tmp_path / "altered"), *opened)
         assert not second.data.exists()
     (tmp_path / "altered").write_bytes(content[: len(content) // 2])
+    assert "cannot be opened" in second.failing("restore", str(tmp_path / "altered"), *opened)
+
+    (tmp_path / "altered").write_bytes(content + b"more")
     assert "cannot be opened" in second.failing("restore", str(tmp_path / "altered"), *opened)
 
     second.command("restore", str(file), *opened)

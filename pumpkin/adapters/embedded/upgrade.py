@@ -11,7 +11,7 @@ from pathlib import Path
 
 import asyncpg
 
-from pumpkin.adapters import backup
+from pumpkin.adapters import dumping
 from pumpkin.adapters.embedded import binaries
 from pumpkin.adapters.embedded.postgres import EmbeddedPostgres
 from pumpkin.errors import StartError
@@ -50,11 +50,11 @@ async def upgrade(data: Path, found: Majors) -> Path:
     try:
         work.mkdir(mode=0o711)
         dump = work / "database.dump"
-        await backup.dump(dsn, dump)
+        await dumping.dump(dsn, dump)
         new = EmbeddedPostgres(work, major=found.newest)
         copy = await new.start()
         try:
-            await backup.load(copy, dump)
+            await dumping.load(copy, dump)
             if await _weights(dsn) != await _weights(copy):
                 raise StartError("The copy does not hold what the old data hold; nothing was changed.")
         finally:
