@@ -39,13 +39,18 @@ class Pending:
     verifier: str
 
 
+def check_issuer(issuer: str) -> None:
+    """StartError for an issuer that is neither https nor on this machine."""
+    parts = urlsplit(issuer)
+    if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        raise StartError(f"The setting openid.issuer is not an https address: {issuer}.")
+
+
 class OpenId:
     """One provider. `issuer` is https, or plain HTTP to this machine: any other is StartError."""
 
     def __init__(self, issuer: str, client_id: str, client_secret: str, scopes: str = "openid profile groups") -> None:
-        parts = urlsplit(issuer)
-        if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
-            raise StartError(f"The setting openid.issuer is not an https address: {issuer}.")
+        check_issuer(issuer)
         self.issuer, self._client, self._secret, self._scopes = issuer, client_id, client_secret, scopes
         self._session: aiohttp.ClientSession | None = None
         self._about: tuple[Mapping[str, Any], float] | None = None

@@ -101,8 +101,12 @@ def _authorities(settings: Settings) -> Iterator[Fault]:
 
 
 def _parts(settings: Settings) -> Iterator[Fault]:
-    if settings.telemetry and importlib.util.find_spec("opentelemetry") is None:
+    if settings.telemetry and not _installed("opentelemetry.exporter.otlp.proto.http"):
         yield Fault("The setting telemetry needs the extra of that name: install pumpkin[telemetry].")
+    if settings.openid.issuer:
+        from pumpkin.adapters.openid import check_issuer  # 2 MB for those who use it
+
+        yield from _tried(lambda: check_issuer(settings.openid.issuer))
     for witness in settings.log.witnesses:
         yield from _tried(lambda one=witness: witness_key(one))  # type: ignore[misc]
     for engine in settings.sandbox.engines:
@@ -154,6 +158,13 @@ def _modules(settings: Settings) -> Iterator[Fault]:
     for module in settings.modules:
         for fault in _tried(lambda one=module: check_one(settings, one)):  # type: ignore[misc]
             yield Fault(fault.text, stops=False)
+
+
+def _installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _tried(work: Callable[[], object]) -> Iterator[Fault]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from actors.supervision import System
 from pumpkin.adapters.folder import DataFolder
+from pumpkin.building import fitness
 from pumpkin.building.discovery import build_registries
 from pumpkin.building.packages import Bench, build_bench
 from pumpkin.building.sandbox import build_sandbox
@@ -33,6 +34,7 @@ async def working(settings: Settings) -> AsyncIterator[Workshop]:
     it cannot start: without a database, or with one that is older or newer than this version."""
     if not settings.database:
         raise StartError("A worker needs the database of its servers: give --database DSN.")
+    fitness.require(settings)
     async with AsyncExitStack() as stack:
         place = DataFolder(settings.data)
         place.claim()

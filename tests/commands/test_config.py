@@ -123,6 +123,9 @@ def test_what_the_settings_name_is_looked_at(tmp_path: Path) -> None:
     several = "[correlation]\nrules = '/not/there'\n[packages]\ntrust_root = '/not/there'\n[upkeep]\nreserve = 2000\n"
     several += "[[log.witnesses]]\nurl = 'http://w.example'\nkey = 'k'\n"
     assert len(faults(tmp_path, quiet + several)) == 4
+    (said,) = faults(tmp_path, quiet + "[openid]\nissuer = 'http://login.example'\nclient_id = 'x'\n")
+    assert "openid.issuer is not an https address" in said
+    assert faults(tmp_path, quiet + "[openid]\nissuer = 'http://127.0.0.1:9'\nclient_id = 'x'\n") == []
     (said,) = faults(tmp_path, quiet, PUMPKIN_LISSEN="x")
     assert "PUMPKIN_LISSEN of the environment is no setting (did you mean PUMPKIN_LISTEN?)" in said
 
