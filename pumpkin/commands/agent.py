@@ -8,7 +8,7 @@ import math
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from urllib.parse import urlsplit
 
 import click
@@ -16,6 +16,7 @@ import click
 from pumpkin.adapters.kit import pack
 from pumpkin.adapters.xmppd.accounts import verifiers
 from pumpkin.commands import signing, update
+from pumpkin.commands.options import first_line, password_file_option
 from pumpkin.commands.place import answer, config_option, data_option, database, domain, json_option, load, noted, work
 from pumpkin.errors import Conflict, InvalidRequest, NotFound, StartError
 from pumpkin.model.agents import OWN, bare, is_own
@@ -42,16 +43,24 @@ def _jid(jid: str, host: str) -> str:
 
 @agent.command("add")
 @click.argument("jid")
-@click.option("--password", help="Its password; made when not given.")
+@click.option("--password", help="Its password; made when not given. Seen in the list of processes.")
+@password_file_option
 @data_option
 @config_option
 @json_option
-def agent_add(jid: str, password: str | None, data: Path | None, config: Path | None, as_json: bool) -> None:
+def agent_add(
+    jid: str,
+    password: str | None,
+    password_file: TextIO | None,
+    data: Path | None,
+    config: Path | None,
+    as_json: bool,
+) -> None:
     """Make an XMPP account for JID and approve it (a name alone gets the installation's domain)."""
     settings = load(data, config)
     own = domain(settings)
     name = _jid(jid, own)
-    secret = password or secrets.token_urlsafe(18)
+    secret = first_line(password_file) or password or secrets.token_urlsafe(18)
 
     async def job() -> None:
         async with database(settings, make=True) as db:

@@ -6,10 +6,11 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
+from pumpkin.commands.options import first_line, password_file_option
 from pumpkin.commands.place import answer, config_option, data_option, database, json_option, load, noted, work
 from pumpkin.model import passwords
 from pumpkin.store import people
@@ -22,7 +23,7 @@ _role = click.option(
     show_default=True,
     help="viewer reads, writer posts checks, operator acts on agents, admin does all.",
 )
-_password = click.option("--password", help="Asked for when not given.")
+_password = click.option("--password", help="Asked for when not given; seen in the list of processes.")
 
 
 @click.group()
@@ -34,12 +35,21 @@ def user() -> None:
 @click.argument("name")
 @_role
 @_password
+@password_file_option
 @data_option
 @config_option
 @json_option
-def user_add(name: str, role: str, password: str | None, data: Path | None, config: Path | None, as_json: bool) -> None:
+def user_add(
+    name: str,
+    role: str,
+    password: str | None,
+    password_file: TextIO | None,
+    data: Path | None,
+    config: Path | None,
+    as_json: bool,
+) -> None:
     """Make an account for NAME."""
-    secret = _secret(name, password)
+    secret = _secret(name, first_line(password_file) or password)
     said = ("person.added", name, {"role": role})
     _do(data, config, lambda db: people.add(db, name, secret, role=role), said, make=True)
     answer({"name": name, "role": role}, as_json, f"Added {name} as {role}.")
@@ -63,15 +73,22 @@ def user_list(data: Path | None, config: Path | None, as_json: bool) -> None:
 @user.command("password")
 @click.argument("name")
 @_password
+@password_file_option
 @click.option("--once", is_flag=True, help="It opens nothing but its change at the next login.")
 @data_option
 @config_option
 @json_option
 def user_password(
-    name: str, password: str | None, once: bool, data: Path | None, config: Path | None, as_json: bool
+    name: str,
+    password: str | None,
+    password_file: TextIO | None,
+    once: bool,
+    data: Path | None,
+    config: Path | None,
+    as_json: bool,
 ) -> None:
     """Give NAME another password; all of NAME's sessions end."""
-    secret = _secret(name, password)
+    secret = _secret(name, first_line(password_file) or password)
     said = ("password.changed", name, {"once": once})
     _do(data, config, lambda db: people.set_password(db, name, secret, must_change=once), said)
     answer({"name": name}, as_json, f"{name} has another password.")
@@ -102,7 +119,7 @@ def user_remove(name: str, data: Path | None, config: Path | None, as_json: bool
 
 def _secret(name: str, password: str | None) -> str:
     if not password and not sys.stdin.isatty():
-        raise click.UsageError("Nobody is there to be asked for a password: give --password.")
+        raise click.UsageError("Nobody is there to be asked for a password: give --password-file.")
     secret = password or str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
     if wrong := passwords.fault(name, secret):
         raise click.UsageError(wrong)

@@ -110,3 +110,13 @@ def test_every_command_takes_a_data_folder() -> None:
             assert any("--data" in option.opts for option in leaf.params), path
     assert run("version", "--data", "/", "--json")[0] == 0
     assert run("openapi", "--data", "/", "--json")[0] == 0
+
+
+def test_a_password_comes_from_a_file_and_an_empty_one_is_none(tmp_path: Path, dsn: str) -> None:
+    words = tmp_path / "words"
+    words.write_text("a word of eighteen letters\n")
+    line = ("agent", "add", "probe1", "--password-file", str(words), "--data", str(tmp_path), "--json")
+    status, text = run(*line, PUMPKIN_DATABASE=dsn)
+    assert (status, json.loads(text)["password"]) == (0, "a word of eighteen letters")
+    words.write_text("\n")
+    assert run(*line, PUMPKIN_DATABASE=dsn)[0] == 2
