@@ -147,7 +147,7 @@ def make() -> dict[str, Target]:
         ),
         "settings": Target(
             _settings,
-            [b'listen = "127.0.0.1:1"\n[xmpp]\nport = 0\n[[authorities]]\nname = "a"\nurl = "http://a"\n'],
+            [_SETTINGS],
             (StartError,),
         ),
         "manifest": Target(_manifest, _MANIFESTS, (PumpkinError,)),
@@ -184,6 +184,14 @@ _PACKET = (
     + bytes.fromhex("12340009")
     + bytes(16)
 )
+_SETTINGS = b"""listen = "127.0.0.1:1"
+[xmpp]
+port = 0
+[[authorities]]
+name = "a"
+url = "http://a"
+roots = ["a.pem"]
+"""
 _MANIFESTS = [
     b'{"lockfileVersion":3,"packages":{"":{},"node_modules/a":{"version":"1.0.0"}}}',
     b"six==1.16.0 --hash=sha256:00\n-e .\n",
