@@ -20,6 +20,8 @@ BODY_LIMIT = 16 * 1024 * 1024
 SMALL_BODY = 64 * 1024
 CHUNK = 64 * 1024
 STREAMS_RETRY_S = 10
+LEAST_S = 1e-6
+"""What rounding may add to a wait when a rate is one request in days: less than this is none."""
 
 
 class Gcra:
@@ -40,10 +42,9 @@ class Gcra:
     def take(self, key: str) -> float:
         """0.0 when the request may pass (and is counted), else the seconds to wait (it is not)."""
         now = self._clock()
-        due = max(self._arrival.get(key, now), now) + self._interval
-        if due - now > self._tolerance:
-            return due - now - self._tolerance
-        self._arrival[key] = due
+        if wait := self._wait(key, now):
+            return wait
+        self._arrival[key] = max(self._arrival.get(key, now), now) + self._interval
         self._arrival.move_to_end(key)
         if len(self._arrival) > self._keys:
             self._arrival.popitem(last=False)
@@ -51,9 +52,11 @@ class Gcra:
 
     def would_wait(self, key: str) -> float:
         """As `take`, without counting."""
-        now = self._clock()
-        due = max(self._arrival.get(key, now), now) + self._interval
-        return max(0.0, due - now - self._tolerance)
+        return self._wait(key, self._clock())
+
+    def _wait(self, key: str, now: float) -> float:
+        wait = max(self._arrival.get(key, now) - now, 0.0) + self._interval - self._tolerance
+        return wait if wait > LEAST_S else 0.0
 
 
 class Streams:

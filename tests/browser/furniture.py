@@ -159,6 +159,7 @@ async def _report(site: Site, evil: str, version: str) -> int:
             "group": "static-text",
             **{"level": "high", "reason": evil, "file": evil, "line": 3, "quote": evil, "rule": evil},
             "tactic": evil[:30],
+            "weight": 20.0,
         },
     ]
     verdict = {"outcome": "malicious", "score": 90, "why": [evil], "groups": {}, "not_checked": [evil], "rules": "r1"}
@@ -170,7 +171,7 @@ async def _report(site: Site, evil: str, version: str) -> int:
         "analysis_results": documents.results(
             name="thing", version=version, duration_s=0.1, dynamic=None,
             tools={"static": {"status": "ran", "why": evil}}, findings=found, verdict=verdict,
-            artifacts=[{"file": evil, "sha256": "ab" * 32, "size": 12}], proof={"check": str(uuid4())}, rules="r1",
+            artifacts=[{"name": evil, "sha256": "ab" * 32, "size": 12}], proof={"check": str(uuid4())}, rules="r1",
         ),
     }  # fmt: skip
     data = json.dumps(document).encode()

@@ -99,7 +99,8 @@ def _document(request: web.Request, kept: Kept, caching: str) -> web.Response:
     if form == "ossf":
         body = json.dumps(documents.ossf(json.loads(body))).encode()
     elif form == "sarif":
-        body = outputs.write(documents.scanned(json.loads(body)), form).encode()
+        found = documents.scanned(json.loads(body))
+        body = outputs.write({**found, "artifact": found["artifact"] or {"name": kept.purl}}, form).encode()
     etag = f'"{kept.digest.hex()}{f"-{form}" if form in FORMATS[1:] else ""}"'
     headers = {
         "ETag": etag,
