@@ -244,7 +244,7 @@ def test_the_hourly_limit_is_exact_over_processes(
 def _node_of(first: Product, folder: Path) -> Path:
     """A data folder for another node of the same installation: its keys, and no database of its own."""
     for one in first.data.iterdir():
-        if one.is_file() and one.suffix in (".pem", ".vkey", ".txt"):
+        if one.is_file() and one.suffix in (".pem", ".key", ".vkey", ".txt"):
             shutil.copy(one, folder)
     return folder
 

@@ -43,7 +43,7 @@ async def _prepare() -> EngineSettings:
 
 
 SECRET = f"secret-of-the-host-{os.getpid()}"
-os.environ["PUMPKIN_TEST_SECRET"] = SECRET
+os.environ["SECRET_OF_THE_HOST"] = SECRET
 
 
 class Listener:
