@@ -5,10 +5,10 @@ from __future__ import annotations
 import ipaddress
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 FORGES = (
     "github.com", "gitlab.com", "bitbucket.org", "codeberg.org", "git.sr.ht", "opendev.org", "framagit.org",
@@ -32,6 +32,16 @@ def web_address(value: str) -> str:
     if not fits or any(char.isspace() for char in value):
         raise ValueError("is not an address of the form http://HOST or https://HOST")
     return value
+
+
+def _given(value: str) -> str:
+    if not value:
+        raise ValueError("is empty")
+    return web_address(value)
+
+
+GivenAddress = Annotated[str, AfterValidator(_given)]
+"""An address of HTTP that must be there."""
 
 
 class _Part(BaseModel):
@@ -87,7 +97,7 @@ class AuthoritySettings(_Part):
     """One time-stamp authority."""
 
     name: str = Field(description="Short name, shown on pages and in bundles.", pattern=r"^[A-Za-z0-9._-]{1,60}$")
-    url: str = Field(description="Where it answers RFC 3161 requests over HTTP.")
+    url: GivenAddress = Field(description="Where it answers RFC 3161 requests over HTTP.")
     roots: list[Path] = Field(
         default_factory=list, validate_default=True, description="PEM files of the roots trusted for it."
     )
@@ -97,13 +107,6 @@ class AuthoritySettings(_Part):
     retry_max: float = Field(
         60.0, gt=0, description="Most seconds it is left alone after failures, unless it asks for more."
     )
-
-    @field_validator("url")
-    @classmethod
-    def _address(cls, value: str) -> str:
-        if not value:
-            raise ValueError("is empty")
-        return web_address(value)
 
     @field_validator("name")
     @classmethod
@@ -123,15 +126,8 @@ class AuthoritySettings(_Part):
 class WitnessSettings(_Part):
     """One witness that cosigns the log's checkpoints (C2SP tlog-witness)."""
 
-    url: str = Field(description="Its submission prefix; checkpoints are posted to URL/add-checkpoint.")
+    url: GivenAddress = Field(description="Its submission prefix; checkpoints are posted to URL/add-checkpoint.")
     key: str = Field(description="Its verifier key, name+hash+key.")
-
-    @field_validator("url")
-    @classmethod
-    def _address(cls, value: str) -> str:
-        if not value:
-            raise ValueError("is empty")
-        return web_address(value)
 
 
 class LogSettings(_Part):
