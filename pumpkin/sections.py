@@ -5,10 +5,12 @@ from __future__ import annotations
 import ipaddress
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from pumpkin.addresses import GivenAddress, web_address
 
 FORGES = (
     "github.com", "gitlab.com", "bitbucket.org", "codeberg.org", "git.sr.ht", "opendev.org", "framagit.org",
@@ -18,30 +20,6 @@ FORGES = (
 
 CENTURIES = 365_000.0
 """Most days a rule may say: what is longer is for ever, and no time can be reckoned with it."""
-
-
-def web_address(value: str) -> str:
-    """`value`, which is empty or an address of HTTP with a host; ValueError for all else, never with its secrets."""
-    if not value:
-        return value
-    try:
-        parts = urlsplit(value)
-        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        fits = False
-    if not fits or any(char.isspace() for char in value):
-        raise ValueError("is not an address of the form http://HOST or https://HOST")
-    return value
-
-
-def _given(value: str) -> str:
-    if not value:
-        raise ValueError("is empty")
-    return web_address(value)
-
-
-GivenAddress = Annotated[str, AfterValidator(_given)]
-"""An address of HTTP that must be there."""
 
 
 class _Part(BaseModel):

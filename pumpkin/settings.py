@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from pumpkin import variables
+from pumpkin.addresses import web_address
 from pumpkin.errors import StartError
 from pumpkin.model.sentences import FAULTS, words
 from pumpkin.sections import (
@@ -32,7 +33,6 @@ from pumpkin.sections import (
     SandboxSettings,
     UpkeepSettings,
     XmppSettings,
-    web_address,
 )
 
 

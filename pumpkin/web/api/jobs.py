@@ -99,13 +99,13 @@ async def index(request: web.Request) -> web.Response:
 async def show(request: web.Request) -> web.Response:
     """`GET /api/v1/jobs/<id>`: one assignment, and for each agent meant what it runs and found."""
     require(request, "agents:read")
-    found = await _one(request)
+    found = await named(request)
     return success(request, {**shape(found), "agents": await progress(request, found)})
 
 
 async def change(request: web.Request) -> web.Response:
     """`PUT /api/v1/jobs/<id>`: another job in its place; who has it learns so at once, the absent when they return."""
-    asker, found = require(request, "agents:write"), await _one(request)
+    asker, found = require(request, "agents:write"), await named(request)
     wanted = await parsed(request, Replaced, JOBS_BODY)
     await replace(request, found.id, wanted.job, asker.name)
     return success(request, {"id": found.id, "name": name_of(found.id, wanted.job)})
@@ -122,7 +122,7 @@ async def replace(request: web.Request, ident: int, job: Mapping[str, Any], who:
 
 async def end(request: web.Request) -> web.Response:
     """`DELETE /api/v1/jobs/<id>`: take it back; its checks stay."""
-    asker, found = require(request, "agents:write"), await _one(request)
+    asker, found = require(request, "agents:write"), await named(request)
     await take_back(request, found.id, asker.name)
     return success(request, {"id": found.id, "ended": True})
 
@@ -270,7 +270,8 @@ def order_shape(one: Order) -> dict[str, Any]:
     }
 
 
-async def _one(request: web.Request) -> Assignment:
+async def named(request: web.Request) -> Assignment:
+    """The job the address names; NotFound."""
     text = request.match_info["id"]
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
     found = await assignments.get(request.app[SERVICES].db, number)

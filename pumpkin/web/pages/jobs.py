@@ -145,7 +145,7 @@ def _targets(fields: Mapping[str, str], jids: Sequence[str]) -> Targets:
 @read("agents:read")
 async def show(request: web.Request) -> web.Response:
     """One job: what every probe it means runs, and its newest check of it; kept fresh as they come."""
-    return await _show(request, await _one(request), "")
+    return await _show(request, await jobs.named(request), "")
 
 
 async def _show(request: web.Request, one: Assignment, trouble: str, status: int = 200) -> web.Response:
@@ -168,7 +168,7 @@ async def _show(request: web.Request, one: Assignment, trouble: str, status: int
 async def change(request: web.Request) -> web.Response:
     """Another job in its place, as JSON."""
     fields = await act(request, "agents:write")
-    one = await _one(request)
+    one = await jobs.named(request)
     try:
         given = json.loads(fields.get("job", ""))
         if not isinstance(given, dict):
@@ -184,7 +184,7 @@ async def change(request: web.Request) -> web.Response:
 async def end(request: web.Request) -> web.Response:
     """Take it back."""
     await act(request, "agents:write")
-    one = await _one(request)
+    one = await jobs.named(request)
     await jobs.take_back(request, one.id, identity(request).name)
     raise web.HTTPSeeOther(f"/jobs/{one.id}")
 
@@ -203,12 +203,3 @@ async def shared(request: web.Request) -> web.Response:
     following = rows[ROWS - 1]["id"] if len(rows) > ROWS else None
     values = {"here": "agents", "twin": f"/api/v1/pools/{name}", "pool": pool, "jobs": shown, "next": following}
     return page(request, "shared.html", values)
-
-
-async def _one(request: web.Request) -> Assignment:
-    text = request.match_info["id"]
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
-    found = await assignments.get(request.app[SERVICES].db, number)
-    if found is None:
-        raise NotFound("There is no job of this number.")
-    return found
