@@ -75,9 +75,14 @@ class Child(Generic[A]):
         self._told_at = float("-inf")
 
     @property
+    def running(self) -> bool:
+        """Whether `actor` answers now; `state` learns of an actor's end a moment later."""
+        return self.state == "running" and self._actor is not None and not self._actor.actor_stopped.is_set()
+
+    @property
     def actor(self) -> A:
         """The actor now, to call its async methods; `Unavailable` while it is down."""
-        if self._actor is None or self._actor.actor_stopped.is_set() or self.state != "running":
+        if self._actor is None or not self.running:
             raise Unavailable(f"The part {self.name!r} is not running at the moment; try again.")
         return self._actor
 

@@ -49,7 +49,7 @@ class Member:
 
     @property
     def stamper(self) -> Stamper | None:
-        return self.child.actor if self.child is not None and self.child.state == "running" else None
+        return self.child.actor if self.child is not None and self.child.running else None
 
 
 class Pool:
@@ -221,7 +221,7 @@ class Pool:
             await member.stamper.tell(stamp)
 
     def wants_token(self) -> None:
-        if self._notary is not None and self._notary[1].state == "running":
+        if self._notary is not None and self._notary[1].running:
             self._notary[1].actor.wake()
 
     def roots(self) -> list[bytes]:
@@ -229,7 +229,7 @@ class Pool:
         return [root for one in self._ordered() for root in one.series.roots]
 
     def statuses(self) -> list[dict[str, Any]]:
-        alerts = self._steward.actor.alerts if self._steward and self._steward.state == "running" else ()
+        alerts = self._steward.actor.alerts if self._steward and self._steward.running else ()
         rows = []
         for one in self._ordered():
             if one.stamper is not None:
@@ -239,7 +239,7 @@ class Pool:
 
     def stamping(self) -> dict[str, Any]:
         """How many authorities must stamp, how many are well, and the alerts that stand."""
-        alerts = self._steward.actor.alerts if self._steward and self._steward.state == "running" else ()
+        alerts = self._steward.actor.alerts if self._steward and self._steward.running else ()
         counted = [one for one in self.watched() if one.counts]
         return {
             "mode": self._settings.stamping,

@@ -108,7 +108,7 @@ async def build_discovery(
     )
 
     def look() -> None:
-        if watcher.state == "running":
+        if watcher.running:
             watcher.tell(POLL)
 
     return Discovery(registries.glance, registries.about, registries.known_bad, registries.private, look)

@@ -52,7 +52,7 @@ def opened(services: Services, settings: Settings, lookout: Child[Lookout], stac
     given = settings.public
     return replace(
         services,
-        audited=lambda: lookout.actor.status() if lookout.state == "running" else {},
+        audited=lambda: lookout.actor.status() if lookout.running else {},
         entrance=entrance(settings, stack),
         public=Public(given.status, given.proofs, given.title),
         settings_public=shown(settings, file_of(settings.data)),

@@ -46,7 +46,7 @@ class Line:
     @property
     def checkpoint(self) -> str | None:
         """The hash of the newest checkpoint, by which a record names it; None where there is none (yet)."""
-        return self.sealer.actor.last_hash if self.sealer.state == "running" else None
+        return self.sealer.actor.last_hash if self.sealer.running else None
 
 
 async def build_line(
@@ -69,11 +69,11 @@ async def build_line(
 
     def returned() -> None:
         for sealer in sealers:
-            if sealer.state == "running":
+            if sealer.running:
                 sealer.actor.wake()
 
     def stored(first: int, hashes: Hashes) -> None:
-        if sealers[0].state == "running":
+        if sealers[0].running:
             sealers[0].actor.stored(first, hashes)
 
     pool = Pool(settings, system, db, bus, stack, returned, leading)
@@ -110,7 +110,7 @@ async def build_line(
             known_agent=lambda name: name.startswith(("key:", "user:", "system:")) or name in approved,
             stored=stored,
             wants_token=pool.wants_token,
-            checkpoint=lambda: sealers[0].actor.last_hash if sealers[0].state == "running" else None,
+            checkpoint=lambda: sealers[0].actor.last_hash if sealers[0].running else None,
             signed=lambda seen: keyrings[0].actor.check(seen) if keyrings else None,
             room=lambda: has_room(settings.data, settings.upkeep.reserve),
         ),
@@ -141,7 +141,7 @@ async def build_line(
 
 
 def _leads(leader: Child[Leader]) -> bool:
-    return leader.state == "running" and leader.actor.leading
+    return leader.running and leader.actor.leading
 
 
 def has_room(data: Path, reserve: int) -> bool:

@@ -54,7 +54,7 @@ class Modules:
 
     def _status(self, one: ModuleSettings) -> dict[str, Any]:
         child = self.exporters.get(one.name)
-        actor = child.actor if child is not None and child.state == "running" else None
+        actor = child.actor if child is not None and child.running else None
         return {
             "name": one.name,
             "kind": one.kind,
@@ -88,7 +88,7 @@ async def build_modules(
 
     def wake(name: str) -> None:
         for child in [children[name]] if name in children else children.values() if not name else ():
-            if child.state == "running":
+            if child.running:
                 child.actor.wake()
 
     readers = [one for one in wanted if filter_of(one).events]

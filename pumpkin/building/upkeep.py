@@ -27,12 +27,12 @@ class Upkeep:
 
     def missing(self) -> dict[str, str]:
         """`disk`, with the reason, while there is no room to write."""
-        trouble = self.caretaker.actor.trouble() if self.caretaker.state == "running" else ""
+        trouble = self.caretaker.actor.trouble() if self.caretaker.running else ""
         return {"disk": trouble} if trouble else {}
 
     def notices(self) -> dict[str, str]:
         """What people are to know before it is a trouble, by what it is about."""
-        words = self.caretaker.actor.warning() if self.caretaker.state == "running" else ""
+        words = self.caretaker.actor.warning() if self.caretaker.running else ""
         return {"The disk is getting full": words} if words else {}
 
     def metrics(self) -> dict[str, float]:
@@ -42,11 +42,11 @@ class Upkeep:
             "pumpkin_parts_down": float(sum(part.state != "running" for part in states)),
             "pumpkin_parts_restarted": float(sum(part.restarts for part in states)),
         }
-        if self.aggregator.state == "running":
+        if self.aggregator.running:
             status = self.aggregator.actor.status()
             found["pumpkin_checks_waiting"] = float(status["held"])
             found["pumpkin_checks_refused"] = float(status["refused"])
-        return found | (self.caretaker.actor.figures() if self.caretaker.state == "running" else {})
+        return found | (self.caretaker.actor.figures() if self.caretaker.running else {})
 
 
 async def build_upkeep(settings: Settings, system: System, db: Database, line: Line) -> Upkeep:

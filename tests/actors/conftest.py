@@ -124,7 +124,7 @@ async def start_line(database: Database) -> AsyncIterator[StartLine]:
             return "sealer" in {state.name for state in system.states() if state.state == "running"}
 
         def stamping() -> bool:
-            return stamper.state == "running" and stamper.actor.busy
+            return stamper.running and stamper.actor.busy
 
         sealer = await system.start(
             "sealer",
@@ -133,7 +133,7 @@ async def start_line(database: Database) -> AsyncIterator[StartLine]:
                 bus,
                 key,
                 busy=stamping,
-                sealed=lambda head: stamper.actor.sealed(head) if stamper.state == "running" else None,
+                sealed=lambda head: stamper.actor.sealed(head) if stamper.running else None,
                 batch_age_s=0.2,
             ),
             restart=quick,

@@ -142,6 +142,17 @@ async def test_a_killed_actor_is_restarted_too(system: System, bus: Bus) -> None
     assert await child.ask("back") == "back"
 
 
+async def test_a_killed_actor_is_not_running_even_before_its_state_says_so(system: System) -> None:
+    child = await system.start("a", lambda: Worker.start("a", []), restart=QUICK)
+    assert child.running
+    child.actor.kill()
+    while child.running:
+        await asyncio.sleep(0)
+    assert child.state == "running"
+    with pytest.raises(Unavailable):
+        _ = child.actor
+
+
 async def test_names_are_unique_and_a_removed_one_is_free_again(system: System) -> None:
     await system.start("worker", lambda: Worker.start("w", []))
     with pytest.raises(ValueError, match="runs already"):
