@@ -113,6 +113,17 @@ class Event:
     detail: frozenset[str] = field(default_factory=frozenset)
 
 
+@dataclass(slots=True)
+class Reading:
+    """What came of reading a package's sources in one language: events, files that are not of it although they say so,
+    what was not followed though it runs unasked (`gaps`), and what else was not."""
+
+    events: list[Event] = field(default_factory=list)
+    broken: list[tuple[str, int, str]] = field(default_factory=list)
+    gaps: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+
 @dataclass(frozen=True, slots=True)
 class Value:
     """An abstract value: its tags, its constant when it is known, an approximate text, what it names, its parts."""

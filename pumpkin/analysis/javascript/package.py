@@ -6,14 +6,13 @@ import posixpath
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 
 import tree_sitter
 import tree_sitter_javascript
 from tree_sitter import Node
 
-from pumpkin.analysis.flow import EMPTY, NOTHING, Event, Reach, Sink, Tag, Value
+from pumpkin.analysis.flow import EMPTY, NOTHING, Event, Reach, Reading, Sink, Tag, Value
 from pumpkin.analysis.javascript.functions import execute, invoke
 from pumpkin.analysis.javascript.knowledge import WORTH_READING
 from pumpkin.analysis.javascript.rotation import decoders
@@ -48,17 +47,6 @@ _NO_CODE = (
     ".graphql",
 )
 _RECURSION = 6000
-
-
-@dataclass(slots=True)
-class Reading:
-    """What came of it: events, files that are no JavaScript although they say so, what was not followed
-    though it runs unasked (`gaps`), and what else was not."""
-
-    events: list[Event] = field(default_factory=list)
-    broken: list[tuple[str, int, str]] = field(default_factory=list)
-    gaps: list[str] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
 
 
 class _Program:

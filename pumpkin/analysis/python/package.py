@@ -8,11 +8,10 @@ import sys
 import tomllib
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from pumpkin.analysis.flow import Event, Reach, Tag, Value
+from pumpkin.analysis.flow import Reach, Reading, Tag, Value
 from pumpkin.analysis.python.interpreter import execute, invoke
 from pumpkin.analysis.python.knowledge import WORTH_READING
 from pumpkin.analysis.python.objects import run_object
@@ -33,17 +32,6 @@ _TOP_CALLS = re.compile(rb"^(?: {4}|\t)?(?:@|\w+\s*=\s*)?([A-Za-z_][\w.]*)\s*\("
 _OPEN = re.compile(rb"[(\[{]{200}")
 _SIGNS = re.compile(rb"(?:-\s*|~\s*|not\s+){2000}")
 _CALLS = re.compile(rb"(?:\(\s*[\w.]{0,20}){400}")
-
-
-@dataclass(slots=True)
-class Reading:
-    """What came of it: events, files that are no Python although they say so, what was not followed
-    though it runs unasked (`gaps`), and what else was not."""
-
-    events: list[Event] = field(default_factory=list)
-    broken: list[tuple[str, int, str]] = field(default_factory=list)
-    gaps: list[str] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
 
 
 def read(sources: Mapping[str, bytes]) -> Reading:
