@@ -209,6 +209,7 @@ class Gateway(LoopActor):
 
     async def on_start(self) -> None:
         await self._registry.load()
+        await fleet.read_anew(self._db)
         opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         keeper = self.spawn(self._hold(opened), "gateway session")
         await asyncio.wait([opened, keeper], return_when=asyncio.FIRST_COMPLETED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import replace
 
 from pumpkin.errors import Unavailable
@@ -14,6 +15,8 @@ from pumpkin.store.database import Database
 MESSAGES_LIMIT = 20_000
 BATCH = 500
 BODY_KEPT = 64 * 1024
+UNREAD_KEYS = 50
+"""Names of unread keys kept of one agent."""
 
 
 class Ledger:
@@ -24,6 +27,8 @@ class Ledger:
         self._db = db
         self._messages: deque[Message] = deque()
         self._news: dict[str, tuple[int, int | None, int]] = {}
+        self._unread: dict[str, set[str]] = {}
+        self._unwritten: set[str] = set()
         self._flushing = asyncio.Lock()
         self.dropped = 0
 
@@ -48,6 +53,15 @@ class Ledger:
         added = self._news.get(jid, (0, None, 0))[2]
         self._news[jid] = (received, received, added if known else added + 1)
 
+    def unread(self, jid: str, keys: Iterable[str]) -> list[str]:
+        """Note which keys of its checks this server does not read; those that are new."""
+        known = self._unread.setdefault(jid, set())
+        new = [key for key in dict.fromkeys(keys) if key not in known][: UNREAD_KEYS - len(known)]
+        if new:
+            known.update(new)
+            self._unwritten.add(jid)
+        return new
+
     async def flush(self) -> None:
         """Write down what was noted; Unavailable leaves the rest for the next time."""
         async with self._flushing:
@@ -62,6 +76,9 @@ class Ledger:
             except Unavailable:
                 self._back(news)
                 raise
+            for jid in list(self._unwritten):
+                await fleet.unread(self._db, jid, sorted(self._unread[jid]))
+                self._unwritten.discard(jid)
 
     def _back(self, news: dict[str, tuple[int, int | None, int]]) -> None:
         for jid, (seen, checked, added) in news.items():

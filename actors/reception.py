@@ -25,7 +25,7 @@ from pumpkin.errors import Backpressure, InvalidJson, PumpkinError, UnknownAgent
 from pumpkin.model import introduction, wire
 from pumpkin.model.agents import Message, bare
 from pumpkin.model.cadence import Cadence
-from pumpkin.model.checks import Observation, Receipt
+from pumpkin.model.checks import UNREAD, Observation, Receipt
 from pumpkin.store import fleet
 from pumpkin.store.database import Database
 
@@ -118,8 +118,15 @@ class Reception:
         """A check of an agent was stored, whatever way it came."""
         self.counts["checks_known" if receipt.known else "checks"] += 1
         self._ledger.checked(seen.agent, receipt.received, receipt.known)
+        if UNREAD in seen.detail:
+            self._beyond(seen)
         if not receipt.known and seen.agent not in self._reporting:
             self._cadence.note(seen.agent, seen.type, receipt.received)
+
+    def _beyond(self, seen: Observation) -> None:
+        """An agent newer than this server: the operator is told, once a key, in the journal and on its page."""
+        if new := self._ledger.unread(seen.agent, wire.unread(seen.detail)):
+            log.warning("keys kept unread: the agent is newer than this server", agent=seen.agent, keys=new)
 
     def keep(self, said: Message, stanza: Element) -> None:
         """Write a message down, and announce it."""
@@ -208,7 +215,7 @@ class Reception:
 
 
 def _observation(body: Mapping[str, Any], jid: str) -> Observation:
-    return wire.from_any(body, agent=jid)
+    return wire.from_agent(body, agent=jid)
 
 
 def _is_check(said: Message) -> bool:

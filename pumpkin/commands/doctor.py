@@ -30,7 +30,7 @@ from pumpkin.building import fitness
 from pumpkin.commands.place import answer, config_option, data_option, json_option
 from pumpkin.errors import PumpkinError, StartError
 from pumpkin.settings import Settings
-from pumpkin.store import authorities, overview
+from pumpkin.store import agents, authorities, overview
 from pumpkin.store.database import Database, migrate
 
 MIB = 1 << 20
@@ -189,10 +189,20 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
         yield _log(await overview.heads(db))
         for name, (status, _) in (await authorities.states(db)).items():
             yield _authority(name, status)
+        for finding in _newer(await agents.newer(db)):
+            yield finding
     except PumpkinError as error:
         yield Finding("log", "trouble", error.message)
     finally:
         await db.close()
+
+
+def _newer(found: Mapping[str, int]) -> Iterator[Finding]:
+    """Keys that agents newer than the server add to their checks."""
+    if found:
+        keys = ", ".join(f"{key} ({count} agent{'s' * (count > 1)})" for key, count in found.items())
+        text = f"newer than this server, which keeps but does not read what they add to their checks: {keys}"
+        yield Finding("agents", "warning", f"{text[:600]}; upgrade the server")
 
 
 def _authority(name: str, status: Mapping[str, Any]) -> Finding:

@@ -60,7 +60,7 @@ class Behaviour:
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """An agent as the registry keeps it."""
+    """An agent as the registry keeps it; `unread` names the keys in its checks that this server does not read."""
 
     jid: str
     state: str
@@ -72,6 +72,7 @@ class Agent:
     last_seen: int = 0
     last_check: int | None = None
     behaviours: tuple[Behaviour, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from uuid import UUID
 
 STATUSES = ("ok", "warning", "critical", "unknown")
 DETAIL_KEYS = ("source", "target", "site", "status", "run", "result", "labels")
+UNREAD = "unread"
+"""Where the detail keeps what an agent newer than this server has added to the form of a check."""
 NAME_LIMIT = 200
 PAYLOAD_LIMIT = 10 * 1024 * 1024
 
@@ -21,10 +23,10 @@ class Observation:
     """What a source says it saw, parsed and bounded, not yet stored.
 
     `agent` is a bare JID, or "key:<prefix>" for an external system; `payload` the exact bytes that are proven
-    (rulings.md 5); `detail` the optional keys of rulings.md 39 that are present; `wire` what an old shape must give
-    back (`{"version", "format", "meta", ...}` as it came), null for native checks; `after` the hash of the last
-    checkpoint the source had seen (hex, 64 digits); `signature` and `key_id` the probe's Ed25519 (hex). `dated` is
-    false when the source named no time and `observed` is ours: sent again it is still the same observation.
+    (rulings.md 5); `detail` the optional keys of rulings.md 39 that are present, and UNREAD; `wire` what an old
+    shape must give back (`{"version", "format", "meta", ...}` as it came), null for native checks; `after` the hash of
+    the last checkpoint the source had seen (hex, 64 digits); `signature` and `key_id` the probe's Ed25519 (hex).
+    `dated` is false when the source named no time and `observed` is ours: sent again it is still the same observation.
     """
 
     id: UUID

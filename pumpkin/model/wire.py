@@ -2,6 +2,9 @@
 
 XMPP, HTTP and the probe's spool use this one parser. Two shapes (`model.shapes`): SCANDALE's and our native one;
 the further keys `target`, `status`, `run`, ... are those of rulings.md 39.
+
+An agent (`from_agent`) may be newer than this server: keys it has added to the form are kept in the detail, under
+`unread`, which the record commits to like the rest. Everybody else is told of them, as of a mistyped name.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ import base64
 import binascii
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -19,7 +22,7 @@ from pydantic import BaseModel, ValidationError
 
 from pumpkin.errors import InvalidCheck, InvalidJson, PayloadTooLarge
 from pumpkin.model import sentences
-from pumpkin.model.checks import DETAIL_KEYS, PAYLOAD_LIMIT, Check, Observation
+from pumpkin.model.checks import DETAIL_KEYS, NAME_LIMIT, PAYLOAD_LIMIT, UNREAD, Check, Observation
 from pumpkin.model.shapes import (
     BASE64_LIMIT,
     DETAIL_LIMIT,
@@ -34,18 +37,23 @@ from pumpkin.model.shapes import (
 )
 
 __all__ = [
+    "from_agent",
     "from_any",
     "from_native",
     "from_scandale",
     "is_scandale",
+    "may_be_newer",
     "microseconds",
     "parse_json",
     "rfc3339",
     "to_item",
     "to_native",
+    "unread",
 ]
 
 _M = TypeVar("_M", bound=BaseModel)
+_CLOSED = frozenset({"run", "result", "payload"})
+"""The parts of a check that have a closed form of their own."""
 
 
 def parse_json(data: bytes | str, *, limit: int = 16 * 1024 * 1024) -> dict[str, Any]:
@@ -95,17 +103,17 @@ def is_scandale(body: Mapping[str, Any]) -> bool:
     return "meta" in body
 
 
-def from_scandale(body: Mapping[str, Any], *, agent: str, encrypted: bool = False) -> Observation:
+def from_scandale(body: Mapping[str, Any], *, agent: str, encrypted: bool = False, newer: bool = False) -> Observation:
     """The observation in a SCANDALE-shaped `body`, made by `agent` (bare JID or "key:<prefix>").
 
     The payload is the UTF-8 bytes of `payload.raw` exactly as it came (rulings.md 5). InvalidCheck names each field at
-    fault; PayloadTooLarge past 10 MiB of output.
+    fault; PayloadTooLarge past 10 MiB of output. `newer`: keys a later form may have are kept unread, not refused.
     """
     raw = _member(body, "payload", "raw")
     if isinstance(raw, str) and len(raw) > BASE64_LIMIT:
         raise PayloadTooLarge
-    check = _parse(ScandaleCheck, body)
-    detail = _detail(check.meta)
+    check, beyond = _parse(ScandaleCheck, body, newer=newer)
+    detail = _detail(check.meta, beyond)
     wire = {**body, "meta": {key: value for key, value in body["meta"].items() if key not in detail}}
     rest = wire.pop("payload")
     if len(rest) > 1:
@@ -126,18 +134,21 @@ def from_scandale(body: Mapping[str, Any], *, agent: str, encrypted: bool = Fals
     )
 
 
-def from_native(body: Mapping[str, Any], *, agent: str, now: int | None = None, encrypted: bool = False) -> Observation:
+def from_native(
+    body: Mapping[str, Any], *, agent: str, now: int | None = None, encrypted: bool = False, newer: bool = False
+) -> Observation:
     """The observation in a native `body`, made by `agent`.
 
     Without `id` it gets a random one, without `observed` the time `now` (microseconds, default the clock). InvalidCheck
-    names each field at fault; PayloadTooLarge past 10 MiB of payload.
+    names each field at fault; PayloadTooLarge past 10 MiB of payload. `newer`: keys a later form may have are kept
+    unread, not refused.
     """
     text, encoded = _member(body, "payload", "text"), _member(body, "payload", "base64")
     if isinstance(encoded, str) and len(encoded) > BASE64_LIMIT:
         raise PayloadTooLarge
     if isinstance(text, str) and len(text) > PAYLOAD_LIMIT:
         raise PayloadTooLarge
-    check = _parse(NativeCheck, body)
+    check, beyond = _parse(NativeCheck, body, newer=newer)
     if check.key_id is not None and check.signature is None:
         raise InvalidCheck("key_id names the key of a signature, and there is none.", fields={"key_id": "no signature"})
     payload, media = _native_payload(check.payload)
@@ -152,18 +163,39 @@ def from_native(body: Mapping[str, Any], *, agent: str, now: int | None = None, 
         key_id=check.key_id,
         signature=check.signature,
         after=check.after,
-        detail=_detail(check),
+        detail=_detail(check, beyond),
         direct=check.proof == "direct",
         encrypted=encrypted,
         dated=check.observed is not None,
     )
 
 
-def from_any(body: Mapping[str, Any], *, agent: str, now: int | None = None, encrypted: bool = False) -> Observation:
+def from_any(
+    body: Mapping[str, Any], *, agent: str, now: int | None = None, encrypted: bool = False, newer: bool = False
+) -> Observation:
     """`from_scandale` for a body with `meta`, else `from_native`."""
     if is_scandale(body):
-        return from_scandale(body, agent=agent, encrypted=encrypted)
-    return from_native(body, agent=agent, now=now, encrypted=encrypted)
+        return from_scandale(body, agent=agent, encrypted=encrypted, newer=newer)
+    return from_native(body, agent=agent, now=now, encrypted=encrypted, newer=newer)
+
+
+def from_agent(body: Mapping[str, Any], *, agent: str, now: int | None = None) -> Observation:
+    """`from_any` of what came under the name `agent`, an agent's or another's."""
+    return from_any(body, agent=agent, now=now, newer=may_be_newer(agent))
+
+
+def may_be_newer(agent: str) -> bool:
+    """Whether what comes under this name may be of a later form: an agent's (a JID) may, a key's or person's not."""
+    return "@" in agent
+
+
+def unread(detail: Mapping[str, Any]) -> list[str]:
+    """The names of the keys in a check's detail that this version does not read: `later`, `run.later`, ..."""
+    beyond, names = detail.get(UNREAD), list[str]()
+    for key, value in beyond.items() if isinstance(beyond, Mapping) else ():
+        inner = value if key in _CLOSED and isinstance(value, Mapping) else None
+        names += [key] if inner is None else [f"{key}.{one}" for one in inner]
+    return [name[:NAME_LIMIT] for name in names]
 
 
 def to_item(check: Check | Observation) -> dict[str, Any]:
@@ -239,8 +271,8 @@ def _native_payload(payload: NativePayload) -> tuple[bytes, str]:
     return encoded, payload.media or "text/plain; charset=utf-8"
 
 
-def _detail(further: Further) -> dict[str, Any]:
-    """The keys of rulings.md 39 that are present and not empty, as JSON values."""
+def _detail(further: Further, beyond: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of rulings.md 39 that are present and not empty, as JSON values, and those `beyond` the form."""
     detail: dict[str, Any] = {}
     given = further.model_fields_set
     for key in DETAIL_KEYS:
@@ -251,6 +283,9 @@ def _detail(further: Further) -> dict[str, Any]:
             value = value.model_dump(exclude_unset=True)
         if value not in (None, "", {}):
             detail[key] = value
+    if beyond:
+        _within(WIRE_LIMIT, beyond, next(iter(beyond))[:NAME_LIMIT])
+        detail[UNREAD] = beyond
     if detail:
         _within(DETAIL_LIMIT, detail, "result")
     return detail
@@ -263,12 +298,29 @@ def _within(limit: int, value: Mapping[str, Any], field: str) -> None:
         raise InvalidCheck(f"{field}: {error}", fields={field: str(error)}) from None
 
 
-def _parse(model: type[_M], body: Mapping[str, Any]) -> _M:
+def _parse(model: type[_M], body: Mapping[str, Any], *, newer: bool) -> tuple[_M, dict[str, Any]]:
+    """`body` as the model, and what of it is beyond the form where it may be `newer`."""
     try:
-        return model.model_validate(body)
+        return model.model_validate(body), {}
     except ValidationError as error:
+        wrong = error.errors(include_url=False, include_input=False) if newer else []
+        if wrong and all(one["type"] == "extra_forbidden" for one in wrong):
+            known, beyond = _parted(body, [one["loc"] for one in wrong])
+            return _parse(model, known, newer=False)[0], beyond
         fields = sentences.faults(error)
         first = next(iter(fields))
         raise InvalidCheck(f"{first}: {fields[first]}", fields=fields) from None
     except RecursionError:
         raise InvalidCheck("The check is nested too deeply.") from None
+
+
+def _parted(body: Mapping[str, Any], paths: Iterable[tuple[int | str, ...]]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """`body` without what lies at `paths`, and just that; `meta` is no level of its own there."""
+    known, beyond = dict(body), dict[str, Any]()
+    for *above, last in paths:
+        place, aside = known, beyond
+        for step in map(str, above):
+            place[step] = place = dict(place[step])
+            aside = aside if step == "meta" else aside.setdefault(step, {})
+        aside[str(last)] = place.pop(str(last))
+    return known, beyond

@@ -113,6 +113,12 @@ async def checks_of(db: Database, jid: str) -> int:
         return await db.queries.agents_checks(connection, jid=jid) or 0
 
 
+async def newer(db: Database) -> dict[str, int]:
+    """The keys in checks that this version does not read, the commonest first, and how many agents add each."""
+    async with db.reader() as connection:
+        return {row["key"]: row["agents"] async for row in db.queries.agents_newer(connection)}
+
+
 async def add_up_time(db: Database, rows: Sequence[tuple[str, date, float]]) -> None:
     """Add seconds of availability, (jid, day, seconds) each; a pair may stand there once."""
     if not rows:
@@ -138,6 +144,7 @@ def _now() -> int:
 
 def _agent(row: Any) -> Agent:
     values = dict(row)
-    values["duties"], values["tags"] = tuple(values["duties"]), tuple(values["tags"])
+    for listed in ("duties", "tags", "unread"):
+        values[listed] = tuple(values[listed])
     values["behaviours"] = tuple(Behaviour(**one) for one in values["behaviours"])
     return Agent(**values)

@@ -78,6 +78,18 @@ async def seen(db: Database, news: Mapping[str, tuple[int, int | None, int]]) ->
         )
 
 
+async def unread(db: Database, jid: str, keys: Sequence[str]) -> None:
+    """The keys in an agent's checks that this version does not read, as far as they were seen since the start."""
+    async with db.writer() as connection:
+        await db.queries.fleet_unread(connection, jid=jid, keys=[key.replace("\x00", "\ufffd") for key in keys])
+
+
+async def read_anew(db: Database) -> None:
+    """Forget which keys were not read: another version may have started, and reads them."""
+    async with db.writer() as connection:
+        await db.queries.fleet_read_anew(connection)
+
+
 async def uptime(db: Database, seconds: Mapping[tuple[str, date], float]) -> None:
     """Add seconds available to agents' days."""
     if not seconds:

@@ -37,7 +37,8 @@ async def create_item(request: web.Request) -> web.Response:
     """`POST /items/`: stored durably before the answer, which gives back what came."""
     asker = require(request, "checks:write")
     data = await body(request, BODY_LIMIT)
-    observation = wire.from_scandale(wire.parse_json(data), agent=agent_of(asker))
+    agent = agent_of(asker)
+    observation = wire.from_scandale(wire.parse_json(data), agent=agent, newer=wire.may_be_newer(agent))
     receipt = await request.app[SERVICES].receive(observation)
     _, proof_url = urls(receipt.id)
     more = f'"id": "{receipt.id}", "seq": {receipt.seq}, "proof_url": "{proof_url}"'

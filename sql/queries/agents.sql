@@ -1,10 +1,10 @@
 -- name: agents_get^
 -- One agent.
-select jid, state, duties, tags, site, version, first_seen, last_seen, last_check, behaviours from agents where jid = :jid;
+select jid, state, duties, tags, site, version, first_seen, last_seen, last_check, behaviours, unread from agents where jid = :jid;
 
 -- name: agents_page
 -- Agents by name from :after on.
-select jid, state, duties, tags, site, version, first_seen, last_seen, last_check, behaviours
+select jid, state, duties, tags, site, version, first_seen, last_seen, last_check, behaviours, unread
 from agents
 where jid > :after
     and (:state::text is null or state = :state)
@@ -57,3 +57,7 @@ on conflict (jid, day) do update set up_s = least(86400, agent_days.up_s + exclu
 -- name: agents_days
 -- Up-time of one agent from a day on, in seconds a day.
 select day, up_s from agent_days where jid = :jid and day >= :since order by day;
+
+-- name: agents_newer
+-- What agents newer than this server add to their checks: key by key, the commonest first.
+select key, count(*) as agents from agents, unnest(unread) as key group by key order by agents desc, key limit 20;

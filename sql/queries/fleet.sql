@@ -41,6 +41,14 @@ set last_seen = greatest(a.last_seen, u.seen),
 from unnest(:jids::text[], :seens::bigint[], :checkeds::bigint[], :addeds::bigint[]) as u (jid, seen, checked, added)
 where a.jid = u.jid;
 
+-- name: fleet_unread!
+-- Which keys of an agent's checks are kept unread.
+update agents set unread = :keys::text[] where jid = :jid;
+
+-- name: fleet_read_anew!
+-- At a start: nothing has been seen yet that this version does not read.
+update agents set unread = '{}' where unread <> '{}';
+
 -- name: fleet_uptime!
 -- Adds seconds available to agents' days.
 insert into agent_days as d (jid, day, up_s)

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import shutil
 import ssl
+import subprocess
+import sys
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
@@ -15,7 +21,7 @@ from xml.etree.ElementTree import tostring
 
 import pytest
 
-from tests.acceptance.product import Product
+from tests.acceptance.product import ROOT, Product
 from tests.acceptance.test_operations import assert_secure
 from tests.adapters.xmppd.raw import RawClient
 
@@ -77,14 +83,14 @@ async def test_older_and_newer_probes_deliver_by_xmpp_and_the_session_stands(ser
         if name := body.get("id") or body.get("meta", {}).get("uuid"):
             assert agent_of(server, key, name) == f"{NAME}@localhost"
 
-    # What it cannot know it refuses in words: a later form, a key where the form is closed.
-    closed = json.dumps(native(later=1))
+    # What it cannot know it refuses in words: a later form, a word it has not where it knows the key.
+    closed = json.dumps(native(status="green"))
     client.send(f"<iq type='set' id='n1' {TO}><check xmlns='urn:pumpkin:check:9'>{{}}</check></iq>")
     assert "service-unavailable" in await answered(client, "n1")
     client.send(f"<iq type='set' id='n2' {TO}><check xmlns='{CHECK}'>{closed}</check></iq>")
     refused = await answered(client, "n2")
     assert "bad-request" in refused
-    assert "later" in refused
+    assert "status" in refused
     client.send(f"<iq type='get' id='n3' {TO}><query xmlns='urn:later'/></iq>")
     assert "error" in await answered(client, "n3")
 
@@ -105,6 +111,63 @@ async def test_older_and_newer_probes_deliver_by_xmpp_and_the_session_stands(ser
     client.abort()
 
 
+@pytest.fixture(scope="module")
+def later(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program of a later version, as far as a probe needs it: its checks and its report have a key more."""
+    folder = tmp_path_factory.mktemp("later")
+    for package in ("pumpkin", "actors"):
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for name, was, becomes in (
+        ("pumpkin/model/wire.py", '"id": str(check.id),\n', '"id": str(check.id), "later": {"a": 1},\n'),
+        ("actors/probe.py", '"version": VERSION,', '"version": "9.0.0", "later": [1],'),
+    ):  # fmt: skip
+        text = (folder / name).read_text()
+        assert text.count(was) == 1, name
+        (folder / name).write_text(text.replace(was, becomes))
+    return folder
+
+
+def until(true: Callable[[], object], within_s: float = 30.0) -> None:
+    deadline = time.monotonic() + within_s
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_a_probe_of_a_later_version_delivers_and_the_operator_is_told(
+    server: Product, later: Path, tmp_path: Path
+) -> None:
+    key = server.key("checks:read", "agents:read")
+    server.command("agent", "add", "newer", "--password", PASSWORD)
+    xmpp = server.facts["xmpp"]
+    config = {
+        "jid": "newer@localhost", "passwd": PASSWORD, "server": f"127.0.0.1:{xmpp['port']}", "ca": xmpp["ca"],
+        "type": "later", "command": "echo up", "behaviour": "periodic", "period": 5, "target": "roof",
+    }  # fmt: skip
+    (tmp_path / "probe.json").write_text(json.dumps(config))
+    argv = [sys.executable, "-m", "pumpkin", "probe", "-c", "probe.json", "--data", "data"]
+    environment = {**os.environ, "PYTHONPATH": str(later)}
+    running = subprocess.Popen(argv, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+
+        def shown() -> Any:
+            return server.json("/api/v1/agents/newer@localhost", key=key)["data"]
+
+        until(lambda: shown()["version"] == "9.0.0" and shown()["unread"])
+        (check, *_) = server.json("/api/v1/checks?type=later", key=key)["data"]["items"]
+        assert server.json(f"/api/v1/checks/{check['id']}", key=key)["data"]["unread"] == {"later": {"a": 1}}
+        assert shown()["unread"] == ["later"]
+    finally:
+        running.terminate()
+        said, _ = running.communicate(timeout=20)
+    assert "refused" not in said, said
+    told = json.loads(server.command("doctor", "--json", status=None))
+    (text,) = (one["text"] for one in told if one["part"] == "agents")
+    assert "keeps but does not read what they add to their checks: later (1 agent); upgrade" in text
+    assert any("keys kept unread" in line and "later" in line for line in server.lines)
+    server.command("audit")  # each detail against what its record commits to
+
+
 def test_older_and_newer_probes_deliver_by_https(server: Product) -> None:
     key = server.key("checks:read")
     pair = base64.b64encode(f"{NAME}@localhost:{PASSWORD}".encode()).decode()
@@ -121,12 +184,14 @@ def test_older_and_newer_probes_deliver_by_https(server: Product) -> None:
     old = scandale(later=True)
     assert post("/items/", old)[0] == 200
     assert agent_of(server, key, old["meta"]["uuid"]) == f"{NAME}@localhost"
-    for body in ({"type": "df", "payload": {"text": "up"}}, native(), native(**OPEN_PLACES), scandale()):
+    older = {"type": "df", "payload": {"text": "up"}}
+    for body in (older, native(), native(**OPEN_PLACES), scandale(), native(later=1)):
         status, said = post("/api/v1/checks", body)
         assert status == 201, said
-    status, said = post("/api/v1/checks", native(later=1))
+    assert server.json(f"/api/v1/checks/{said['data']['id']}", key=key)["data"]["unread"] == {"later": 1}
+    status, said = post("/api/v1/checks", native(status="green"))
     assert (status, said["code"]) == (400, "invalid_check")
-    assert "later" in json.dumps(said)
+    assert "status" in json.dumps(said)
 
 
 def test_https_by_the_installations_own_authority_holds_browsers_to_it(server: Product) -> None:

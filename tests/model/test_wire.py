@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from pumpkin.errors import InvalidCheck, InvalidJson, PayloadTooLarge
+from pumpkin.evidence import record
 from pumpkin.model import wire
 
 UID = "0f1c4c0e-7c5e-4d6b-9d62-3d0c3f6e0a11"
@@ -202,3 +203,42 @@ def test_more_than_ten_mebibytes_is_too_large() -> None:
 def test_what_is_no_json_object_is_refused(text: bytes) -> None:
     with pytest.raises(InvalidJson):
         wire.parse_json(text)
+
+
+LATER = {"later": [1, None], "run": {"rss": 7}, "payload": {"page": 2}}
+
+
+def test_what_a_newer_agent_adds_is_kept_apart_and_committed_to() -> None:
+    body = native(later=[1, None], run={"argv": ["ls"], "rss": 7}, payload={"text": "{}", "page": 2}, status="ok")
+    seen = wire.from_agent(body, agent="probe@localhost")
+    assert seen.detail == {"status": "ok", "run": {"argv": ["ls"]}, "unread": LATER}
+    assert sorted(wire.unread(seen.detail)) == ["later", "payload.page", "run.rss"]
+    assert seen.payload == b"{}"
+    other = wire.from_agent({**body, "later": [2, None]}, agent="probe@localhost")
+    made = [record.make(one, 1, salt=b"s" * 16, payload_salt=b"p" * 32) for one in (seen, other)]
+    assert made[0].record != made[1].record
+    assert made[0].content != made[1].content
+
+
+def test_inside_meta_too_and_what_is_open_there_comes_back_where_it_stood() -> None:
+    meta = {"uuid": UID, "ts": 1, "type": "t", "own": 1, "result": {"parser": "p", "version": 1, "unit": "s"}}
+    seen = wire.from_agent(scandale(meta=meta), agent="probe@localhost")
+    assert seen.detail == {"result": {"parser": "p", "version": 1}, "unread": {"result": {"unit": "s"}}}
+    assert wire.to_item(seen)["meta"]["own"] == 1
+
+
+@pytest.mark.parametrize(
+    ("agent", "body", "field"),
+    [
+        ("key:pk_12345678", native(later=1), "later"),
+        ("user:ada", native(run={"later": 1}), "run.later"),
+        ("probe@localhost", native(later=1, status="green"), "status"),
+        ("probe@localhost", native(later=float("nan")), "later"),
+        ("probe@localhost", native(later="x" * 70_000), "later"),
+        ("probe@localhost", native(later=1, payload={"page": 1}), "payload"),
+    ],
+)
+def test_what_is_wrong_stays_wrong(agent: str, body: dict[str, object], field: str) -> None:
+    with pytest.raises(InvalidCheck) as refused:
+        wire.from_agent(body, agent=agent)
+    assert field in (refused.value.fields or {})

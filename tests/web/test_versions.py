@@ -32,6 +32,12 @@ NEWER = [
         "version": "7", "format": "text", "payload": {"raw": "dXA="},
         "meta": {"ts": 1_700_000_000, "type": "df", "later": True, "uuid": str(uuid4())}, "later": {"a": 1},
     },
+    # and where it is closed to others
+    native(later=1, run={"argv": ["df"], "later": 2}, payload={"text": "up", "later": [3]}),
+    {
+        "version": "7", "format": "text", "payload": {"raw": "dXA="},
+        "meta": {"ts": 1_700_000_000, "type": "df", "uuid": str(uuid4()), "run": {"argv": ["df"], "later": 2}},
+    },
 ]  # fmt: skip
 
 
@@ -48,8 +54,8 @@ async def test_checks_of_older_and_newer_probes_are_taken_by_https(web: Web, bod
         assert len((await answer.json())["data"]["items"]) == 1
 
 
-async def test_what_a_newer_probe_puts_where_the_form_is_closed_is_refused_by_name(web: Web) -> None:
-    """A key that would change what the record means is never dropped silently: the probe keeps the check."""
+async def test_what_an_integrator_puts_where_the_form_is_closed_is_refused_by_name(web: Web) -> None:
+    """Of a key or a person it is a mistake, of an agent it may be a later form."""
     async with web.client.post("/api/v1/checks", json=native(later=1), headers=web.writer) as answer:
         said = await answer.json()
         assert (answer.status, said["code"]) == (400, "invalid_check")

@@ -274,6 +274,7 @@ def _shape(agent: Agent, presence: Presence) -> dict[str, Any]:
         "site": agent.site,
         "behaviours": [_behaviour(one) for one in agent.behaviours],
         "version": agent.version,
+        "unread": list(agent.unread),
         "first_seen": _time(agent.first_seen),
         "last_seen": _time(agent.last_seen),
         "last_check": _time(agent.last_check),

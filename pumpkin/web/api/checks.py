@@ -19,7 +19,7 @@ from aiohttp import web
 from pumpkin import prover
 from pumpkin.errors import InvalidRequest, NotFound, PayloadTooLarge, PumpkinError
 from pumpkin.model import wire
-from pumpkin.model.checks import STATUSES, Check, Observation, Receipt
+from pumpkin.model.checks import STATUSES, UNREAD, Check, Observation, Receipt
 from pumpkin.model.comparison import compare
 from pumpkin.store import checks, erasure, proofs, renewals, series
 from pumpkin.web.envelope import success
@@ -53,7 +53,7 @@ async def create(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     if request.content_type in ("application/x-ndjson", "application/ndjson", "application/jsonl"):
         return success(request, await _create_many(services, data, agent_of(asker)))
-    observation = wire.from_any(wire.parse_json(data), agent=agent_of(asker))
+    observation = wire.from_agent(wire.parse_json(data), agent=agent_of(asker))
     receipt = await services.receive(observation)
     return success(request, receipt_json(receipt), 200 if receipt.known else 201)
 
@@ -74,7 +74,7 @@ async def _create_many(services: Services, data: bytes, agent: str) -> dict[str,
     refused: list[tuple[int, PumpkinError]] = []
     for number, line in lines:
         try:
-            taken.append((number, wire.from_any(wire.parse_json(line), agent=agent, now=now)))
+            taken.append((number, wire.from_agent(wire.parse_json(line), agent=agent, now=now)))
         except PumpkinError as error:
             refused.append((number, error))
     answers = await services.receive_many([observation for _, observation in taken]) if taken else ()
@@ -226,7 +226,7 @@ def _content(check: Check) -> dict[str, Any]:
             shown["text"] = check.payload.decode()
         except UnicodeDecodeError:
             shown["base64"] = base64.b64encode(check.payload).decode()
-    detail = {key: value for key, value in check.detail.items() if key in ("source", "site", "run", "result")}
+    detail = {key: value for key, value in check.detail.items() if key in ("source", "site", "run", "result", UNREAD)}
     return {"payload": shown, "record": check.record.decode(), **detail}
 
 
