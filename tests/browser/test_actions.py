@@ -226,7 +226,7 @@ async def test_an_administrator_looks_after_log_keys_and_her_own_account(site: S
     await expect(page.locator("tbody tr").first).to_contain_text("key.")
     await expect(page.locator("tbody")).not_to_contain_text("login")
 
-    other = await sessions.open(site.db, "ada", seconds=600, source="203.0.113.9", client="a browser far away")
+    other = await sessions.open(site.db, "ada", seconds=600, source="198.51.100.19", client="a browser far away")
     page = await window.open("/account")
     await press(page, "End all others")
     assert await sessions.get(site.db, other) is None

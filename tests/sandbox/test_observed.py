@@ -116,7 +116,7 @@ def test_a_connection_tells_what_was_spoken_and_that_nobody_outside_heard() -> N
         event("http", address="198.18.0.10", port=443, name="collect.example", tls=True, method="POST"),
         event("connect", family="ipv4", transport="tcp", address="198.51.100.7", port=22),
         event("sent", address="198.51.100.7", port=22, protocol="ssh"),
-        event("connect", family="ipv4", transport="udp", address="203.0.113.53", port=53),
+        event("connect", family="ipv4", transport="udp", address="198.51.100.53", port=53),
         event("connect", family="unix", path="/run/docker.sock"),
         event("connect", family="ipv6", transport="tcp", address="2001:db8::1", port=80, error="ENETUNREACH"),
         event("dns", name="collect.example", qtype="A", answer="198.18.0.10", server="198.18.0.2"),
@@ -128,7 +128,7 @@ def test_a_connection_tells_what_was_spoken_and_that_nobody_outside_heard() -> N
     request = spoken["tcp", "198.18.0.10", 443]
     assert (request["protocol"], request["tls"], request["name"]) == ("http", True, "collect.example")
     assert spoken["tcp", "198.51.100.7", 22]["protocol"] == "ssh"
-    assert spoken["udp", "203.0.113.53", 53]["protocol"] == "dns"
+    assert spoken["udp", "198.51.100.53", 53]["protocol"] == "dns"
     assert spoken["tcp", "2001:db8::1", 80]["error"] == "ENETUNREACH"
     assert all(one["sinkhole"] for one in told["connections"])
     (answer,) = told["dns_answers"]

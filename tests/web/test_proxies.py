@@ -11,7 +11,7 @@ from pumpkin.web.limits import address
 from pumpkin.web.services import Access
 from tests.web.conftest import StartWeb
 
-PROXY = (ip_network("127.0.0.0/8"), ip_network("198.51.100.0/24"))
+PROXY = (ip_network("127.0.0.0/8"), ip_network("198.51.100.0/25"))
 
 
 class _Transport:
@@ -27,13 +27,13 @@ class _Transport:
 @pytest.mark.parametrize(
     ("peer", "forwarded", "counted"),
     [
-        ("127.0.0.1", "203.0.113.9", "203.0.113.9"),
-        ("127.0.0.1", "10.0.0.1, 203.0.113.9, 198.51.100.4", "203.0.113.9"),
+        ("127.0.0.1", "198.51.100.209", "198.51.100.209"),
+        ("127.0.0.1", "10.0.0.1, 198.51.100.209, 198.51.100.4", "198.51.100.209"),
         ("127.0.0.1", "198.51.100.4", "198.51.100.4"),
         ("127.0.0.1", "2001:db8::1", "2001:db8::/64"),
         ("127.0.0.1", "nonsense", "nonsense"),
         ("127.0.0.1", "", "127.0.0.1"),
-        ("203.0.113.7", "10.0.0.1", "203.0.113.7"),
+        ("198.51.100.207", "10.0.0.1", "198.51.100.207"),
     ],
 )
 def test_whom_a_limit_counts(peer: str, forwarded: str, counted: str) -> None:
@@ -52,13 +52,13 @@ async def test_strangers_behind_a_trusted_proxy_are_counted_apart(start_web: Sta
                 assert (await answer.json())["code"] == "rate_limited"
             return answer.status
 
-    assert [await ask("203.0.113.1") for _ in range(3)] == [200, 200, 429]
-    assert await ask("203.0.113.2") == 200
+    assert [await ask("198.51.100.201") for _ in range(3)] == [200, 200, 429]
+    assert await ask("198.51.100.202") == 200
 
 
 async def test_addresses_in_answers_are_those_the_proxy_was_asked_by(start_web: StartWeb) -> None:
     web = await start_web(access=Access(trusted=PROXY))
-    headers = {"X-Forwarded-For": "203.0.113.1", "X-Forwarded-Proto": "https", "Host": "pumpkin.example"}
+    headers = {"X-Forwarded-For": "198.51.100.201", "X-Forwarded-Proto": "https", "Host": "pumpkin.example"}
     key = await web.key("packages:read")
     async with web.client.get("/api/v1/reports/history/", headers={**headers, **key}) as answer:
         assert answer.status == 200
