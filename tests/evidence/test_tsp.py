@@ -396,7 +396,7 @@ def test_cas_that_sign_each_other_do_not_make_the_search_endless() -> None:
     began = time.monotonic()
     assert judged(given(own, certificates=[own.der, *crowd])).code == "chain"
     assert judged(given(certificates=[leaf().der, middle().der, *crowd])).code == "ok"
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 30  # not the hours of every way through them
 
 
 def test_a_verdict_tells_what_the_token_says() -> None:

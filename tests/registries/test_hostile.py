@@ -68,7 +68,7 @@ async def test_each_way_of_failing_is_told_apart(door: Door, fake: FakeRegistry,
     with pytest.raises(MODES[mode]) as refused:
         await door(document_s=5 if mode == "bomb" else 0.5).versions(Purl.package("pkg:pypi/thing"))
     assert type(refused.value) is MODES[mode]
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 20
 
 
 @pytest.mark.parametrize("mode", ["list", "deep", "not json"])
@@ -297,7 +297,7 @@ async def test_a_crowd_that_looks_does_not_make_an_analysis_wait(door: Door) -> 
     start = time.monotonic()
     release = await registries.resolve(Purl.package("pkg:gem/thing"))
     assert release.version == "1.1.0"
-    assert time.monotonic() - start < 4
+    assert time.monotonic() - start < 9  # not the 10 s in which the crowd is served
     turned_away = [one for one in await looking if isinstance(one, RegistryUnavailable)]
     assert len(turned_away) > 100
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
@@ -431,18 +430,6 @@ async def test_a_key_without_scope_is_asked_for_again_with_what_was_typed(admin:
 
 async def test_keys_are_for_administrators(viewer: TestClient):
     assert "You may not do that" in await text(viewer, "/settings/keys", 403)
-
-
-async def test_pages_stay_quick_with_many_checks(site: Site, viewer: TestClient):
-    await site.receive_many([observation(detail={"target": f"t{n % 50}", "status": "critical"}) for n in range(3_000)])
-    await site.agent()
-    await site.stamp(await site.seal())
-    for path in ("/", "/agents", "/checks", "/proofs"):
-        await text(viewer, path)
-        start = time.perf_counter()
-        for _ in range(3):
-            await text(viewer, path)
-        assert (time.perf_counter() - start) / 3 < 0.25, path  # a wide bound: the machine is shared while tests run
 
 
 async def test_sign_in_again_goes_where_one_wanted(site: Site, stranger: TestClient):
