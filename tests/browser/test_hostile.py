@@ -47,6 +47,7 @@ _ELSEWHERE = {
     "/login/code": "asked for between password and session: test_acts",
     "/login/openid": "leads away: tests/web/pages/test_openid.py",
     "/login/openid/back": "comes back: tests/web/pages/test_openid.py",
+    "/checks/{id}/picture": "a picture, no page: test_payload.py",
 }
 """Addresses of pages that show nothing a stranger wrote, or are no page, and where they are tried."""
 

@@ -15,6 +15,7 @@ from pumpkin.model import passwords, totp
 from pumpkin.store import audit, factors, people, sessions
 from pumpkin.web.edge import AUTHENTICATOR
 from pumpkin.web.guard import CSRF_FIELD, SESSION_COOKIE, identity, require_csrf
+from pumpkin.web.pages.clients import described
 from pumpkin.web.pages.login import ATTEMPTS, SESSION_SECONDS, cookie, fields_of, slowed, source_of
 from pumpkin.web.pages.render import page
 from pumpkin.web.services import SERVICES
@@ -149,11 +150,14 @@ async def _account(request: web.Request, *, secret: str = "", wrong: str = "", s
     offered = "" if person is None or person.totp or person.openid else secret or totp.secret()
     issuer = f"Pumpkin {request.host.partition(':')[0]}"
     address = totp.address(offered, asker.name, issuer) if offered else ""
+    living = await sessions.listed(db, asker.name)
+    clients = {one.client for one in living if one.client}
     values = {
         "here": "account",
         "twin": "/api/v1/sessions",
         "person": person,
-        "sessions": await sessions.listed(db, asker.name),
+        "sessions": living,
+        "named": await asyncio.to_thread(lambda: {client: described(client) for client in clients}),
         "mine": asker.session,
         "secret": offered,
         "picture": _picture(address) if address else "",

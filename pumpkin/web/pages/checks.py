@@ -16,7 +16,7 @@ from aiohttp import web
 from pumpkin import eraser
 from pumpkin.errors import InvalidRequest, NotFound, PumpkinError
 from pumpkin.evidence import merkle
-from pumpkin.model.checks import STATUSES, Check
+from pumpkin.model.checks import STATUSES, UNREAD, Check
 from pumpkin.model.comparison import compare
 from pumpkin.model.proofs import Checkpoint, Stamp
 from pumpkin.prover import not_before, stamped_by
@@ -24,8 +24,8 @@ from pumpkin.store import alerts, checks, erasure, overview, proofs, renewals, s
 from pumpkin.web.api.analysis.shapes import base
 from pumpkin.web.guard import identity
 from pumpkin.web.pages import pictures, plots
+from pumpkin.web.pages.payloads import Shown, payload, text_of
 from pumpkin.web.pages.render import act, asked, page, read
-from pumpkin.web.pages.text import payload, text_of
 from pumpkin.web.services import SERVICES
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 ROWS = 50
 TRENDS = 6
 _FILTERS = ("q", "type", "agent", "target", "status", "since", "until", "label")
-_SHOWN_DETAIL = ("run", "result", "labels", "source", "target", "site", "status")
+_SHOWN_DETAIL = ("run", "result", "labels", "source", "target", "site", "status", UNREAD)
 
 
 def setup(app: web.Application) -> None:
@@ -139,9 +139,7 @@ async def show(request: web.Request) -> web.Response:
         "here": "checks",
         "twin": f"/api/v1/checks/{check.id}",
         "check": check,
-        "shown": None
-        if check.payload is None
-        else payload(check.payload, media=check.media, format=check.format, wrapped=check.wire is not None),
+        "shown": _shown(check),
         "detail": {name: check.detail[name] for name in _SHOWN_DETAIL if check.detail.get(name)},
         "table": _table(check.detail.get("result")),
         "pairs": _pairs(check.detail.get("result")),
@@ -170,13 +168,22 @@ async def show(request: web.Request) -> web.Response:
 
 
 def _trends(past: list[series.Point], chosen: str) -> dict[str, Any]:
-    """`trends`: (name, what it is now, picture) of the number that was chosen, else of the first few that several
-    results of the series hold; `fields` names all there are."""
+    """`trends`: name, what it is now, between what it moved, and picture of the number that was chosen, else of the
+    first few that several results of the series hold; `fields` names all there are."""
     fields = [name for name in (past[0].numbers if past else ()) if sum(name in one.numbers for one in past) > 1]
     drawn = []
     for name in [chosen] if chosen in fields else fields[:TRENDS]:
         points = [(one.observed, one.numbers[name], one.status) for one in reversed(past) if name in one.numbers]
-        drawn.append((name, plots.number(points[-1][1]), plots.trend(points, name=name)))
+        low, high = min(value for _, value, _ in points), max(value for _, value, _ in points)
+        steady = f"the same in all {len(points)}"
+        drawn.append(
+            {
+                "name": name,
+                "now": plots.number(points[-1][1]),
+                "reach": f"{plots.number(low)} to {plots.number(high)} in {len(points)}" if high > low else steady,
+                "plot": plots.trend(points, name=name),
+            }
+        )
     return {"trends": drawn, "fields": fields, "chosen": chosen if chosen in fields else ""}
 
 
@@ -189,6 +196,7 @@ async def difference(request: web.Request) -> web.Response:
     lines = []
     if old is not None and old.payload is not None and check.payload is not None:
         lines = await asyncio.to_thread(compare, _readable(old), _readable(check))
+    shown = _shown(check)
     values = {
         "here": "checks",
         "twin": f"/api/v1/checks/{check.id}/difference",
@@ -196,13 +204,28 @@ async def difference(request: web.Request) -> web.Response:
         "old": old,
         "lines": lines,
         "equal": bool(lines) and all(one.kind in ("same", "skipped") for one in lines),
+        "further": old is not None and old.payload != check.payload and not (shown and shown.form == "json"),
+        "pictures": [one for one in (old, check) if one is not None and _drawn(one)],
     }
     return page(request, "check_difference.html", values)
 
 
+def _shown(check: Check) -> Shown | None:
+    if check.payload is None:
+        return None
+    return payload(check.payload, media=check.media, format=check.format, wrapped=check.wire is not None)
+
+
+def _drawn(check: Check) -> bool:
+    shown = _shown(check)
+    return shown is not None and shown.picture is not None and shown.picture.fits
+
+
 def _readable(check: Check) -> str:
-    shown = payload(check.payload or b"", media=check.media, format=check.format, wrapped=check.wire is not None)
-    return shown.text.striptags() if shown.form == "hex" else text_of(check.payload or b"", check.wire is not None)
+    shown = _shown(check)
+    if shown is not None and shown.form in ("hex", "picture"):
+        return shown.text.striptags()
+    return text_of(check.payload or b"", check.wire is not None)
 
 
 async def erase(request: web.Request) -> web.Response:

@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 from pumpkin.web.pages.pictures import framed
 from pumpkin.web.pages.text import bare, rfc3339
 
-_WIDE, _HIGH = 600, 96
+_WIDE, _HIGH, _FLAT = 600, 96, 18
 _LANES_WIDE = 960
 
 
@@ -20,15 +20,17 @@ def number(value: float) -> str:
 
 
 def trend(points: Sequence[tuple[int, float, str | None]], *, name: str) -> Markup:
-    """A line through (time in microseconds, value, status), oldest first; what was not ok is marked."""
+    """A line through (time in microseconds, value, status), oldest first; what was not ok is marked. A number that
+    never moved takes no more room than a line of words."""
     values = [value for _, value, _ in points]
     low, high = min(values), max(values)
+    tall = _HIGH if high > low else _FLAT
     span, first, last = (high - low) or 1.0, points[0][0], points[-1][0]
     length = max(1, last - first)
     drawn, line = [], []
     for at, value, status in points:
         x = 6 + (at - first) / length * (_WIDE - 12)
-        y = _HIGH - 8 - (value - low) / span * (_HIGH - 16) if high > low else _HIGH / 2
+        y = tall - 8 - (value - low) / span * (tall - 16) if high > low else tall / 2
         line.append(f"{x:.1f} {y:.1f}")
         kind = status if status in ("warning", "critical") else "fine"
         words = f"{rfc3339(at)[:19]} UTC: {number(value)}{f', {status}' if status else ''}"
@@ -41,7 +43,7 @@ def trend(points: Sequence[tuple[int, float, str | None]], *, name: str) -> Mark
         f" {rfc3339(first)[:16]} to {rfc3339(last)[:16]} UTC."
     )
     path = f'<path class="line" d="M{"L".join(line)}"/>' if len(line) > 1 else ""
-    return framed("plot trend", _WIDE, _HIGH, said, path + "".join(drawn))
+    return framed("plot trend", _WIDE, tall, said, path + "".join(drawn))
 
 
 def waits(seconds: Sequence[tuple[float, str]], *, title: str) -> Markup:

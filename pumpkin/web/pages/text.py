@@ -6,13 +6,10 @@ characters, terminal codes, bidirectional overrides (CVE-2021-42574) and lines o
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,7 +17,6 @@ from markupsafe import Markup, escape
 
 LINE_LIMIT = 300
 PAYLOAD_LIMIT = 64 * 1024
-HEX_LIMIT = 2 * 1024
 _MICRO = 1_000_000
 
 # Controls but tab and line ends; soft hyphen; zero-width, bidi marks, embeddings and isolates; separators; BOM; tags.
@@ -156,63 +152,6 @@ def fingers(value: bytes | str) -> str:
     """A whole hash in groups of eight digits, so that it wraps and can be compared by eye."""
     text = value.hex() if isinstance(value, bytes) else str(value)
     return " ".join(text[i : i + 8] for i in range(0, len(text), 8))
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A payload made readable: `form` is json, text or hex; `cut` how many bytes or characters are left out."""
-
-    form: str
-    text: Markup
-    cut: int
-    decoded: bool
-    table: tuple[tuple[str, ...], tuple[tuple[str, ...], ...]] | None = None
-
-
-def payload(data: bytes, *, media: str, format: str, wrapped: bool) -> Shown:
-    """`data` by what it is. With `wrapped` (an old-shape check) the bytes are base64 text: what it holds is shown."""
-    inner, decoded = _unwrap(data) if wrapped else (data, False)
-    try:
-        text = inner.decode("utf-8")
-    except UnicodeDecodeError:
-        return _hex(inner, decoded)
-    if "\x00" in text[:4096]:
-        return _hex(inner, decoded)
-    if len(inner) <= PAYLOAD_LIMIT and (text.lstrip()[:1] in ("{", "[") or "json" in (media + format).casefold()):
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):
-            pass
-        else:
-            return Shown("json", plain(json.dumps(value, indent=2, ensure_ascii=False), PAYLOAD_LIMIT * 2), 0, decoded)
-    return Shown("text", plain(text, PAYLOAD_LIMIT), max(0, len(text) - PAYLOAD_LIMIT), decoded)
-
-
-def text_of(data: bytes, wrapped: bool) -> str:
-    """`data` as text to compare by lines: JSON is written out a value a line."""
-    text = (_unwrap(data)[0] if wrapped else data).decode("utf-8", "replace")
-    if text.lstrip()[:1] in ("{", "[") and len(text) <= PAYLOAD_LIMIT:
-        try:
-            return json.dumps(json.loads(text), indent=2, ensure_ascii=False, sort_keys=True)
-        except (ValueError, RecursionError):
-            pass
-    return text
-
-
-def _unwrap(data: bytes) -> tuple[bytes, bool]:
-    try:
-        return base64.b64decode(b"".join(data.split()), validate=True), True
-    except (binascii.Error, ValueError):
-        return data, False
-
-
-def _hex(data: bytes, decoded: bool) -> Shown:
-    lines = []
-    for start in range(0, min(len(data), HEX_LIMIT), 16):
-        row = data[start : start + 16]
-        signs = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in row)
-        lines.append(f"{start:08x}  {row.hex(' '):<47}  {signs}")
-    return Shown("hex", escape("\n".join(lines)), max(0, len(data) - HEX_LIMIT), decoded)
 
 
 def pretty(value: Mapping[str, Any] | list[Any] | None, limit: int = PAYLOAD_LIMIT) -> Markup:

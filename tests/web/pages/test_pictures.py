@@ -10,6 +10,7 @@ import pytest
 from pumpkin.model.agents import Presence
 from pumpkin.web.pages.agents import uptime
 from pumpkin.web.pages.pictures import Story, Witnessed, bars, proof, strip
+from pumpkin.web.pages.plots import trend
 
 NOW = 1_795_000_000_000_000
 
@@ -81,3 +82,12 @@ def test_who_came_a_moment_ago_is_shown_available_before_its_minutes_are_written
 
 def test_a_bar_of_nothing_is_drawn_as_nothing():
     assert 'class="bar zero"' in str(bars([0, 3], title="two", second=True))
+
+
+def test_a_number_that_never_moved_takes_a_line_of_words_and_one_that_did_a_plot():
+    flat, moved = (
+        trend([(NOW + n * 60_000_000, value * n + 7.0, "ok") for n in range(9)], name="x") for value in (0, 1)
+    )
+    heights = [int(str(ElementTree.fromstring(one).get("viewBox")).split()[-1]) for one in (flat, moved)]
+    assert heights == [18, 96]
+    assert "now 7, from 7 to 7" in flat

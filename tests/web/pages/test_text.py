@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pumpkin.web.pages.text import _ODD, digest, duration, payload, plain, rfc3339, size, told, when, words
+from pumpkin.web.pages.clients import described
+from pumpkin.web.pages.payloads import payload
+from pumpkin.web.pages.text import _ODD, digest, duration, plain, rfc3339, size, told, when, words
 
 
 def test_markup_is_escaped():
@@ -125,3 +127,19 @@ def test_json_with_markup_is_escaped():
 )  # fmt: skip
 def test_values_are_said_in_words(value: object, said: str) -> None:
     assert words(value) == said
+
+
+@pytest.mark.parametrize(
+    ("client", "said"),
+    [
+        ("Mozilla/5.0 (X11; Ubuntu; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0", "Firefox 133 on Ubuntu"),
+        (
+            ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)"
+            " Version/17.5 Mobile/15E148 Safari/604.1"),
+            "Safari 17 on iOS 17",
+        ),
+        ("curl/8.5.0", "curl 8"), ("a browser far away", ""), ("", ""), ("\u202e<b>" * 200, ""),
+    ],
+)  # fmt: skip
+def test_a_browser_is_said_in_words_where_it_is_known(client: str, said: str) -> None:
+    assert described(client) == said
