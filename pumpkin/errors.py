@@ -29,7 +29,7 @@ PumpkinError
 ├── Unavailable 503 unavailable ┬── TsaError 503 http ┬── TsaTimeout 503 timeout
 │                               │                     └── TsaTooLarge 503 too_large
 │                               └── WitnessError 503 witness
-└── StartError (never on the wire: one sentence that ends the start)
+└── StartError (never on the wire: one sentence that ends the start) ── StartRefused (and would end the next one)
 
 A class's docstring is its message, written as advice; an instance may carry a more exact one. Only these texts
 reach a client: the text of any other exception stays in the log beside the request id.
@@ -293,3 +293,7 @@ class StartError(PumpkinError):
     """Pumpkin cannot start; the sentence says why and what to do."""
 
     code = "start"
+
+
+class StartRefused(StartError):
+    """Pumpkin does not start on these settings, keys or data, nor would it in a minute; the sentence says why."""

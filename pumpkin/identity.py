@@ -12,7 +12,7 @@ import json
 import secrets
 from dataclasses import asdict, dataclass
 
-from pumpkin.errors import StartError
+from pumpkin.errors import StartRefused
 from pumpkin.evidence import checkpoint
 from pumpkin.evidence.checkpoint import BadNote, LogKey
 from pumpkin.model.proofs import Checkpoint
@@ -69,26 +69,26 @@ async def held(db: Database) -> Held | None:
 
 
 async def compare(db: Database, found: Held | None, mark: Mark | None, where: str, folder: str) -> None:
-    """StartError, naming both, where the database (called `where`) does not hold the log that `folder` has seen."""
+    """StartRefused, naming both, where the database (called `where`) does not hold the log that `folder` has seen."""
     if mark is None:
         return
     seen = f"The data folder {folder} belongs to the log {mark.origin} ({mark.size:,} checks sealed when last seen)"
     if found is None:
-        raise StartError(
+        raise StartRefused(
             f"{seen}, and {where} holds no log. To go on at 0 would be a second log under the same name and key: name "
             "the right database (setting database), mount it, or restore a backup. `pumpkin run --new-log` puts the "
             "old key aside and begins another log, under another name."
         )
     if found.origin and found.origin != mark.origin:
-        raise StartError(f"{seen}, and {where} holds the log {found.origin}: name the database or the folder of it.")
+        raise StartRefused(f"{seen}, and {where} holds the log {found.origin}: name the database or the folder of it.")
     if found.log and found.log != mark.log:
-        raise StartError(
+        raise StartRefused(
             f"{seen}, and {where} holds another log that was begun under the same name: name the right database."
         )
     size = found.head.size if found.head else 0
     then = await proofs.checkpoint(db, mark.size) if mark.size else None
     if size < mark.size or (then is not None and then.root.hex() != mark.root):
-        raise StartError(
+        raise StartRefused(
             f"{seen}, and {where} holds {size:,} of them, or others: an older copy of the database, from which the log "
             "must not go on, as it would fork. Name the right one. If the rest is lost for good, and the fork may be "
             "seen by every witness, remove log-seen.json from the data folder."
@@ -96,11 +96,11 @@ async def compare(db: Database, found: Held | None, mark: Mark | None, where: st
 
 
 def signed_by(found: Held | None, key: LogKey, folder: str) -> None:
-    """StartError where `key` is not the one whose signature stands under the database's newest checkpoint."""
+    """StartRefused where `key` is not the one whose signature stands under the database's newest checkpoint."""
     if found is None:
         return
     if found.origin and found.origin != key.origin:
-        raise StartError(
+        raise StartRefused(
             f"This database holds the log {found.origin}, and the data folder the key of the log {key.origin}: "
             "name the data folder that belongs to it, or another database."
         )
@@ -109,7 +109,7 @@ def signed_by(found: Held | None, key: LogKey, folder: str) -> None:
     try:
         checkpoint.open_note(found.head.note, key.verifier)
     except BadNote:
-        raise StartError(
+        raise StartRefused(
             f"{folder}/log-key.secret.pem is not the key that signed the log {found.origin} in this database: put the "
             "right one back (another node or a backup has it)."
         ) from None
@@ -119,7 +119,7 @@ async def keep(db: Database, origin: str) -> Mark:
     """Give the database's log its id, where it has none, and what the folder is to remember now."""
     fact = await facts.once(db, FACT, {"log": secrets.token_hex(8), "origin": origin})
     if fact["origin"] != origin:
-        raise StartError(
+        raise StartRefused(
             f"Another node has just begun the log {fact['origin']} on this database; give all the same keys."
         )
     head = await proofs.latest_checkpoint(db)
@@ -127,21 +127,21 @@ async def keep(db: Database, origin: str) -> Mark:
 
 
 async def same_vault(db: Database, key: bytes | None, folder: str) -> None:
-    """StartError where secrets in the database are closed under another key than `key` (None: there is no file).
+    """StartRefused where secrets in the database are closed under another key than `key` (None: there is no file).
 
     The first key that comes is remembered, by what cannot be turned back into it.
     """
     known = await facts.get(db, VAULT)
     if key is None:
         if known is not None:
-            raise StartError(
+            raise StartRefused(
                 f"{folder}/log-vault.secret.key is missing, under which this database keeps second factors and "
                 "passwords: put it back (another node or a backup has it)."
             )
         return
     told = hmac.digest(key, b"pumpkin vault", "sha256").hex()[:32]
     if (known or await facts.once(db, VAULT, told)) != told:
-        raise StartError(
+        raise StartRefused(
             f"{folder}/log-vault.secret.key is not the key under which this database keeps second factors and "
             "passwords: put the right one back (another node or a backup has it)."
         )

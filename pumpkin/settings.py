@@ -17,7 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from pumpkin import variables
 from pumpkin.addresses import web_address
-from pumpkin.errors import StartError
+from pumpkin.errors import StartRefused
 from pumpkin.model.sentences import FAULTS, words
 from pumpkin.sections import (
     CENTURIES,
@@ -181,13 +181,13 @@ def default_data() -> Path:
 def load(data: Path | None = None, config: Path | None = None, **flags: Any) -> Settings:
     """The settings in force. `flags` are those given (None is not given; `xmpp` may be a dict).
 
-    StartError for what does not fit: a sentence a line, each naming the setting and where its value comes from.
+    StartRefused for what does not fit: a sentence a line, each naming the setting and where its value comes from.
     """
     folder = (data or default_data()).absolute()
     file = file_of(folder, config)
     values = _read(file, named=config is not None or bool(os.environ.get("PUMPKIN_CONFIG")))
     if "data" in values and values["data"] != str(folder):
-        raise StartError(f"The setting data is not of a file: give --data or PUMPKIN_DATA; settings file: {file}.")
+        raise StartRefused(f"The setting data is not of a file: give --data or PUMPKIN_DATA; settings file: {file}.")
     given = {name: value for name, value in flags.items() if value is not None}
     if isinstance(given.get("xmpp"), dict):
         given["xmpp"] = {name: value for name, value in given["xmpp"].items() if value is not None}
@@ -198,7 +198,7 @@ def load(data: Path | None = None, config: Path | None = None, **flags: Any) -> 
         told = error.errors(include_url=False, include_input=False)
         lines = list(dict.fromkeys(_sentence(one, given, file) for one in told))
         more = [f"There are {len(lines) - FAULTS} more."] if len(lines) > FAULTS else []
-        raise StartError("\n".join([*lines[:FAULTS], *more])) from None
+        raise StartRefused("\n".join([*lines[:FAULTS], *more])) from None
     finally:
         _FileSource.values = {}
 
@@ -219,14 +219,14 @@ def _read(file: Path, *, named: bool) -> dict[str, Any]:
         return tomllib.loads(file.read_text("utf-8"))
     except FileNotFoundError:
         if named:
-            raise StartError(f"There is no settings file {file}.") from None
+            raise StartRefused(f"There is no settings file {file}.") from None
         return {}
     except OSError as error:
-        raise StartError(f"The settings file {file} cannot be read: {error.strerror or error}.") from None
+        raise StartRefused(f"The settings file {file} cannot be read: {error.strerror or error}.") from None
     except UnicodeDecodeError:
-        raise StartError(f"The settings file {file} is not text in UTF-8.") from None
+        raise StartRefused(f"The settings file {file} is not text in UTF-8.") from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise StartError(f"The settings file {file} cannot be read: {error}.") from None
+        raise StartRefused(f"The settings file {file} cannot be read: {error}.") from None
 
 
 def _sentence(error: Mapping[str, Any], flags: Mapping[str, Any], file: Path) -> str:
@@ -268,4 +268,4 @@ def folder(name: str) -> Path:
     for candidate in (package / name, package.parent / name):
         if candidate.is_dir():
             return candidate
-    raise StartError(f"The folder {name} is not part of this installation; install Pumpkin again.")
+    raise StartRefused(f"The folder {name} is not part of this installation; install Pumpkin again.")

@@ -12,7 +12,7 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from pumpkin.errors import StartError
+from pumpkin.errors import StartRefused
 
 PREFIX = "PUMPKIN_"
 OTHERS = frozenset({"DATA", "CONFIG", "UNPACK", "KEY", "SERVER", "IMAGE", "ENROLL_TOKEN"})
@@ -28,7 +28,7 @@ def variable(name: str) -> str:
 
 def values(model: type[BaseModel], environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
     """The settings that the environment gives, nested as in the file; empty variables give none, unknown ones are left
-    to `unknown`. StartError, one sentence, where a list or table is not JSON."""
+    to `unknown`. StartRefused, one sentence, where a list or table is not JSON."""
     found: dict[str, Any] = {}
     for name, parts, text in _given(environ):
         annotation = _annotation(model, parts)
@@ -121,7 +121,7 @@ def _read(name: str, text: str, annotation: Any) -> Any:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict if table else list):
-        raise StartError(
+        raise StartRefused(
             f"The variable {name} of the environment is not {kind} in JSON, for instance {name}='{example}'."
         )
     return value

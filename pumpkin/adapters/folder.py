@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pumpkin.errors import StartError
+from pumpkin.errors import StartError, StartRefused
 from pumpkin.evidence.authority import Authority
 from pumpkin.evidence.checkpoint import LogKey, VerifierKey
 from pumpkin.evidence.orders import FleetKey
@@ -30,10 +30,10 @@ def _read(path: Path, form: str, load: Callable[[], T]) -> T:
     try:
         return load()
     except OSError as error:
-        raise StartError(f"{path} cannot be read: {error.strerror}.") from None
+        raise StartRefused(f"{path} cannot be read: {error.strerror}.") from None
     except (ValueError, TypeError) as error:
         said = " ".join(str(error).split())[:100]
-        raise StartError(
+        raise StartRefused(
             f"{path} is not {form} ({said}); put the right one back, from a backup or another node."
         ) from None
 
@@ -70,7 +70,7 @@ class DataFolder:
         self._lock = lock
         if not restoring and (self.path / UNFINISHED).exists():
             self.release()
-            raise StartError(
+            raise StartRefused(
                 f"A restore into {self.path} was cut off, and what lies there was not audited: give `pumpkin restore` "
                 "again, which begins anew, or remove the folder."
             )
@@ -101,7 +101,7 @@ class DataFolder:
             self._write("log-key.secret.pem", key.pem, 0o600)
         name = self._origin()
         if origin and origin != name:
-            raise StartError(f"The log here is called {name}; a log keeps its name, so set log.origin back to it.")
+            raise StartRefused(f"The log here is called {name}; a log keeps its name, so set log.origin back to it.")
         secret = self.path / "log-key.secret.pem"
         key = _read(secret, "an Ed25519 key in PEM", lambda: LogKey.load(name, secret.read_bytes()))
         self._write("log-origin.txt", f"{name}\n".encode(), 0o644)
@@ -113,7 +113,7 @@ class DataFolder:
         """StartError where a log was begun here and its secret key is gone. A start that was killed after it wrote the
         name only has lost nothing."""
         if not self.has("log-key.secret.pem") and (self.has(SEEN) or self.has("log-key.vkey")):
-            raise StartError(
+            raise StartRefused(
                 f"{self.path / 'log-key.secret.pem'} is missing, and the log {self._origin()} was begun here: put the "
                 "key back (another node or a backup has it). `pumpkin run --new-log` with an empty database begins "
                 "another."
@@ -125,7 +125,7 @@ class DataFolder:
         if not name and vkey:
             name = _read(self.path / "log-key.vkey", "a log's key", lambda: VerifierKey.parse(vkey).name)
         if not name:
-            raise StartError(f"{self.path / 'log-origin.txt'} is missing: write the log's name into it.")
+            raise StartRefused(f"{self.path / 'log-origin.txt'} is missing: write the log's name into it.")
         return name
 
     def _text(self, name: str) -> str:
@@ -236,7 +236,7 @@ class DataFolder:
         path = self.path / "log-vault.secret.key"
         key = _read(path, _VAULT_FORM, lambda: bytes.fromhex(path.read_text("ascii").strip()))
         if len(key) != VAULT_BYTES:
-            raise StartError(f"{path} is not {_VAULT_FORM}; put the right one back.")
+            raise StartRefused(f"{path} is not {_VAULT_FORM}; put the right one back.")
         return key
 
     def has_vault_key(self) -> bool:

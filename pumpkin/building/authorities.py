@@ -22,7 +22,7 @@ from actors.supervision import Child, Restart, System
 from pumpkin.adapters.revocation import RevocationClient
 from pumpkin.adapters.tsa import LocalTsa, TsaClient
 from pumpkin.bus import Bus
-from pumpkin.errors import StartError
+from pumpkin.errors import StartRefused
 from pumpkin.evidence.authority import Authority, Clock
 from pumpkin.model.proofs import Checkpoint, Stamp
 from pumpkin.renewer import DAY_US, Renewer
@@ -294,9 +294,9 @@ def _series(authority: AuthoritySettings) -> Series:
     try:
         roots = [path.read_bytes() for path in authority.roots]
     except OSError as error:
-        raise StartError(f"A root of the authority {authority.name} cannot be read: {error}.") from None
+        raise StartRefused(f"A root of the authority {authority.name} cannot be read: {error}.") from None
     if not roots:
-        raise StartError(f"The authority {authority.name} has no roots; a token is only worth what its root is.")
+        raise StartRefused(f"The authority {authority.name} has no roots; a token is only worth what its root is.")
     return Series(
         authority.name,
         authority.url,

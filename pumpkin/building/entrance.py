@@ -10,7 +10,7 @@ from typing import Any
 from actors.lookout import Lookout
 from actors.supervision import Child
 from pumpkin.building.disclosed import shown
-from pumpkin.errors import StartError
+from pumpkin.errors import StartRefused
 from pumpkin.settings import Settings, file_of
 from pumpkin.web.entrance import Entrance
 from pumpkin.web.services import Public, Services
@@ -22,7 +22,7 @@ def entrance(settings: Settings, stack: AsyncExitStack) -> Entrance | None:
     if not wanted.issuer:
         return None
     if not wanted.client_id:
-        raise StartError("The setting openid.client_id is missing; the provider gave it out with the registration.")
+        raise StartRefused("The setting openid.client_id is missing; the provider gave it out with the registration.")
     from pumpkin.adapters.openid import OpenId, Pending  # 2 MB for those who use it
 
     provider = OpenId(wanted.issuer, wanted.client_id, wanted.client_secret, wanted.scopes)

@@ -21,7 +21,7 @@ from pumpkin.building import disclosed
 from pumpkin.building.lookout import witness_key
 from pumpkin.building.modules import check_one
 from pumpkin.building.sandbox import certificates_of
-from pumpkin.errors import StartError
+from pumpkin.errors import StartError, StartRefused
 from pumpkin.model.rules import InvalidRules
 from pumpkin.model.rules import read as read_rules
 from pumpkin.settings import Settings
@@ -44,11 +44,11 @@ def faults(settings: Settings) -> list[Fault]:
 
 
 def require(settings: Settings) -> None:
-    """For the start: StartError, a sentence a line, for what stops it; the rest goes to the journal. Modules tell
+    """For the start: StartRefused, a sentence a line, for what stops it; the rest goes to the journal. Modules tell
     their faults themselves when they are built."""
     found = _at_start(settings)
     if stopping := [one.text for one in found if one.stops]:
-        raise StartError("\n".join(stopping))
+        raise StartRefused("\n".join(stopping))
     for text in [one.text for one in found] + permissions(settings, configuration.file_of(settings.data)):
         log.warning("settings", said=text)
 

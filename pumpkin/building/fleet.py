@@ -28,7 +28,7 @@ from pumpkin.building.line import Line
 from pumpkin.building.lookout import watched
 from pumpkin.building.xmpp import Served, serve_xmpp
 from pumpkin.bus import Bus
-from pumpkin.errors import StartError, Unavailable
+from pumpkin.errors import StartRefused, Unavailable
 from pumpkin.model.agents import Board
 from pumpkin.model.checks import Observation, Receipt
 from pumpkin.settings import Settings
@@ -97,7 +97,9 @@ async def build_fleet(
     public = await facts.once(db, succession.KEY, folder.fleet_key().public)
     key, links = folder.adopt_fleet_key(public), await succession.links(db)
     if key.public != public:
-        raise StartError("Probes obey another fleet key than this folder's; copy fleet-key.secret.pem from its server.")
+        raise StartRefused(
+            "Probes obey another fleet key than this folder's; copy fleet-key.secret.pem from its server."
+        )
     liaisons: list[Liaison] = []
     desk = Desk(db, residents, liaisons)
     gateway = await system.start(

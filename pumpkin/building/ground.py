@@ -14,7 +14,7 @@ import structlog
 from pumpkin import identity
 from pumpkin.adapters.embedded.postgres import EmbeddedPostgres
 from pumpkin.adapters.folder import SEEN, DataFolder
-from pumpkin.errors import PumpkinError, StartError
+from pumpkin.errors import PumpkinError, StartError, StartRefused
 from pumpkin.evidence.checkpoint import LogKey
 from pumpkin.model.vault import Vault
 from pumpkin.settings import Settings
@@ -46,7 +46,7 @@ async def open_database(
     dsn = settings.database
     if not dsn:
         if not new_log and (place.seen() or place.has("log-key.secret.pem")) and not place.has("postgres"):
-            raise StartError(
+            raise StartRefused(
                 f"The folder {settings.data / 'postgres'} is not there, and a log was begun in {settings.data}: mount "
                 "or restore it, or name the PostgreSQL that holds the data (setting database). `pumpkin run --new-log` "
                 "puts the old key aside and begins another log."
@@ -68,7 +68,7 @@ async def open_log(
     if new_log:
         _begin_anew(settings, place, found)
     elif found is not None and not place.has("log-key.secret.pem"):
-        raise StartError(
+        raise StartRefused(
             f"This database holds the log {found.origin}, and {folder} has no log-key.secret.pem: put the log's keys "
             "there (log-* of another node or of a backup), or name another database."
         )
@@ -93,12 +93,12 @@ async def open_log(
 
 def _begin_anew(settings: Settings, place: DataFolder, found: identity.Held | None) -> None:
     if found is not None:
-        raise StartError(
+        raise StartRefused(
             f"The database holds the log {found.origin} already: start without --new-log, or name an empty one."
         )
     mark = mark_of(place)
     if mark is not None and settings.log.origin == mark.origin:
-        raise StartError(f"A new log needs a new name: {mark.origin} has been used; change log.origin.")
+        raise StartRefused(f"A new log needs a new name: {mark.origin} has been used; change log.origin.")
     place.forsake()
 
 
@@ -108,7 +108,7 @@ def mark_of(place: DataFolder) -> identity.Mark | None:
     try:
         return identity.Mark.parse(text) if text else None
     except (ValueError, TypeError):
-        raise StartError(
+        raise StartRefused(
             f"{place.path / SEEN} cannot be read; put it back from a backup of the disk, or remove it once you know "
             "that the database is the right one."
         ) from None

@@ -13,7 +13,7 @@ from pumpkin.adapters.stanzas import name
 from pumpkin.adapters.watching import LOG
 from pumpkin.adapters.witness import WitnessClient
 from pumpkin.bus import Bus
-from pumpkin.errors import StartError, UnknownAgent
+from pumpkin.errors import StartRefused, UnknownAgent
 from pumpkin.evidence.checkpoint import BadNote, LogKey, VerifierKey
 from pumpkin.model.agents import bare
 from pumpkin.sections import WitnessSettings
@@ -72,4 +72,4 @@ def witness_key(one: WitnessSettings) -> VerifierKey:
     try:
         return VerifierKey.parse(one.key)
     except BadNote as error:
-        raise StartError(f"The key of the witness {one.url} is none: {error}.") from None
+        raise StartRefused(f"The key of the witness {one.url} is none: {error}.") from None

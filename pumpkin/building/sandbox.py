@@ -9,7 +9,7 @@ from actors.supervision import Child, Restart, System
 from pumpkin.adapters.engine import Bounds, Certificates, Engine, EngineSettings, Recipe, Registries, find
 from pumpkin.adapters.registries.addresses import npm_registry, pypi_index
 from pumpkin.building.disclosed import without_secrets
-from pumpkin.errors import StartError
+from pumpkin.errors import StartRefused
 from pumpkin.sections import EngineAddress, SandboxSettings
 from pumpkin.settings import Settings
 
@@ -63,5 +63,5 @@ def certificates_of(one: EngineAddress) -> Certificates | None:
         found.context()
     except OSError as error:
         where, why = without_secrets(one.address), error.strerror or str(error)
-        raise StartError(f"The certificates of the engine {where} cannot be used: {why}.") from None
+        raise StartRefused(f"The certificates of the engine {where} cannot be used: {why}.") from None
     return found

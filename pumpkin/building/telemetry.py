@@ -9,7 +9,7 @@ from importlib.metadata import version
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from pumpkin.errors import StartError
+from pumpkin.errors import StartRefused
 from pumpkin.settings import Settings
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -31,7 +31,7 @@ def traced(settings: Settings, stack: AsyncExitStack) -> Middleware | None:
         from opentelemetry.trace import SpanKind, Status, StatusCode
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
     except ImportError:
-        raise StartError("The setting telemetry needs the extra of that name: install pumpkin[telemetry].") from None
+        raise StartRefused("The setting telemetry needs the extra of that name: install pumpkin[telemetry].") from None
     provider = TracerProvider(
         resource=Resource.create({"service.name": "pumpkin", "service.version": version("pumpkin")})
     )

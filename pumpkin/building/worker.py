@@ -15,7 +15,7 @@ from pumpkin.building.discovery import build_registries
 from pumpkin.building.packages import Bench, build_bench
 from pumpkin.building.sandbox import build_sandbox
 from pumpkin.bus import Bus
-from pumpkin.errors import StartError
+from pumpkin.errors import StartError, StartRefused
 from pumpkin.settings import Settings
 from pumpkin.store.database import Database, migrate
 
@@ -33,7 +33,7 @@ async def working(settings: Settings) -> AsyncIterator[Workshop]:
     """A worker, until the block is left; what it analyses then goes back to the queue. StartError, one sentence, when
     it cannot start: without a database, or with one that is older or newer than this version."""
     if not settings.database:
-        raise StartError("A worker needs the database of its servers: give --database DSN.")
+        raise StartRefused("A worker needs the database of its servers: give --database DSN.")
     fitness.require(settings)
     async with AsyncExitStack() as stack:
         place = DataFolder(settings.data)

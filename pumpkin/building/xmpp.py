@@ -20,7 +20,7 @@ from pumpkin.adapters.session import InProcess, Session
 from pumpkin.adapters.xmppd.certificates import Certificates
 from pumpkin.adapters.xmppd.limits import Limits
 from pumpkin.adapters.xmppd.server import XmppServer
-from pumpkin.errors import PumpkinError, StartError
+from pumpkin.errors import PumpkinError, StartRefused
 from pumpkin.settings import Settings
 from pumpkin.store import accounts, invitations, notices
 from pumpkin.store.database import Database
@@ -93,7 +93,7 @@ async def _prosody(settings: Settings, db: Database, stack: AsyncExitStack) -> S
 
     xmpp = settings.xmpp
     if xmpp.registration == "token":
-        raise StartError("Prosody takes no invitations by XEP-0077: set xmpp.registration to closed; enrol by HTTPS.")
+        raise StartRefused("Prosody takes no invitations by XEP-0077: set xmpp.registration to closed; enrol by HTTPS.")
     account = f"{AGGREGATOR}@{xmpp.domain}"
     server = Prosody(
         folder_for(settings.data),
@@ -171,7 +171,7 @@ def _external(settings: Settings, approved: set[str]) -> Served:
 
         return Served(host, 5222, 5223, xmpp.domain, ca, account, component)
     if not xmpp.jid:
-        raise StartError("The setting xmpp.jid is missing: the aggregator's account on the external XMPP server.")
+        raise StartRefused("The setting xmpp.jid is missing: the aggregator's account on the external XMPP server.")
     context = tls_context(ca or None)
 
     def client() -> Session:

@@ -120,6 +120,25 @@ def work(job: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         raise click.ClickException(f"{error.message} [{error.code}]") from None
 
 
+REFUSED = 78
+"""The exit status (EX_CONFIG of sysexits.h) of a start that would end the same way again: a service manager is not to
+try it anew."""
+
+
+class Refused(click.ClickException):
+    """A start that is refused, in its sentence."""
+
+    exit_code = REFUSED
+
+
+def load_to_serve(data: Path | None, config: Path | None = None, **flags: Any) -> Settings:
+    """As `load`, for what a service manager starts."""
+    try:
+        return configuration.load(data, config, **flags)
+    except StartError as error:
+        raise Refused(error.message) from None
+
+
 def load(data: Path | None, config: Path | None = None, **flags: Any) -> Settings:
     """The settings in force, a wrong one ending the command with its sentence."""
     try:

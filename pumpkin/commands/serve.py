@@ -13,9 +13,9 @@ import click
 from pumpkin import app
 from pumpkin.adapters.resting import rest
 from pumpkin.commands.journal import log_to_stderr as log_to_stderr
-from pumpkin.commands.place import config_option, data_option, load
+from pumpkin.commands.place import REFUSED, config_option, data_option, load_to_serve
 from pumpkin.commands.signals import heed
-from pumpkin.errors import PumpkinError, StartError
+from pumpkin.errors import PumpkinError, StartError, StartRefused
 from pumpkin.settings import Settings
 
 
@@ -45,9 +45,9 @@ def run(
     """Start everything: database, XMPP server, log, time-stamp authority, web server.
 
     Prints `ready http://...` when it serves, and writes ready.json into the data folder. Ctrl-C or SIGTERM stops it
-    in order; nothing acknowledged is lost either way.
+    in order; nothing acknowledged is lost either way. Ends with 78 where settings, keys or data have to be changed.
     """
-    settings = load(
+    settings = load_to_serve(
         data,
         config,
         listen=listen,
@@ -62,7 +62,7 @@ def run(
             runner.run(_serve(settings, new_log=new_log))
     except StartError as error:
         click.echo(f"pumpkin: {error.message}", err=True)
-        sys.exit(1)
+        sys.exit(REFUSED if isinstance(error, StartRefused) else 1)
     except PumpkinError as error:
         click.echo(f"pumpkin: {error.message} [{error.code}]", err=True)
         sys.exit(1)

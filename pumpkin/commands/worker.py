@@ -9,10 +9,10 @@ from pathlib import Path
 import click
 
 from pumpkin.building.worker import working
-from pumpkin.commands.place import config_option, data_option, load
+from pumpkin.commands.place import REFUSED, config_option, data_option, load_to_serve
 from pumpkin.commands.serve import log_to_stderr, loop_factory
 from pumpkin.commands.signals import heed
-from pumpkin.errors import PumpkinError
+from pumpkin.errors import PumpkinError, StartRefused
 from pumpkin.settings import Settings
 
 
@@ -27,14 +27,14 @@ def worker(database: str | None, slots: int | None, data: Path | None, config: P
     Any number may run, on any machine that reaches the database; each holds its tasks by a lease, so that one that is
     killed loses nothing. Prints `ready NODE`; Ctrl-C or SIGTERM gives what runs back to the queue.
     """
-    settings = load(data, config, database=database, packages=None if slots is None else {"slots": slots})
+    settings = load_to_serve(data, config, database=database, packages=None if slots is None else {"slots": slots})
     log_to_stderr(as_json=settings.journal == "json")
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_work(settings))
     except PumpkinError as error:
         click.echo(f"pumpkin: {error.message}", err=True)
-        sys.exit(1)
+        sys.exit(REFUSED if isinstance(error, StartRefused) else 1)
 
 
 async def _work(settings: Settings) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 
-from pumpkin.errors import StartError
+from pumpkin.errors import StartError, StartRefused
 
 LOCK = 0x70756D706B696E  # "pumpkin"; every node that starts takes it in turn
 _NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql\Z")
@@ -72,7 +72,7 @@ async def apply(
 
 def _compare(applied: dict[int, str], wanted: list[Migration]) -> None:
     if applied.keys() - {one.number for one in wanted}:
-        raise StartError("The database was made by a newer Pumpkin; install that version, or a newer one.")
+        raise StartRefused("The database was made by a newer Pumpkin; install that version, or a newer one.")
     for one in wanted:
         if applied.get(one.number, one.digest) != one.digest:
-            raise StartError(f"The migration {one.number:04d}_{one.name} was changed after this database applied it.")
+            raise StartRefused(f"The migration {one.number:04d}_{one.name} was changed after this database applied it.")

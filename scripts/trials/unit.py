@@ -295,6 +295,23 @@ def accept_stop(machine: Machine) -> None:
     check(left == "", "no process of its user is left", left)
 
 
+def accept_refused(machine: Machine) -> None:
+    """Settings that no second try mends: failed at once and left so; mended, it serves again."""
+    settings = machine.root / "var/lib/pumpkin/pumpkin.toml"
+    settings.write_text(f"lisen = 1\n{SETTINGS}")
+    machine.run("systemctl", "start", "pumpkin")
+    until(lambda: machine.shown("ActiveState")["ActiveState"] == "failed", "the unit failed", 30)
+    time.sleep(5)  # twice the pause before another try
+    found = machine.shown("Result", "ExecMainStatus", "NRestarts", "ActiveState")
+    wanted = {"Result": "exit-code", "ExecMainStatus": "78", "NRestarts": "0", "ActiveState": "failed"}
+    check(found == wanted, "wrong settings: status 78, failed, and not started again", found)
+    check(any("lisen" in str(one["MESSAGE"]) for one in machine.journal()[-8:]), "the journal says which")
+    settings.write_text(SETTINGS)
+    machine.run("systemctl", "start", "pumpkin")
+    took = until(lambda: machine.ask("/ready")[0] == 200, "ready", 60)
+    check(True, f"mended and started: ready after {took:.1f} s")
+
+
 def main() -> int:
     file = Path(sys.argv[1]) if len(sys.argv) > 1 else None
     folder = Path(tempfile.mkdtemp(prefix="pumpkin-unit-", dir="/var/tmp"))
@@ -309,6 +326,8 @@ def main() -> int:
         accept_package(machine)
         accept_killed(machine, key)
         accept_journal(machine)
+        accept_stop(machine)
+        accept_refused(machine)
         accept_stop(machine)
         if file is not None:
             override = machine.root / "etc/systemd/system/pumpkin.service.d/override.conf"
@@ -328,7 +347,7 @@ def main() -> int:
         if machine is not None:
             machine.close()
         shutil.rmtree(folder, ignore_errors=True)
-    print("passed: the unit under systemd, hardened, restarted, stopped in order")
+    print("passed: the unit under systemd, hardened, restarted, stopped in order, left where it is refused")
     return 0
 
 

@@ -119,7 +119,7 @@ class Product:
             assert done.returncode == status, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
-    def failing(self, *arguments: str) -> str:
+    def failing(self, *arguments: str, status: int = 1) -> str:
         """As `command`, for one that must fail: the one sentence it says."""
         done = subprocess.run(
             [str(PUMPKIN), *arguments, "--data", str(self.data)],
@@ -128,7 +128,7 @@ class Product:
             timeout=60,
             check=False,
         )
-        assert done.returncode == 1, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert done.returncode == status, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert len(done.stderr.strip().splitlines()) == 1, done.stderr
         return done.stderr
 

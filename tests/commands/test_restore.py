@@ -99,7 +99,7 @@ def test_a_database_of_ones_own_is_restored_where_it_is_told_and_never_over_the_
     assert not there.exists()
     assert cut_off(command, lambda: (there / "log-key.vkey").exists(), signal.SIGKILL)
     again = Product(there)
-    assert "was cut off" in again.failing("run", "--listen", "127.0.0.1:0")
+    assert "was cut off" in again.failing("run", "--listen", "127.0.0.1:0", status=78)
     said = again.command("restore", str(file), *opened, "--database", oldest.dsn("two"))
     assert "1 checks as of 20" in said
     assert "which is left alone" in said

@@ -9,7 +9,7 @@ import shutil
 import stat
 from pathlib import Path
 
-from pumpkin.errors import StartError
+from pumpkin.errors import StartError, StartRefused
 
 OLDEST = 14
 CACHE = Path("/var/cache/pumpkin")
@@ -51,7 +51,7 @@ def choose(kept: int | None) -> tuple[int, Path]:
         if kept is None or major == kept:
             return major, home
     if kept is not None:
-        raise StartError(
+        raise StartRefused(
             f"The data folder was made by PostgreSQL {kept}, which is not installed; install it (apt install "
             f"postgresql-{kept}) or set `database` to a server of yours."
         )

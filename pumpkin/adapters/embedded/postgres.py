@@ -24,7 +24,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from pumpkin.adapters.embedded import binaries
-from pumpkin.errors import StartError
+from pumpkin.errors import StartError, StartRefused
 
 FREE_UIDS = range(60600, 60700)  # systemd's "Users, Groups, UIDs and GIDs": 60578 to 61183 are given to nobody
 HERE = "/proc/self/cwd"
@@ -166,7 +166,7 @@ class EmbeddedPostgres:
                 await asyncio.to_thread(_hand_over, self.cluster, self._uid)
                 self.cluster.chmod(0o700)
         elif kept is not None and self.cluster.stat().st_uid != os.geteuid():
-            raise StartError(
+            raise StartRefused(
                 f"The folder {self.cluster} belongs to another user; give it to this one: chown -R {os.geteuid()}."
             )
         major, home = binaries.choose(kept or self._major)
@@ -182,7 +182,7 @@ class EmbeddedPostgres:
         except FileNotFoundError:
             return None
         except ValueError:
-            raise StartError(f"The folder {self.cluster} is not a PostgreSQL cluster; move it away.") from None
+            raise StartRefused(f"The folder {self.cluster} is not a PostgreSQL cluster; move it away.") from None
 
     def _owner(self) -> int | None:
         """The uid a cluster made earlier belongs to; root's own cannot be run."""

@@ -27,7 +27,7 @@ import structlog
 
 from pumpkin.adapters.xmppd.accounts import verifiers
 from pumpkin.adapters.xmppd.certificates import Certificates
-from pumpkin.errors import StartError
+from pumpkin.errors import StartError, StartRefused
 
 log = structlog.get_logger("pumpkin.prosody")
 _prctl = ctypes.CDLL(None, use_errno=True).prctl
@@ -111,7 +111,9 @@ class Prosody:
         """Until it takes connections. StartError when there is no Prosody, or it ends."""
         program = shutil.which("prosody")
         if program is None:
-            raise StartError("There is no Prosody here: install it (apt-get install prosody), or use --xmpp=embedded.")
+            raise StartRefused(
+                "There is no Prosody here: install it (apt-get install prosody), or use --xmpp=embedded."
+            )
         await asyncio.to_thread(self._prepare)
         self._process = await self._spawn(program)
         await self._ready(self._process)
