@@ -309,3 +309,28 @@ async def test_versions_are_suggested_after_the_at_sign(site: Site, visit: Open)
     await page.locator("#purl").press_sequentially("pkg:pypi/thing@")
     await expect(page.locator("#purl-list option").first).to_have_attribute("value", re.compile(r"pkg:pypi/thing@\d"))
     await expect(page.locator("#purl-list option")).to_have_count(2)
+
+
+async def test_an_upload_without_script_whose_session_ended_is_sent_after_signing_in_again(
+    site: Site, visit: Open, tmp_path: Path
+):
+    archive = tmp_path / "thing-1.0.zip"
+    archive.write_bytes(b"PK\x03\x04" * 30_000)
+    window = await visit(java_script_enabled=False)
+    await window.sign_in()
+    page = await window.open("/packages")
+    await page.select_option("#ecosystem", "npm")
+    await page.set_input_files("#file", archive)
+    await sessions.end_others(site.db, "ada")
+    await page.get_by_role("button", name="Upload").click()
+    await expect(page.get_by_role("status").filter(has_text="What you typed")).to_be_visible()
+    await page.fill("#name", "ada")
+    await page.fill("#password", PASSWORDS["ada"])
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(page.get_by_text("It was thing-1.0.zip.")).to_be_visible()
+    await expect(page.get_by_label("ecosystem")).to_have_value("npm")
+    await page.set_input_files("#held-file", archive)
+    await page.get_by_role("button", name="Send").click()
+    await expect(page.locator("h1")).to_contain_text("thing")
+    assert "/packages/tasks/" in page.url
+    window.complaints[:] = [one for one in window.complaints if not re.search("40[01]|503", one)]

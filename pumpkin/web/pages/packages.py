@@ -11,8 +11,9 @@ from pumpkin.model.tasks import Task
 from pumpkin.store import tasks
 from pumpkin.web.api.analysis import analyze, uploads, wishes
 from pumpkin.web.api.analysis.tasks import found
-from pumpkin.web.guard import CSRF_FIELD, identity, require, require_csrf
-from pumpkin.web.pages.render import act, asked, page, read
+from pumpkin.web.guard import CSRF_FIELD, StaleForm, identity, require, require_csrf
+from pumpkin.web.pages.held import held
+from pumpkin.web.pages.render import act, again, asked, page, read
 from pumpkin.web.services import SERVICES
 
 SHOWN = 20
@@ -56,7 +57,13 @@ async def upload(request: web.Request) -> web.Response:
     asker = require(request, "packages:write")
     try:
         form = await uploads.read(request)
-        require_csrf(request, form.fields.get(CSRF_FIELD, ""))
+        try:
+            require_csrf(request, form.fields.get(CSRF_FIELD, ""))
+        except StaleForm:
+            kept = held(request, form.fields.items(), ("file", form.name))
+            if kept is None:
+                raise
+            return again(request, kept)
         answer = await uploads.submit(request, asker, form)
     except PumpkinError as error:
         if error.status in (401, 403):

@@ -135,14 +135,19 @@ async def error_page(request: web.Request, error: PumpkinError, request_id: str)
         if held is not None and isinstance(error, Unauthenticated):
             return request.app[HOLD](request, held)
         if held is not None:
-            values = {"held": held, "again": True, "asker_name": identity(request).name}
-            return page(request, "held.html", values, status=error.status)
+            return again(request, held)
     if isinstance(error, Unauthenticated) and request.method in ("GET", "HEAD") and FRAGMENTS not in request.headers:
         back = "/login" if request.path == "/" else "/login?next=" + quote(request.path_qs, safe="")
         return web.Response(status=303, headers={"Location": back})
-    again = "/" + request.path_qs.lstrip("/") if request.method in ("GET", "HEAD") else ""
-    values = {"error": error, "request_id": request_id, "again": again}
+    retry = "/" + request.path_qs.lstrip("/") if request.method in ("GET", "HEAD") else ""
+    values = {"error": error, "request_id": request_id, "again": retry}
     return page(request, "error.html", values, status=error.status)
+
+
+def again(request: web.Request, held: Held) -> web.Response:
+    """The page that shows a form once more whose sender signed in anew since it was shown, to be sent by hand."""
+    values = {"held": held, "again": True, "asker_name": identity(request).name}
+    return page(request, "held.html", values, status=StaleForm.status)
 
 
 def read(scope: str, *, shared: bool = False) -> Callable[[Handler], Handler]:

@@ -7,9 +7,11 @@ import json
 import re
 from typing import Any
 
+import pytest
+from aiohttp import FormData
 from aiohttp.test_utils import TestClient
 
-from tests.web.pages.site import Site
+from tests.web.pages.site import Site, token
 
 Client = TestClient[Any, Any]
 _OF_SIGNING_IN = {"/login", "/login/code", "/logout", "/password", "/csp-report"}
@@ -68,13 +70,70 @@ async def test_a_message_of_the_longest_kind_is_not_lost(site: Site, stranger: C
     assert site.acts == []
 
 
-async def test_a_form_with_a_file_says_what_to_do(stranger: Client) -> None:
-    from aiohttp import FormData
+def with_a_file(csrf: str = "x") -> FormData:
+    form = FormData(quote_fields=False)
+    form.add_field("csrf", csrf)
+    form.add_field("ecosystem", 'npm "<b>')
+    form.add_field("file", b"PK\x03\x04" * 50_000, filename="thing <i>-1.0.zip")
+    return form
 
-    form = FormData()
-    form.add_field("csrf", "x")
-    form.add_field("file", b"PK\x03\x04", filename="thing-1.0.zip")
-    async with stranger.post(_WITH_A_FILE, data=form) as answer:
+
+async def test_of_a_form_with_a_file_all_is_kept_but_its_bytes(site: Site, stranger: Client) -> None:
+    async with stranger.post(_WITH_A_FILE, data=with_a_file()) as answer:
+        assert answer.status == 401
+        told = held(await answer.text())
+    assert (told["path"], told["fields"]) == (_WITH_A_FILE, [["ecosystem", 'npm "<b>']])
+    assert told["file"] == ["file", "thing <i>-1.0.zip"]
+    async with stranger.get("/login") as answer:
+        csrf = token(await answer.text())
+    fields = {"csrf": csrf, "name": "otto", "password": "an able operator", "held": json.dumps(told)}
+    async with stranger.post("/login", data=fields) as answer:
+        shown = await answer.text()
+    assert 'enctype="multipart/form-data"' in shown
+    assert re.search(r'name="file" type="file" required', shown)
+    assert "It was <bdi>thing &lt;i&gt;-1.0.zip</bdi>." in shown
+    assert 'value="npm &#34;&lt;b&gt;"' in shown
+
+
+async def test_a_form_with_a_file_of_a_session_before_is_shown_once_more(site: Site, admin: Client) -> None:
+    async with admin.post(_WITH_A_FILE, data=with_a_file("of the session before")) as answer:
+        assert answer.status == 403
+        shown = await answer.text()
+    assert "You signed in anew" in shown
+    assert 'name="file" type="file"' in shown
+    assert 'value="npm &#34;&lt;b&gt;"' in shown
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"no multipart at all", "multipart/form-data; boundary=x"),
+        (b"", "multipart/form-data"),
+        (b"--x\r\n\r\nnameless\r\n--x--\r\n", "multipart/form-data; boundary=x"),
+        (
+            b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nno file\r\n--x--\r\n',
+            "multipart/form-data; boundary=x",
+        ),
+        (
+            b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n' + b"y" * 40_000 + b"\r\n--x--\r\n",
+            "multipart/form-data; boundary=x",
+        ),
+        (b"--x\r\nContent-Type: multipart/mixed; boundary=y\r\n\r\n--y--\r\n--x--", "multipart/form-data; boundary=x"),
+    ],
+)
+async def test_an_odd_form_with_a_file_says_what_to_do(stranger: Client, body: bytes, kind: str) -> None:
+    async with stranger.post(_WITH_A_FILE, data=body, headers={"Content-Type": kind}) as answer:
         assert answer.status == 401
         text = await answer.text()
     assert "the browser keeps what you typed and chose" in text
+
+
+async def test_a_held_form_with_an_odd_file_is_none(stranger: Client) -> None:
+    for odd in ("x", 7, ["file"], ["a", "b", "c"], {"a": 1}):
+        async with stranger.get("/login") as answer:
+            csrf = token(await answer.text())
+        told = json.dumps({"path": "/packages/upload", "fields": [], "file": odd})
+        fields = {"csrf": csrf, "name": "nobody", "password": "x", "held": told}
+        async with stranger.post("/login", data=fields) as answer:
+            assert answer.status == 401, odd
+            assert 'name="held"' not in await answer.text(), odd
