@@ -89,12 +89,16 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 def address(request: web.Request, trusted: Sequence[Network] = ()) -> str:
     """Whom an address limit counts: the peer's IPv4 address or its IPv6 network of 64 bits.
 
-    Behind proxies of `trusted` networks it is the last address of X-Forwarded-For that none of them has.
+    Behind proxies of `trusted` networks it is the last address of X-Forwarded-For that none of them has, in all its
+    lines: a proxy may add one of its own to the client's. What is no address there counts as the proxy that said it.
     """
     remote = (request.remote or "").partition("%")[0]
     if trusted and _among(remote, trusted):
-        for hop in reversed(request.headers.get("X-Forwarded-For", "").split(",")):
-            remote = hop.strip() or remote
+        for hop in reversed(_listed(request, "X-Forwarded-For")):
+            told = _hop(hop)
+            if told is None:
+                break
+            remote = told
             if not _among(remote, trusted):
                 break
     try:
@@ -114,10 +118,29 @@ def behind_proxy(request: web.Request, trusted: Sequence[Network]) -> bool:
 
 
 def by_https(request: web.Request, trusted: Sequence[Network]) -> bool:
-    """Whether the client speaks HTTPS: with us, or with a trusted proxy that says so."""
-    return request.secure or (
-        behind_proxy(request, trusted) and request.headers.get("X-Forwarded-Proto", "").casefold() == "https"
-    )
+    """Whether the client speaks HTTPS: with us, or with a trusted proxy that says so, in the last word where clients
+    said something before it."""
+    if request.secure or not behind_proxy(request, trusted):
+        return request.secure
+    return _listed(request, "X-Forwarded-Proto")[-1:] == ["https"]
+
+
+def _listed(request: web.Request, name: str) -> list[str]:
+    """The members of a header that is a list, of all its lines (RFC 9110 section 5.3), empty ones left out."""
+    members = (one.strip().casefold() for line in request.headers.getall(name, ()) for one in line.split(","))
+    return [one for one in members if one]
+
+
+def _hop(text: str) -> str | None:
+    """The address of a hop, which some proxies write with its port; None for what is none."""
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        return str(ipaddress.ip_address(text.partition("%")[0]))
+    except ValueError:
+        return None
 
 
 def _among(text: str, networks: Sequence[Network]) -> bool:

@@ -6,8 +6,9 @@ from ipaddress import ip_network
 
 import pytest
 from aiohttp.test_utils import make_mocked_request
+from multidict import CIMultiDict
 
-from pumpkin.web.limits import address
+from pumpkin.web.limits import address, by_https
 from pumpkin.web.services import Access
 from tests.web.conftest import StartWeb
 
@@ -31,7 +32,11 @@ class _Transport:
         ("127.0.0.1", "10.0.0.1, 198.51.100.209, 198.51.100.4", "198.51.100.209"),
         ("127.0.0.1", "198.51.100.4", "198.51.100.4"),
         ("127.0.0.1", "2001:db8::1", "2001:db8::/64"),
-        ("127.0.0.1", "nonsense", "nonsense"),
+        ("127.0.0.1", "198.51.100.209:40001", "198.51.100.209"),
+        ("127.0.0.1", "[2001:db8::1]:4711", "2001:db8::/64"),
+        ("127.0.0.1", "198.51.100.209, [2001:db8::1]", "2001:db8::/64"),
+        ("127.0.0.1", "198.51.100.209, nonsense", "127.0.0.1"),
+        ("127.0.0.1", "198.51.100.209, unknown, 198.51.100.4", "198.51.100.4"),
         ("127.0.0.1", "", "127.0.0.1"),
         ("198.51.100.207", "10.0.0.1", "198.51.100.207"),
     ],
@@ -40,6 +45,14 @@ def test_whom_a_limit_counts(peer: str, forwarded: str, counted: str) -> None:
     request = make_mocked_request("GET", "/", headers={"X-Forwarded-For": forwarded}, transport=_Transport(peer))
     assert address(request, PROXY) == counted
     assert address(request) == peer
+
+
+def test_a_line_the_client_sent_is_not_believed_before_the_one_its_proxy_added() -> None:
+    lines = [("X-Forwarded-For", "198.51.100.201"), ("X-Forwarded-For", "198.51.100.209")]
+    lines += [("X-Forwarded-Proto", "https"), ("X-Forwarded-Proto", "http")]
+    request = make_mocked_request("GET", "/", headers=CIMultiDict(lines), transport=_Transport("127.0.0.1"))
+    assert address(request, PROXY) == "198.51.100.209"
+    assert not by_https(request, PROXY)
 
 
 async def test_strangers_behind_a_trusted_proxy_are_counted_apart(start_web: StartWeb) -> None:
