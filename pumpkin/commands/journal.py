@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from typing import TextIO
 
@@ -11,6 +12,9 @@ from structlog.typing import Processor
 
 EXPECTED = ("aiohttp.http_exceptions", "aiohttp.web_protocol")
 """Where aiohttp defines what strangers do wrong before a request is one (a bad request line, a body cut off)."""
+
+_HEADER = re.compile(r"([A-Za-z0-9-]{1,40})[ \t]*:")
+_QUOTED = re.compile(r"""b?['"]""")
 
 
 def log_to_stderr(*, as_json: bool = False) -> None:
@@ -67,7 +71,14 @@ class _OneLine(logging.Handler):
         error = record.exc_info[1] if record.exc_info else None
         log = structlog.get_logger("web")
         if error is not None and (isinstance(error, ConnectionError) or type(error).__module__ in EXPECTED):
-            reason = " ".join(str(error).split())[:200]
-            log.info("request not taken", kind=type(error).__name__, reason=reason)
+            log.info("request not taken", kind=type(error).__name__, reason=_reason(error))
         else:
             log.error(record.getMessage()[:500], exc_info=error)
+
+
+def _reason(error: BaseException) -> str:
+    """What aiohttp says of it without the bytes it quotes, which may be a password: of a header the name only."""
+    said, *quoted = _QUOTED.split(str(getattr(error, "message", "") or error), 1)
+    header = _HEADER.match(quoted[0]) if quoted else None
+    words = " ".join(said.split()).rstrip(":")[:200]
+    return f"{words} (header {header[1]})" if header else words
