@@ -30,11 +30,15 @@ class Doorstep(RequestHandler):
         """As aiohttp's, which logs, and raises ConnectionError where an answer was begun."""
         super().handle_error(request, status, exc, message)
         error = InvalidRequest("The request is not well-formed HTTP/1.1.") if status < 500 else Internal()
-        request_id = new_request_id(None)
-        response = plain(envelope(error, request_id), status)
-        response.headers.update({**HEADERS["api"], "X-Request-ID": request_id})
-        response.force_close()
-        return response
+        return _refusal(error, status)
+
+
+def _refusal(error: PumpkinError, status: int) -> web.Response:
+    request_id = new_request_id(None)
+    response = plain(envelope(error, request_id), status)
+    response.headers.update({**HEADERS["api"], "X-Request-ID": request_id})
+    response.force_close()
+    return response
 
 
 class _Server(web.Server):
@@ -48,4 +52,13 @@ class DoorRunner(web.AppRunner):
     async def _make_server(self) -> Any:
         server = await super()._make_server()
         server.__class__ = _Server
+        answer = server.request_handler
+
+        async def met(request: web.BaseRequest) -> web.StreamResponse:
+            try:
+                return await answer(request)
+            except web.HTTPExpectationFailed:  # aiohttp's own, before any middleware
+                return _refusal(InvalidRequest("Nothing but 100-continue may be expected (Expect)."), 417)
+
+        server.request_handler = met
         return server

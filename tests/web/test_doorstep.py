@@ -32,3 +32,22 @@ async def test_a_malformed_request_is_answered_in_our_envelope(request_bytes: by
         writer.close()
     finally:
         await runner.cleanup()
+
+
+async def test_an_expectation_nobody_knows_is_refused_in_our_envelope_too() -> None:
+    runner = DoorRunner(web.Application(), access_log=None)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        reader, writer = await asyncio.open_connection(*runner.addresses[0])
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nExpect: nonsense\r\n\r\n")
+        async with asyncio.timeout(5):
+            head = await reader.readuntil(b"\r\n\r\n")
+            said = json.loads(await reader.read())
+        assert head.startswith(b"HTTP/1.1 417")
+        assert b"Server: pumpkin" in head
+        assert said["code"] == "invalid_request"
+        writer.close()
+    finally:
+        await runner.cleanup()
