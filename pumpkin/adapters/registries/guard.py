@@ -21,8 +21,15 @@ from pumpkin.errors import RegistryRefused
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
 _NEVER = tuple(
     ipaddress.ip_network(one)
-    for one in ("::/96", "64:ff9b:1::/48", "2001::/32")  # RFC 4291 2.5.5.1, RFC 8215, RFC 4380: IPv4 in other clothes
+    for one in (
+        *("::/96", "64:ff9b:1::/48", "2001::/32"),  # RFC 4291 2.5.5.1, RFC 8215, RFC 4380: IPv4 in other clothes
+        "::ffff:0:0:0/96",  # RFC 2765: the same
+        *("fec0::/10", "3fff::/20", "5f00::/16", "100:0:0:1::/64"),  # RFC 3879, RFC 9637, RFC 9602, RFC 9780
+        "192.0.0.0/24",  # RFC 6890: of the IETF's protocols; a cloud keeps its machines' metadata there
+        "168.63.129.16/32",  # another cloud's
+    )
 )
+"""What Python's registry of 3.11 takes for global, and is not."""
 
 
 class Guard(AbstractResolver):
@@ -101,8 +108,8 @@ def _public(address: ipaddress.IPv4Address | ipaddress.IPv6Address | None) -> bo
             return _public(inner)
         if address in _NAT64:
             return _public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-        if any(address in network for network in _NEVER):
-            return False
+    if any(address in network for network in _NEVER):
+        return False
     return address.is_global and not address.is_multicast
 
 
