@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import ssl
+import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 
+from pumpkin.adapters.embedded.prosody import Prosody
 from pumpkin.adapters.served_certificate import ServedCertificate
 from pumpkin.adapters.xmppd import XmppServer
 from pumpkin.adapters.xmppd.certificates import Certificates
@@ -78,6 +81,34 @@ async def test_the_xmpp_servers_certificate_too_and_its_channel_binding(tmp_path
         client.abort()
     finally:
         await server.stop()
+
+
+async def test_prosodys_too_for_both_ports_and_those_who_are_in_stay(tmp_path: Path) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="pumpkin-prosody-"))
+    folder.chmod(0o711)
+    own = Ending(tmp_path, "localhost")
+    own.ensure()
+    server = Prosody(folder / "prosody", "localhost", "127.0.0.1", 0, own)
+    await server.start()
+    try:
+        await server.put_password("alice", "a password of some length")
+        assert await server.renew() is False
+        staying = await RawClient.login(server, "alice", "a password of some length", "old")  # type: ignore[arg-type]
+        first = await shown(server.tls_port, own.ca_path)
+        own.age()
+        assert await server.renew() is True
+        async with asyncio.timeout(10):
+            while (await shown(server.tls_port, own.ca_path)).serial_number == first.serial_number:
+                await asyncio.sleep(0.02)
+        client = await RawClient.login(server, "alice", "a password of some length", "new")  # type: ignore[arg-type]
+        der = client.writer.get_extra_info("ssl_object").getpeercert(True)
+        assert x509.load_der_x509_certificate(der).serial_number != first.serial_number, "by STARTTLS"
+        for one in (staying, client):
+            await one.ping()
+            one.abort()
+    finally:
+        await server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_a_pair_that_does_not_fit_or_is_closed_by_a_passphrase_is_said_in_a_sentence(tmp_path: Path) -> None:

@@ -35,6 +35,8 @@ _PR_SET_PDEATHSIG = 1
 READY_S = 20.0
 END_S = 5.0
 PAUSES_S = (0.5, 30.0)
+RENEW_S = 3_600.0
+"""How often its certificate is looked at."""
 SHARED = Path("/var/lib/pumpkin-prosody")
 """Where, as root, state lies that the data folder cannot hold: Prosody's uid may not go there."""
 
@@ -100,7 +102,7 @@ class Prosody:
         self._admins, self._component = admins, component
         self._uid, self._gid = _whom()
         self._process: asyncio.subprocess.Process | None = None
-        self._keeper: asyncio.Task[None] | None = None
+        self._keepers: list[asyncio.Task[None]] = []
 
     @property
     def ca_path(self) -> Path:
@@ -117,14 +119,15 @@ class Prosody:
         await asyncio.to_thread(self._prepare)
         self._process = await self._spawn(program)
         await self._ready(self._process)
-        self._keeper = asyncio.get_running_loop().create_task(self._keep(program))
+        loop = asyncio.get_running_loop()
+        self._keepers = [loop.create_task(self._keep(program)), loop.create_task(self._keep_certificate())]
         log.info("prosody listens", domain=self.domain, host=self._listen, port=self.port, tls_port=self.tls_port)
 
     async def stop(self) -> None:
         """End it, waiting a little for its goodbyes."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.wait([self._keeper])
+        for keeper in self._keepers:
+            keeper.cancel()
+            await asyncio.wait([keeper])
         process, self._process = self._process, None
         if process is None or process.returncode is not None:
             return
@@ -134,6 +137,18 @@ class Prosody:
         except TimeoutError:
             process.kill()
             await process.wait()
+
+    async def renew(self) -> bool:
+        """Make the certificate anew where it nears its end. Connections from now on are shown it; those that stand stay
+        (Prosody takes keys anew by SIGHUP)."""
+        if not await asyncio.to_thread(self._certificates.ensure):
+            return False
+        await asyncio.to_thread(self._place_certificate)
+        process = self._process
+        if process is not None and process.returncode is None:
+            process.send_signal(signal.SIGHUP)
+        log.info("certificate renewed", file=str(self._certificates.chain_path))
+        return True
 
     async def put_password(self, username: str, password: str) -> None:
         """An account by its password (one of ours, not in the store)."""
@@ -160,13 +175,16 @@ class Prosody:
         for part in (self.folder, self.folder / "data", self.folder / "certs"):
             part.mkdir(exist_ok=True, mode=0o700)
             self._own(part)
-        self._place(self.folder / "certs" / "server.pem", self._certificates.chain_path.read_bytes())
-        self._place(self.folder / "certs" / "server.key", self._certificates.key_path.read_bytes())
+        self._place_certificate()
         if not self.port:
             self.port, self.tls_port = _free_ports(self._listen)
         if self._component is not None and not self.component_port:
             self.component_port, _ = _free_ports("127.0.0.1")
         self._place(self.folder / "prosody.cfg.lua", self._config().encode())
+
+    def _place_certificate(self) -> None:
+        for name, path in (("pem", self._certificates.chain_path), ("key", self._certificates.key_path)):
+            self._place(self.folder / "certs" / f"server.{name}", path.read_bytes())
 
     def _config(self) -> str:
         component = ""
@@ -243,6 +261,14 @@ class Prosody:
             env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C.UTF-8"},
             preexec_fn=become,
         )
+
+    async def _keep_certificate(self, pause_s: float = RENEW_S) -> None:
+        while True:
+            await asyncio.sleep(pause_s)
+            try:
+                await self.renew()
+            except (StartError, OSError) as error:
+                log.warning("certificate not taken", reason=str(error))
 
     async def _ready(self, process: asyncio.subprocess.Process) -> None:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._listen, self._listen)  # noqa: S104
