@@ -7,16 +7,19 @@ word, and the log when it came. Ids are the old ones, or made of them, so that i
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, datetime
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
+
+import asyncpg
 
 from pumpkin.errors import InvalidRequest, PumpkinError
 from pumpkin.evidence import record, tsp
 from pumpkin.model import wire
+from pumpkin.model.access import MOST_RATE, RATE
 from pumpkin.model.checks import Observation, Receipt
 from pumpkin.model.purl import SPELLINGS, of_name
 from pumpkin.store import checks, imports, proofs
@@ -24,6 +27,7 @@ from pumpkin.store.database import Database
 
 AGENT = "system:import"
 BATCH = 200
+_ZONE = re.compile(r"[+-]\d\d:\d\d(:\d\d)?( BC)?\Z", re.ASCII)
 Row = tuple[str, Observation]
 """Which row of the old database it is, and what was seen by it."""
 
@@ -65,7 +69,7 @@ async def scandale(db: Database, dsn: str, roots: Sequence[bytes], every: Refuse
     async with imports.scandale(dsn) as old:
         batch: list[Row] = []
         async for row in old.rows("imports_items"):
-            what = f"item {row['id']}"
+            what = _named("item", row["id"])
             try:
                 batch.append((what, _item(row["scan_data"])))
             except PumpkinError as error:
@@ -79,9 +83,14 @@ async def scandale(db: Database, dsn: str, roots: Sequence[bytes], every: Refuse
     return done
 
 
-def _item(text: str | None) -> Observation:
+def _named(sort: str, ident: object) -> str:
+    """How a row of the old database is called: `item 21`, or `item` where it has no id."""
+    return sort if ident is None else f"{sort} {ident}"
+
+
+def _item(text: bytes | None) -> Observation:
     """An item of the text its table has. InvalidRequest says what is wrong with it."""
-    scan = wire.parse_json(text or "null")
+    scan = wire.parse_json(text or b"null")
     meta = scan.get("meta", {})
     if not isinstance(meta, dict):
         raise InvalidRequest("meta is not an object")
@@ -121,22 +130,25 @@ def _seen(scan: dict[str, Any]) -> Observation:
 
 
 async def _token(db: Database, row: Any, roots: Sequence[bytes], done: Imported) -> None:
-    what = f"token {row['id']}"
+    what = _named("token", row["id"])
     if not row["scan_uuid"] or not row["tst"]:
         return done.refuse(what, "it is empty, or names no item")
+    if not isinstance(row["tst"], bytes):
+        return done.refuse(what, "its tst is of another kind than bytes")
+    text = row["scan_uuid"].decode(errors="replace")
     try:
-        named = UUID(row["scan_uuid"])
+        named = UUID(text)
     except ValueError:
-        return done.refuse(what, f"{row['scan_uuid'][:80]!r} names no item")
+        return done.refuse(what, f"{text[:80]!r} names no item")
     check = await checks.get(db, named)
     if check is None or check.payload is None:
         return done.refuse(what, f"its item {named} was not imported")
-    verdict = tsp.verify(bytes(row["tst"]), data=check.payload, roots=roots)
+    verdict = tsp.verify(row["tst"], data=check.payload, roots=roots)
     if not verdict.ok:
         return done.refuse(what, f"it does not prove its item by the roots given: {verdict.code}")
     kept = proofs.Token(
         check_id=check.id,
-        token=bytes(row["tst"]),
+        token=row["tst"],
         gen_time=verdict.gen_time or 0,
         accuracy=verdict.accuracy or 0,
         tsa=verdict.tsa or "",
@@ -153,9 +165,10 @@ async def packamal(db: Database, dsn: str, every: Refused | None = None) -> tupl
     """Every report; and name and hourly rate of the active API keys, for new ones to be made."""
     done = Imported(every=every)
     async with imports.packamal(dsn) as old:
+        keys = [_key(row) for row in await old.all("imports_keys")]
         batch: list[Row] = []
         async for row in old.rows("imports_reports"):
-            what = f"report {row['id']}"
+            what = _named("report", row["id"])
             try:
                 batch.append((what, _report(row)))
             except PumpkinError as error:
@@ -164,42 +177,69 @@ async def packamal(db: Database, dsn: str, every: Refused | None = None) -> tupl
                 await _store(db, batch, done)
                 batch = []
         await _store(db, batch, done)
-        keys = [
-            (str(row["name"] or f"key {row['id']}"), int(row["rate_limit_per_hour"] or 100))
-            for row in await old.all("imports_keys")
-        ]
     return done, keys
 
 
+def _key(row: Any) -> tuple[str, int]:
+    """Name and hourly rate of a key: what cannot be either there gets one that can."""
+    name = "".join(char for char in (row["name"] or b"").decode(errors="replace") if char.isprintable())
+    try:
+        rate = int(row["rate"] or RATE)
+    except ValueError:
+        rate = RATE
+    return (name or f"key {row['id']}")[:200], min(max(rate, 1), MOST_RATE)
+
+
 def _report(row: Any) -> Observation:
-    ecosystem = SPELLINGS.get(str(row["ecosystem"] or "").casefold())
+    """A report with its package. InvalidRequest says what is wrong with it."""
+    package, report = _object(row["package"]), _object(row["report"])
+    if package is None or report is None:
+        raise InvalidRequest("its package is not there")
+    name, version = package.get("package_name"), package.get("package_version")
+    if not isinstance(name, str) or not isinstance(version, str | None):
+        raise InvalidRequest("its package has no name, or a version that is no text")
+    ecosystem = SPELLINGS.get(str(package.get("ecosystem") or "").casefold())
     if ecosystem is None:
-        raise InvalidRequest(f"the ecosystem {str(row['ecosystem'])[:40]!r} is not known")
-    purl = of_name(ecosystem, row["package_name"], row["package_version"]).canonical
+        raise InvalidRequest(f"the ecosystem {str(package.get('ecosystem'))[:40]!r} is not known")
+    purl = of_name(ecosystem, name, version).canonical
+    took = report.get("time")
     said = {
         "purl": purl,
-        "time": row["time"],
-        "report": _without(_object(row["report"]), "id", "package_id", "time"),
+        "time": float(took) if type(took) is int and abs(took) < 2**53 else took,  # a double there: 3 is 3.0
+        "report": _without(report, "id", "package_id", "time"),
         "typosquatting": _without(_object(row["typosquatting"]), "id", "package_id"),
         "source": _without(_object(row["source"]), "id", "package_id"),
     }
-    seen = row["completed"] or datetime.fromtimestamp(0, UTC)  # not known: the same at each import, and said so below
+    dated = row["completed"] is not None  # where it is not known, it is the same at each import, and said so below
+    try:
+        payload = json.dumps(said, sort_keys=True, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise InvalidRequest("it holds half a surrogate pair, which is no text") from None
     return Observation(
         id=uuid5(NAMESPACE_URL, f"packamal:{purl}:{row['id']}"),
         type="package-analysis",
         format="json",
         agent=AGENT,
-        observed=int(seen.timestamp() * 1_000_000),
-        payload=json.dumps(said, sort_keys=True, ensure_ascii=False).encode(),
+        observed=_moment(row["completed"]) if dated else 0,
+        payload=payload,
         media="application/json",
         detail={
             "target": purl,
-            "labels": {"imported-from": "pack-a-mal", "time": "as kept" if row["completed"] else "not kept"},
+            "labels": {"imported-from": "pack-a-mal", "time": "as kept" if dated else "not kept"},
         },
     )
 
 
-def _object(text: str | None) -> Any:
+def _moment(text: str) -> int:
+    """Microseconds since 1970 of a time as PostgreSQL's JSON has it; one without a zone is of UTC."""
+    said = str(json.loads(text))
+    try:
+        return wire.microseconds(said if _ZONE.search(said) else f"{said}Z")
+    except ValueError as error:
+        raise InvalidRequest(f"its time {said[:40]!r} is none that can be kept: {error}") from None
+
+
+def _object(text: bytes | None) -> Any:
     """What a row of the old database is as JSON; InvalidRequest where nobody can read it (5,000 digits)."""
     return None if text is None else wire.parse_json(text)
 
@@ -215,9 +255,11 @@ async def _store(db: Database, batch: Sequence[Row], done: Imported) -> None:
     now = time.time_ns() // 1_000
     try:
         answers = await checks.store_batch(db, [(seen, now, record.make(seen, now)) for _, seen in batch])
-    except InvalidRequest as error:  # one of them fits no column: the others are taken all the same
-        if len(batch) == 1:
-            return done.refuse(batch[0][0], error.message)
+    except (InvalidRequest, ValueError, TypeError, asyncpg.PostgresError) as error:
+        if not checks.is_content_fault(error):
+            raise
+        if len(batch) == 1:  # it fits no column; the others are taken all the same
+            return done.refuse(batch[0][0], error.message if isinstance(error, PumpkinError) else "it cannot be kept")
         for one in batch:
             await _store(db, [one], done)
         return None

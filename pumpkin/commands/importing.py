@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -25,18 +26,22 @@ _report = click.option(
 
 
 class _Report:
-    """The rows that were not taken and why, one JSON object a line; no file where every one was."""
+    """The rows that were not taken and why, one JSON object a line; no file where every one was. The folder `own` is
+    made when it is needed, and no other."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, own: Path) -> None:
         self.path = path
+        self._own = own
         self._file: TextIO | None = None
 
     def __call__(self, what: str, why: str) -> None:
         if self._file is None:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if self.path.parent == self._own:
+                self._own.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._file = self.path.open("w", encoding="utf-8")
-        table, _, number = what.partition(" ")
-        self._file.write(json.dumps({"row": table, "id": int(number), "why": why}) + "\n")
+        table, _, ident = what.partition(" ")
+        number = int(ident) if re.fullmatch(r"-?[0-9]{1,19}", ident) else ident or None
+        self._file.write(json.dumps({"row": table, "id": number, "why": why}) + "\n")
 
     @property
     def written(self) -> str | None:
@@ -49,8 +54,11 @@ class _Report:
 
 @contextmanager
 def _reporting(settings: Settings, system: str, path: Path | None) -> Iterator[_Report]:
+    if path is not None and not path.absolute().parent.is_dir():
+        raise click.ClickException(f"The folder {path.absolute().parent} is not there.")
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    report = _Report(path or settings.data / "imports" / f"{system}-{stamp}.jsonl")
+    own = settings.data / "imports"
+    report = _Report(path or own / f"{system}-{stamp}.jsonl", own)
     try:
         yield report
     finally:

@@ -22,3 +22,5 @@ ROLES: dict[str, frozenset[str]] = {
 }
 RATE = 100
 """Requests an hour of the metered routes, where nothing else was said."""
+MOST_RATE = 1_000_000
+"""Most of them that may be said."""

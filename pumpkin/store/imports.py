@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import aiosql
@@ -13,31 +13,46 @@ import asyncpg
 from pumpkin.errors import StartError
 from pumpkin.store.database import AWAY, connect, sql_folder
 
-STRETCH = 500
+STRETCH = 100
 _APPLICATION = re.compile(r"[a-z][a-z0-9_]{0,40}_\Z")
 
 
 class Foreign:
-    """One opened database: `rows(name)` gives a named query's rows, by stretches. StartError where its tables are not
-    there."""
+    """One opened database and its named queries. StartError where its tables are not there, or other than those of that
+    system."""
 
     def __init__(self, connection: Any, queries: Any) -> None:
         self._connection, self._queries = connection, queries
 
     async def rows(self, name: str) -> AsyncIterator[Any]:
-        """Every row of a query that goes on `after` an id."""
-        after = -(2**31)  # below every id of a serial column
-        while True:
-            count = 0
-            async for row in getattr(self._queries, name)(self._connection, after=after, most=STRETCH):
-                count, after = count + 1, row["id"]
+        """Every row of a query, by a cursor: also those whose ids are missing, repeated or of another kind."""
+        with _reading():
+            async for row in self._connection.cursor(getattr(self._queries, name).sql, prefetch=STRETCH):
                 yield row
-            if count < STRETCH:
-                return
 
     async def all(self, name: str) -> list[Any]:
         """Every row of a query without bounds."""
-        return [row async for row in getattr(self._queries, name)(self._connection)]
+        with _reading():
+            return [row async for row in getattr(self._queries, name)(self._connection)]
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Our names for what asyncpg says while it reads; what its caller does with a row is not named anew, for typed
+    errors pass."""
+    try:
+        yield
+    except asyncpg.UndefinedTableError as error:
+        missing = re.sub(r'^relation "(.*)" does not exist$', r'it has no table "\1"', error.message or "")
+        raise StartError(f"The database to import from is not of that kind: {missing}.") from None
+    except AWAY as error:
+        raise StartError(f"The database to import from went away: {_said(error)}.") from None
+    except asyncpg.PostgresError as error:
+        raise StartError(f"The database to import from is not of that kind: {_said(error)}.") from None
+
+
+def _said(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 @asynccontextmanager
@@ -67,13 +82,9 @@ async def _opened(dsn: str) -> AsyncIterator[Any]:
     try:
         connection = await connect(dsn)
     except (*AWAY, asyncpg.PostgresError, ValueError) as error:
-        why = " ".join(str(error).split())[:200] or type(error).__name__
-        raise StartError(f"The database to import from cannot be reached: {why}.") from None
+        raise StartError(f"The database to import from cannot be reached: {_said(error)}.") from None
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             yield connection
-    except asyncpg.UndefinedTableError as error:
-        missing = re.sub(r'^relation "(.*)" does not exist$', r'it has no table "\1"', error.message or "")
-        raise StartError(f"The database to import from is not of that kind: {missing}.") from None
     finally:
         await connection.close(timeout=5)

@@ -1,17 +1,18 @@
 -- name: imports_reports
--- Pack-a-mal's reports after :after with their packages and what the other tools said; APP_ is the Django application's.
-select r.id, p.package_name, p.package_version, p.ecosystem, r.time, to_jsonb(r)::text as report,
-    (select to_jsonb(t)::text from APP_reporttyposquatting t where t.package_id = p.id
+-- Pack-a-mal's reports with their packages, what the other tools said and when, all as JSON, which holds what no type
+-- here does (times without end, names that are none); APP_ is the Django application's.
+select r.id, convert_to(to_json(p)::text, 'UTF8') as package, convert_to(to_json(r)::text, 'UTF8') as report,
+    (select convert_to(to_json(t)::text, 'UTF8') from APP_reporttyposquatting t where t.package_id = p.id
         order by t.id desc limit 1) as typosquatting,
-    (select to_jsonb(s)::text from APP_reportsource s where s.package_id = p.id
+    (select convert_to(to_json(s)::text, 'UTF8') from APP_reportsource s where s.package_id = p.id
         order by s.id desc limit 1) as source,
-    (select max(a.completed_at) from APP_analysistask a where a.report_id = r.id) as completed
-from APP_reportdynamicanalysis r join APP_package p on p.id = r.package_id
-where r.id > :after order by r.id limit :most;
+    (select to_json(max(a.completed_at))::text from APP_analysistask a where a.report_id = r.id) as completed
+from APP_reportdynamicanalysis r left join APP_package p on p.id = r.package_id order by r.id;
 
 -- name: imports_keys
 -- Pack-a-mal's API keys that are active, without the keys themselves.
-select id, name, rate_limit_per_hour from APP_apikey where is_active order by id;
+select id::text as id, convert_to(name::text, 'UTF8') as name, rate_limit_per_hour::text as rate
+from APP_apikey where is_active order by id;
 
 -- name: imports_application$
 -- Under which name its tables stand.

@@ -1,7 +1,7 @@
 -- name: imports_items
--- SCANDALE's items after :after, in their order.
-select id, scan_data::text as scan_data from items where id > :after order by id limit :most;
+-- SCANDALE's items in their order, as the bytes of their JSON: a database without an encoding may hold any.
+select id, convert_to(scan_data::text, 'UTF8') as scan_data from items order by id;
 
 -- name: imports_tokens
--- SCANDALE's tokens after :after, in their order.
-select id, scan_uuid::text as scan_uuid, tst from time_stamp_tokens where id > :after order by id limit :most;
+-- SCANDALE's tokens in their order.
+select id, convert_to(scan_uuid::text, 'UTF8') as scan_uuid, tst from time_stamp_tokens order by id;

@@ -21,7 +21,7 @@ from pumpkin.adapters.embedded.postgres import EmbeddedPostgres
 from pumpkin.errors import StartError
 from pumpkin.evidence import tsp
 from pumpkin.evidence.authority import Authority
-from pumpkin.store import checks, proofs
+from pumpkin.store import checks, keys, proofs
 from pumpkin.store.database import Database
 
 SCANDALE = """
@@ -163,6 +163,90 @@ async def test_a_large_database_goes_through_by_stretches(database: Database, fo
     )
     done = await importer.scandale(database, dsn, [])
     assert (done.taken, done.refused, len(done.reasons)) == (1_080, 120, importer.SHOWN)
+
+
+async def test_rows_without_a_key_of_their_own_are_each_taken_or_named(
+    database: Database, foreign: tuple[str, Any]
+) -> None:
+    """A table without a key: six hundred rows of one id, ids that are missing, and ids below what a serial has."""
+    dsn, connection = foreign
+    await connection.execute(SCANDALE.replace("id serial primary key", "id bigint"))
+    await connection.execute(
+        "insert into items (id, scan_data) select case when n <= 600 then 21 when n = 601 then -9000000000 end,"
+        " jsonb_build_object('version', '1', 'format', 'text', 'meta', jsonb_build_object('uuid', gen_random_uuid(),"
+        " 'ts', 1700000000, 'type', 'df'), 'payload', jsonb_build_object('raw', encode('up', 'base64')))"
+        " from generate_series(1, 603) n"
+    )
+    await connection.execute("insert into items values (null, '[]'), (null, null)")
+    named: list[str] = []
+    done = await importer.scandale(database, dsn, [], lambda what, _: named.append(what))
+    assert (done.taken, done.refused, named) == (603, 2, ["item", "item"])
+
+
+async def test_tokens_of_another_kind_than_bytes_are_named(database: Database, foreign: tuple[str, Any]) -> None:
+    dsn, connection = foreign
+    await connection.execute(SCANDALE.replace("tst bytea", "tst text"))
+    name, scan = item(base64.b64encode(b"up").decode())
+    await connection.execute("insert into items (scan_data) values ($1)", json.dumps(scan))
+    await connection.execute("insert into time_stamp_tokens (scan_uuid, tst) values ($1, 'MIIC')", uuid.UUID(name))
+    done = await importer.scandale(database, dsn, [])
+    assert (done.taken, done.reasons) == (1, ["token 1: its tst is of another kind than bytes"])
+
+
+HOSTILE = """
+create table website_package (id int, package_name text, package_version text, ecosystem text);
+create table website_reporttyposquatting (id int, package_id int, candidates text);
+create table website_reportsource (id int, package_id int, urls text);
+create table website_reportdynamicanalysis (id int, package_id int, time float, report json);
+create table website_apikey (id int, name text, is_active boolean, rate_limit_per_hour text);
+create table website_analysistask (id int, completed_at timestamptz, report_id int);
+insert into website_package values (1, 'six', '1.16.0', 'pypi'), (2, null, null, 'npm'), (3, '', '1', 'pypi'),
+    (4, 'six', '1', null), (5, repeat('a', 5000), '1', 'pypi'), (6, E'si\nx', '1', 'pypi'), (7, 'seven', '7', 'npm');
+insert into website_reportdynamicanalysis select n, 1, 3, '{}' from generate_series(1, 5) n;
+insert into website_reportdynamicanalysis select 10 + n, n, 'Infinity', '{}' from generate_series(2, 6) n;
+insert into website_reportdynamicanalysis values (20, 99, 1, '{}'), (21, 7, 1, '{"a": "\\ud800"}'),
+    (22, 7, 'NaN', '{"a": "\\u0000"}'), (null, 7, 1, '{}');
+insert into website_analysistask values (1, 'infinity', 1), (2, '-infinity', 2), (3, '200000-01-01', 3),
+    (4, '0044-01-01 BC', 4), (5, '2025-06-01 12:00:00.123457+02', 5);
+insert into website_apikey values (1, 'a', true, '-5'), (2, null, true, null), (3, E'bad\nname', true, 'abc'),
+    (4, repeat('n', 300), true, '99999999999999999999');
+"""
+
+
+async def test_odd_reports_are_named_and_the_rest_is_taken(
+    dsn: str, database: Database, foreign: tuple[str, Any], tmp_path: Path
+) -> None:
+    address, connection = foreign
+    await connection.execute(HOSTILE)
+    asked = ["import", "packamal", address, "--keys", "--json", "--data", str(tmp_path / "data")]
+    surroundings = {"PUMPKIN_DATABASE": dsn}
+    done = await asyncio.to_thread(CliRunner(env=surroundings).invoke, cli, asked)
+    assert done.exit_code == 0, done.output
+    said = json.loads(done.stdout)
+    lines = [json.loads(line) for line in Path(said["report"]).read_text().splitlines()]
+    assert [line["id"] for line in lines] == [1, 2, 3, 4, 12, 13, 14, 15, 16, 20, 21]
+    assert "'200000-01-01T00:00:00+00:00' is none that can be kept" in lines[2]["why"]
+    assert said["taken"] == 3
+    kept, _ = await checks.page(database, limit=10, target="pkg:pypi/six@1.16.0")
+    assert [one.observed for one in kept] == [1_748_772_000_123_457]
+    assert [one["name"] for one in said["keys"]] == ["a", "key 2", "badname", "n" * 200]
+    assert {one.name: one.rate for one in await keys.listed(database)} == {
+        "a": 1,
+        "key 2": 100,
+        "badname": 100,
+        "n" * 200: 1_000_000,
+    }
+    nowhere = tmp_path / "none" / "report"
+    done = await asyncio.to_thread(CliRunner(env=surroundings).invoke, cli, [*asked, "--report", str(nowhere)])
+    assert (done.exit_code, nowhere.parent.exists()) == (1, False)
+    assert f"The folder {nowhere.parent} is not there." in done.stderr
+
+
+async def test_tables_of_another_make_are_refused_in_a_sentence(database: Database, foreign: tuple[str, Any]) -> None:
+    dsn, connection = foreign
+    await connection.execute(HOSTILE.replace("rate_limit_per_hour", "hourly"))
+    with pytest.raises(StartError, match='not of that kind: column "rate_limit_per_hour" does not exist'):
+        await importer.packamal(database, dsn)
 
 
 async def test_another_database_is_refused_in_a_sentence(database: Database, foreign: tuple[str, Any]) -> None:
