@@ -130,7 +130,15 @@ class Worker(LoopActor):
 
     def _begin(self, task: Task) -> None:
         if task.id not in self._running:
-            self._running[task.id] = self.spawn(self._run(task), name=f"task {task.id}")
+            work = self._running[task.id] = self.spawn(self._run(task), name=f"task {task.id}")
+            work.add_done_callback(lambda work: self._over(task.id, work))
+
+    def _over(self, task_id: int, work: asyncio.Task[Any]) -> None:
+        """Also for one that was dropped before its first step."""
+        if self._running.get(task_id) is work:
+            del self._running[task_id]
+            self._ending.discard(task_id)
+            self._woken.set()
 
     async def _beat(self) -> None:
         await self._announce()
@@ -164,9 +172,8 @@ class Worker(LoopActor):
             log.error("a task failed here", task=task.id, exc_info=error)
             await self._later(task, "unknown_error", f"internal error ({describe(error).partition(':')[0]})")
         finally:
-            self._running.pop(task.id, None)
-            self._ending.discard(task.id)
-            self._woken.set()
+            if work := asyncio.current_task():
+                self._over(task.id, work)
 
     async def _analysed(self, task: Task) -> tuple[NewReport | None, Ending]:
         def tell(kind: str, data: Mapping[str, Any]) -> None:

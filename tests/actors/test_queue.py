@@ -108,12 +108,27 @@ async def test_a_task_cancelled_at_one_process_stops_at_the_other(pair: tuple[Pr
     await two.until("running")
     assert await tasks.cancel(one.db, decided.id or 0) == "running"
     one.queue.actor.cancelled(decided.id or 0)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):  # by its beat, where the word came before it listened
         while two.worker.actor.status()["running"]:
             await asyncio.sleep(0.01)
     found = await tasks.get(one.db, decided.id or 0)
     assert found is not None
     assert (found.state, found.outcome) == ("failed", "cancelled")
+
+
+async def test_a_task_dropped_before_its_first_step_holds_no_slot(pair: tuple[Process, Process]) -> None:
+    one, _ = pair
+    await one.start(1)
+    (decided,) = await tasks.submit(one.db, [wish()], node="elsewhere", slots=1)
+    task = await tasks.get(one.db, decided.id or 0)
+    assert task is not None
+    one.worker.actor.hand(task)
+    assert one.worker.actor.free == 0
+    one.worker.actor.drop(task.id)
+    async with asyncio.timeout(10):
+        while not one.worker.actor.free:
+            await asyncio.sleep(0.01)
+    assert one.ran == []
 
 
 async def test_a_dead_processs_task_is_taken_over_when_its_lease_lapses(pair: tuple[Process, Process]) -> None:
