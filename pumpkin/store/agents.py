@@ -28,11 +28,15 @@ async def page(
     state: str | None = None,
     duty: str | None = None,
     tag: str | None = None,
+    q: str | None = None,
+    only: Sequence[str] | None = None,
     limit: int = 100,
 ) -> list[Agent]:
-    """Agents by name, those after the name `after`; the filters that are given must all fit."""
+    """Agents by name, those after the name `after`; the filters that are given must all fit. `q` is what the name or
+    the site holds, `only` names them."""
     async with db.reader() as connection:
-        rows = db.queries.agents_page(connection, after=after, state=state, duty=duty, tag=tag, most=limit)
+        given = {"state": state, "duty": duty, "tag": tag, "q": q, "only": only}
+        rows = db.queries.agents_page(connection, after=after, most=limit, **given)
         return [_agent(row) async for row in rows]
 
 

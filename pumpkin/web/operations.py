@@ -244,6 +244,8 @@ DETAILS: dict[str, Detail] = {
         query=(
             parameter("state", "Of the registry.", enum=["pending", "approved", "revoked"]),
             parameter("duty", "Has this duty."),
+            parameter("show", "Is so now.", enum=["available", "unavailable"]),
+            parameter("q", "Its name or site holds this."),
             parameter("tag", "Bears this tag."),
             parameter("limit", "At most so many.", "integer", minimum=1, maximum=1000, default=100),
             parameter("cursor", "`next` of the page before."),

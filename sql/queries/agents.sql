@@ -10,6 +10,8 @@ where jid > :after
     and (:state::text is null or state = :state)
     and (:duty::text is null or :duty = any (duties))
     and (:tag::text is null or :tag = any (tags))
+    and (:q::text is null or position(lower(:q) in jid || ' ' || site) > 0)
+    and (:only::text[] is null or jid = any (:only))
 order by jid limit :most;
 
 -- name: agents_seen^

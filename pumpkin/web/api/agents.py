@@ -16,9 +16,9 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
 from pumpkin.errors import Conflict, NotFound, Unavailable, UnknownBehaviour
-from pumpkin.model.agents import AGENT_STATES, Agent, Behaviour, Message, Presence, bare, is_own
+from pumpkin.model.agents import AGENT_STATES, Agent, Behaviour, Board, Message, Presence, bare, is_own
 from pumpkin.model.wire import rfc3339
-from pumpkin.store import accounts, agents, audit, messages, updates
+from pumpkin.store import accounts, agents, audit, messages, overview, updates
 from pumpkin.web.api.checks import choice, only, text_or_none, whole
 from pumpkin.web.bodies import parsed
 from pumpkin.web.envelope import success
@@ -34,6 +34,7 @@ AGENTS_DEFAULT, AGENTS_MOST = 100, 1_000
 HISTORY_DAYS = 90
 DAY_S = 86_400
 VIEW = "view"
+SHOWN = ("available", "unavailable")
 ANSWER_S = 12.0
 
 
@@ -66,18 +67,32 @@ class Command(BaseModel):
 
 
 async def index(request: web.Request) -> web.Response:
-    """`GET /api/v1/agents`: everybody ever seen, by `state`, `duty`, `tag`."""
+    """`GET /api/v1/agents`: everybody ever seen, by `state`, `duty`, `tag`, `show` (available, unavailable) and `q`
+    (what the name or the site holds)."""
     require(request, "agents:read")
     services = request.app[SERVICES]
-    only(request.query, "state", "duty", "tag", "limit", "cursor")
+    only(request.query, "state", "duty", "tag", "show", "q", "limit", "cursor")
     state = choice(request.query, "state", AGENT_STATES)
     duty, tag = text_or_none(request.query, "duty"), text_or_none(request.query, "tag")
     limit = whole(request.query, "limit", AGENTS_DEFAULT, least=1, most=AGENTS_MOST)
     after = text_or_none(request.query, "cursor") or ""
-    found = await agents.page(services.db, after=after, state=state, duty=duty, tag=tag, limit=limit)
+    among = await showing(services.db, services.board(), choice(request.query, "show", SHOWN) or "")
+    given = {"state": state, "duty": duty, "tag": tag, "q": text_or_none(request.query, "q")}
+    found = await agents.page(services.db, after=after, limit=limit, only=among, **given)
     board = services.board().agents
     shown = [_shape(agent, board.get(agent.jid, ABSENT)) for agent in found]
     return success(request, {"items": shown, "next": found[-1].jid if len(found) == limit else None})
+
+
+async def showing(db: Database, board: Board, show: str) -> list[str] | None:
+    """The JIDs that are `show` (of SHOWN) now; None for all. Who is approved and not on the board is unavailable."""
+    if show not in SHOWN:
+        return None
+    here = {jid for jid, presence in board.agents.items() if presence.show != "unavailable"}
+    if show == "available":
+        return sorted(here)
+    outline = await overview.agent_outline(db)
+    return [row["jid"] for row in outline if row["jid"] not in here and row["state"] == "approved"]
 
 
 async def show(request: web.Request) -> web.Response:

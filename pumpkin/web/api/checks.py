@@ -267,7 +267,7 @@ async def provenness(services: Services, check: Check) -> dict[str, Any]:
     }
 
 
-def text_or_none(query: Mapping[str, str], name: str, limit: int = 1_000) -> str | None:
+def text_or_none(query: Mapping[str, str], name: str, limit: int = 2_000) -> str | None:
     """A parameter's text; None where it is absent or empty; InvalidRequest for what no stored text can be."""
     value = query.get(name)
     if not value:

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from aiohttp import web
 from markupsafe import Markup
@@ -19,7 +19,7 @@ from pumpkin.model.agents import AGENT_STATES, Board, Presence, bare
 from pumpkin.model.assignments import Targets
 from pumpkin.store import assignments, audit, checks, enrolments, overview, updates
 from pumpkin.store.assignments import Order
-from pumpkin.web.api.agents import contacts_of, put_out, runnable, shut_out
+from pumpkin.web.api.agents import SHOWN, contacts_of, put_out, runnable, showing, shut_out
 from pumpkin.web.api.jobs import drift
 from pumpkin.web.api.updates import tell
 from pumpkin.web.guard import identity
@@ -61,8 +61,8 @@ async def index(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     db, board, query = services.db, services.board(), request.query
     filters = {name: asked(request, name, 200) for name in ("q", "state", "show", "duty", "tag")}
-    if filters["state"] not in AGENT_STATES:
-        filters["state"] = ""
+    for name, among in (("state", AGENT_STATES), ("show", SHOWN)):
+        filters[name] = filters[name] if filters[name] in among else ""
     rows = await overview.agent_list(
         db,
         after=asked(request, "after", 600),
@@ -70,16 +70,17 @@ async def index(request: web.Request) -> web.Response:
         duty=filters["duty"] or None,
         tag=filters["tag"] or None,
         q=filters["q"] or None,
-        only=await _with_presence(request, board, filters["show"]),
+        only=await showing(db, board, filters["show"]),
         most=ROWS + 1,
     )
     shown, following = rows[:ROWS], rows[ROWS - 1]["jid"] if len(rows) > ROWS else None
     days = await overview.agent_strips(db, [row["jid"] for row in shown], DAYS)
     orders = await assignments.orders_of(db, [row["jid"] for row in shown])
     pending = await overview.agent_list(db, state="pending", most=20)
+    named = {name: text for name, text in {**filters, "cursor": asked(request, "after", 600)}.items() if text}
     values = {
         "here": "agents",
-        "twin": "/api/v1/agents",
+        "twin": "/api/v1/agents" + (f"?{urlencode(named)}" if named else ""),
         "filters": filters,
         "states": AGENT_STATES,
         "agents": [_line(row, board, days[row["jid"]], orders.get(row["jid"])) for row in shown],
@@ -91,17 +92,6 @@ async def index(request: web.Request) -> web.Response:
         "xmpp": services.xmpp,
     }
     return page(request, "agents.html", values)
-
-
-async def _with_presence(request: web.Request, board: Board, wanted: str) -> list[str] | None:
-    """The JIDs that show `wanted` now; None for all. Whoever is not on the board is unavailable."""
-    if wanted not in ("available", "unavailable"):
-        return None
-    here = {jid for jid, presence in board.agents.items() if presence.show != "unavailable"}
-    if wanted == "available":
-        return sorted(here)
-    outline = await overview.agent_outline(request.app[SERVICES].db)
-    return [row["jid"] for row in outline if row["jid"] not in here and row["state"] == "approved"]
 
 
 async def _came(request: web.Request, jids: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from aiohttp import web
 
 from pumpkin.store import audit
@@ -30,9 +32,10 @@ async def show(request: web.Request) -> web.Response:
         before=number,
         limit=ROWS + 1,
     )
+    named = {name: value for name, value in {**filters, "before": number}.items() if value not in ("", None)}
     values = {
         "here": "audit",
-        "twin": "/api/v1/audit",
+        "twin": f"/api/v1/audit?{urlencode(named)}" if named else "/api/v1/audit",
         "filters": filters,
         "acts": acts[:ROWS],
         "older": acts[ROWS - 1].n if len(acts) > ROWS else None,

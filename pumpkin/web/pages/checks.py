@@ -14,7 +14,7 @@ from uuid import UUID
 from aiohttp import web
 
 from pumpkin import eraser
-from pumpkin.errors import InvalidRequest, NotFound, PumpkinError
+from pumpkin.errors import InvalidRequest, NotFound, PayloadTooLarge, PumpkinError
 from pumpkin.evidence import merkle
 from pumpkin.model.checks import STATUSES, UNREAD, Check
 from pumpkin.model.comparison import compare
@@ -26,6 +26,7 @@ from pumpkin.web.guard import identity
 from pumpkin.web.pages import pictures, plots
 from pumpkin.web.pages.payloads import Shown, payload, text_of
 from pumpkin.web.pages.render import act, asked, page, read
+from pumpkin.web.pages.text import rfc3339
 from pumpkin.web.services import SERVICES
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 ROWS = 50
 TRENDS = 6
+QUERY_LIMIT = 16_000
 _FILTERS = ("q", "type", "agent", "target", "status", "since", "until", "label")
 _SHOWN_DETAIL = ("run", "result", "labels", "source", "target", "site", "status", UNREAD)
 
@@ -52,9 +54,12 @@ async def index(request: web.Request) -> web.Response:
     db, query = request.app[SERVICES].db, request.query
     filters = {name: asked(request, name) for name in _FILTERS}
     faults: dict[str, str] = {}
-    if filters["status"] not in STATUSES:
-        filters["status"] = ""
+    if filters["status"] not in ("", *STATUSES):
+        faults["status"], filters["status"] = "not one of these", ""
     label, equals, value = filters["label"].partition("=")
+    if filters["label"] and not (equals and label.strip()):
+        faults["label"] = "a label is written name=value"
+    since, until = _time(filters, "since", faults), _time(filters, "until", faults)
     try:
         found, following = await checks.page(
             db,
@@ -62,8 +67,8 @@ async def index(request: web.Request) -> web.Response:
             agent=filters["agent"] or None,
             target=filters["target"] or None,
             status=filters["status"] or None,
-            since=_time(filters, "since", faults),
-            until=_time(filters, "until", faults),
+            since=since,
+            until=until,
             q=filters["q"] or None,
             labels={label.strip(): value.strip()} if equals and label.strip() else {},
             limit=ROWS,
@@ -72,9 +77,10 @@ async def index(request: web.Request) -> web.Response:
     except InvalidRequest as error:
         found, following, faults = [], None, {**faults, "form": error.message}
     named = {name: text for name, text in filters.items() if text}
+    times = {name: rfc3339(at) for name, at in (("since", since), ("until", until)) if at is not None}
     values = {
         "here": "checks",
-        "twin": "/api/v1/checks?" + _twin_query(named),
+        "twin": "/api/v1/checks?" + _twin_query({**named, **times}, faults, asked(request, "cursor")),
         "filters": filters,
         "named": named,
         "faults": faults,
@@ -92,7 +98,9 @@ async def keep_search(request: web.Request) -> web.Response:
     """Keep the search in the address under a name, or forget it; a person's own, so no scope but reading is needed."""
     fields = await act(request, "checks:read")
     asker, db = identity(request), request.app[SERVICES].db
-    name, given = fields.get("name", "").strip()[:100], fields.get("query", "")[:2_000]
+    name, given = fields.get("name", "").strip()[:100], fields.get("query", "")
+    if len(given) > QUERY_LIMIT:
+        raise PayloadTooLarge(f"A search that is kept has at most {QUERY_LIMIT} characters.")
     kept = urlencode([(key, text) for key, text in parse_qsl(given) if key in _FILTERS])
     if name and asker.session and fields.get("act") == "forget":
         await searches.forget(db, asker.name, "checks", name)
@@ -101,10 +109,13 @@ async def keep_search(request: web.Request) -> web.Response:
     raise web.HTTPSeeOther(f"/checks?{kept}" if kept else "/checks")
 
 
-def _twin_query(named: Mapping[str, str]) -> str:
+def _twin_query(named: Mapping[str, str], faults: Mapping[str, str], cursor: str) -> str:
+    """What the page shows as the API is asked for it: the same filters, but those that are none, at the same place."""
+    given = {name: text for name, text in named.items() if name != "label" and name not in faults}
     label, _, value = named.get("label", "").partition("=")
-    given = {name: text for name, text in named.items() if name != "label"}
-    return urlencode({**given, f"label.{label}": value} if label else given)
+    if label and "label" not in faults:
+        given[f"label.{label.strip()}"] = value.strip()
+    return urlencode({**given, "cursor": cursor} if cursor and "form" not in faults else given)
 
 
 def _time(filters: Mapping[str, str], name: str, faults: dict[str, str]) -> int | None:

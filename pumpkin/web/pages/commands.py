@@ -15,6 +15,7 @@ from pumpkin.errors import InvalidRequest, NotFound, PumpkinError
 from pumpkin.model.agents import Presence, bare
 from pumpkin.store import agents, audit
 from pumpkin.web.api import agents as acts
+from pumpkin.web.bodies import posted
 from pumpkin.web.guard import identity
 from pumpkin.web.pages import pictures
 from pumpkin.web.pages.render import act, page, read
@@ -94,7 +95,7 @@ async def step(request: web.Request) -> web.Response:
     node, action = fields.get("node", "")[:1_000], fields.get("action", "execute")
     if not node or action not in ACTIONS:
         raise InvalidRequest("The command or the action is missing.", fields={"node": "missing"})
-    form = _given(await request.post())
+    form = _given(await posted(request))
     await audit.add(
         request.app[SERVICES].db,
         who=identity(request).name,

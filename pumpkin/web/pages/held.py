@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from pumpkin.errors import PumpkinError
+from pumpkin.web.bodies import posted
 from pumpkin.web.guard import CSRF_FIELD
 from pumpkin.web.patience import TooSlow, pace
 
@@ -63,7 +65,10 @@ async def held_up(request: web.Request) -> Held | None:
     small = request.content_length is not None and request.content_length <= LIMIT // 2
     if not small or request.content_type != "application/x-www-form-urlencoded":
         return None
-    form = await request.post()
+    try:
+        form = await posted(request)
+    except PumpkinError:
+        return None
     pairs = [(name, value) for name, value in form.items() if isinstance(value, str) and name != CSRF_FIELD]
     return held(request, pairs)
 

@@ -14,9 +14,9 @@ from pumpkin.model.ready import READY
 from pumpkin.probes import parsers
 from pumpkin.store import assignments, overview, pools
 from pumpkin.web.api import jobs
+from pumpkin.web.bodies import posted
 from pumpkin.web.guard import identity
 from pumpkin.web.pages.render import act, page, read
-from pumpkin.web.patience import pace
 from pumpkin.web.services import SERVICES
 
 ROWS = 50
@@ -98,9 +98,7 @@ def _when(job: Mapping[str, Any]) -> str:
 async def create(request: web.Request) -> web.Response:
     """Assign what the form says."""
     fields = await act(request, "agents:write")
-    async with pace():
-        posted = await request.post()
-    chosen = [one for one in posted.getall("jid", []) if isinstance(one, str)]
+    chosen = [one for one in (await posted(request)).getall("jid", []) if isinstance(one, str)]
     try:
         job = job_of(fields)
         targets = _targets(fields, chosen)

@@ -10,10 +10,10 @@ from aiohttp import web
 from pumpkin.errors import NotFound
 from pumpkin.model.access import SCOPES
 from pumpkin.store import audit, keys
+from pumpkin.web.bodies import posted
 from pumpkin.web.edge import AUTHENTICATOR
 from pumpkin.web.guard import identity
 from pumpkin.web.pages.render import act, page, read
-from pumpkin.web.patience import pace
 from pumpkin.web.services import SERVICES
 
 NAME_LIMIT = 100
@@ -36,8 +36,7 @@ async def index(request: web.Request) -> web.Response:
 async def create(request: web.Request) -> web.Response:
     """Make a key and show its text, the only time it can be read."""
     await act(request, "admin")
-    async with pace():
-        form = await request.post()
+    form = await posted(request)
     name = str(form.get("name", "")).strip()
     scopes = tuple(scope for scope in SCOPES if scope in form.getall("scope", []))
     rate, days = str(form.get("rate", "")), str(form.get("days", ""))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import math
 import secrets
 import time
@@ -15,11 +14,11 @@ from aiohttp import web
 from pumpkin.errors import Forbidden, RateLimited
 from pumpkin.model import totp
 from pumpkin.store import audit, factors, people, sessions
-from pumpkin.web.guard import CSRF_FIELD, SESSION_COOKIE, identity, require_csrf
+from pumpkin.web.bodies import posted
+from pumpkin.web.guard import CSRF_FIELD, SESSION_COOKIE, identity, require_csrf, same
 from pumpkin.web.limits import Gcra, address, by_https
 from pumpkin.web.pages.held import FIELD, Held, held_in
 from pumpkin.web.pages.render import HOLD, page
-from pumpkin.web.patience import pace
 from pumpkin.web.services import SERVICES
 
 LOGIN_COOKIE = "pumpkin_login"
@@ -59,7 +58,7 @@ async def login(request: web.Request) -> web.StreamResponse:
     fields = await fields_of(request)
     expected = request.cookies.get(LOGIN_COOKIE, "")
     name, next_ = fields.get("name", "").strip(), fields.get("next", "")
-    if not expected or not hmac.compare_digest(expected.encode(), fields.get(CSRF_FIELD, "").encode()):
+    if not same(expected, fields.get(CSRF_FIELD, "")):
         late = "This form was out of date. Please try once more."
         return _form(request, name=name, next_=next_, wrong=late, status=403, fields=fields)
     source = slowed(request)
@@ -95,7 +94,7 @@ async def code(request: web.Request) -> web.StreamResponse:
         late = "That took too long. Please sign in once more."
         return _form(request, next_=next_, wrong=late, status=403, fields=fields)
     expected = request.cookies.get(LOGIN_COOKIE, "")
-    if not expected or not hmac.compare_digest(expected.encode(), fields.get(CSRF_FIELD, "").encode()):
+    if not same(expected, fields.get(CSRF_FIELD, "")):
         return _code_form(request, next_, wrong="This form was out of date. Please try once more.", fields=fields)
     wait = request.app[_CODES].would_wait(half.name)
     if wait:
@@ -217,8 +216,7 @@ async def fields_of(request: web.Request, limit: int = 256 * 1024) -> dict[str, 
     """A small form's text fields."""
     if request.content_length is not None and request.content_length > limit:
         raise Forbidden("That is more than this form holds.")
-    async with pace():
-        form = await request.post()
+    form = await posted(request)
     return {name: value for name, value in form.items() if isinstance(value, str)}
 
 

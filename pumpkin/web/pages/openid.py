@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hmac
 import json
 import re
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from pumpkin.store import audit, factors, people
 from pumpkin.store.people import Person
 from pumpkin.web.api.analysis.shapes import base
 from pumpkin.web.entrance import Entrance
+from pumpkin.web.guard import same
 from pumpkin.web.pages.login import cookie, let_in, next_of
 from pumpkin.web.services import SERVICES
 
@@ -43,7 +43,7 @@ async def come_back(request: web.Request) -> web.StreamResponse:
     """Back with a code: judged, and let in with the role the provider's groups give."""
     entrance, query = _entrance(request), request.query
     kept = _kept(request)
-    if not kept or not hmac.compare_digest(kept["state"].encode(), query.get("state", "").encode()):
+    if not kept or not same(kept["state"], query.get("state", "")):
         raise Forbidden("This sign-in was not begun in this browser, or long ago; begin again.")
     if "code" not in query:
         raise Forbidden("The sign-in service did not let you in.")

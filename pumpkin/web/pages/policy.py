@@ -28,7 +28,7 @@ async def take(request: web.Request) -> web.Response:
     """Note a report, at most the last hundred; what is none is let go of."""
     try:
         given: Any = json.loads(await body(request, LIMIT))
-    except ValueError:
+    except (ValueError, RecursionError):
         given = None
     told = given.get("csp-report") if isinstance(given, dict) else None
     if isinstance(told, dict):

@@ -13,17 +13,18 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
-from pumpkin.errors import PumpkinError, Unauthenticated
+from pumpkin.errors import NotFound, PumpkinError, Unauthenticated
+from pumpkin.web.bodies import posted
 from pumpkin.web.edge import ERROR_PAGE
 from pumpkin.web.envelope import HEADERS, REQUEST_ID
 from pumpkin.web.guard import CSRF_FIELD, StaleForm, identity, require, require_csrf
 from pumpkin.web.pages import pictures, text
 from pumpkin.web.pages.held import Held, held_up
-from pumpkin.web.patience import pace
 from pumpkin.web.pulse import PULSE
 from pumpkin.web.services import SERVICES
 
 FRAGMENTS = "Pumpkin-Fragments"
+LONGEST = 2_000  # of what one searches for: a target may be as long
 SHARED = web.RequestKey("shared", bool)
 """Set where what is rendered goes to others of the same role too."""
 ENVIRONMENT = web.AppKey("environment", jinja2.Environment)
@@ -139,9 +140,21 @@ async def error_page(request: web.Request, error: PumpkinError, request_id: str)
     if isinstance(error, Unauthenticated) and request.method in ("GET", "HEAD") and FRAGMENTS not in request.headers:
         back = "/login" if request.path == "/" else "/login?next=" + quote(request.path_qs, safe="")
         return web.Response(status=303, headers={"Location": back})
+    if isinstance(error, NotFound) and request.method in ("GET", "HEAD") and (plain := await _without_slash(request)):
+        return web.Response(status=308, headers={"Location": plain})
     retry = "/" + request.path_qs.lstrip("/") if request.method in ("GET", "HEAD") else ""
     values = {"error": error, "request_id": request_id, "again": retry}
     return page(request, "error.html", values, status=error.status)
+
+
+async def _without_slash(request: web.Request) -> str:
+    """The address of a page that was asked for with a slash at its end; "" where there is none."""
+    path = request.rel_url.raw_path.rstrip("/")
+    if path == request.rel_url.raw_path or not path or path.startswith("//"):
+        return ""
+    there = request.clone(rel_url=request.rel_url.with_path(path, encoded=True, keep_query=True))
+    found = await request.app.router.resolve(there)
+    return "" if found.http_exception is not None else str(there.rel_url)
 
 
 def again(request: web.Request, held: Held) -> web.Response:
@@ -185,7 +198,7 @@ async def _made(handler: Handler, request: web.Request) -> tuple[bytes, int]:
     return answer.body, answer.status
 
 
-def asked(request: web.Request, name: str, limit: int = 500) -> str:
+def asked(request: web.Request, name: str, limit: int = LONGEST) -> str:
     """A parameter of a page's address as text PostgreSQL can hold; "" where it is absent."""
     return request.query.get(name, "").replace("\x00", "").encode("utf-8", "replace").decode().strip()[:limit]
 
@@ -193,8 +206,7 @@ def asked(request: web.Request, name: str, limit: int = 500) -> str:
 async def act(request: web.Request, scope: str) -> Mapping[str, str]:
     """The fields of a posted form whose sender holds `scope` and whose forgery check holds."""
     require(request, scope)
-    async with pace():
-        form = await request.post()
+    form = await posted(request)
     fields = {name: value for name, value in form.items() if isinstance(value, str)}
     require_csrf(request, fields.get(CSRF_FIELD))
     return fields

@@ -187,6 +187,10 @@ async def test_an_upload_is_followed_by_its_owner_alone(client: TestClient[Any, 
         async with client.get(f"/packages/tasks/{name}") as answer:
             assert answer.status == 404
             assert "secret-0" not in await answer.text()
+    async with client.get("/packages") as answer:  # its uuid opens it to whoever knows it, by the API
+        text = await answer.text()
+    assert "an upload" in text
+    assert str(task.uuid) not in text
     client.session.cookie_jar.clear()
     await sign_in(client, "ada")
     async with client.get(f"/packages/tasks/{task.uuid}") as answer:
