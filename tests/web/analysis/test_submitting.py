@@ -175,7 +175,7 @@ async def test_a_webhook_that_would_never_be_told_is_refused_at_once(analysis: A
         assert (answer.status, found["code"]) == (400, "webhook_refused"), path
         assert list(found["fields"]) == ["body.webhook_url"]
     assert analysis.kitchen.seen == {}
-    await analysis.post(PURL, webhook_url="https://192.0.0.9/hook")
+    await analysis.post(PURL, webhook_url="https://192.31.196.1/hook")
 
 
 @pytest.mark.parametrize(
