@@ -38,6 +38,7 @@ from pumpkin.store import checks, proofs
 
 STAGE = ".pumpkin-backup-"
 _DATABASE = re.compile(r"""\s*["']?database["']?\s*=""")
+_TABLE = re.compile(r"""\s*\[\[?[^\[\],]+\]\]?\s*(#.*)?\Z""")
 FILE = click.Path(path_type=Path, dir_okay=False)
 THERE = click.Path(path_type=Path, dir_okay=False, exists=True)
 _passphrase = click.option(
@@ -93,7 +94,7 @@ def backup(
 async def _backup(settings: Settings, file: Path, secret: Secret, outside: list[Path]) -> dict[str, Any]:
     _sweep(file.absolute().parent)
     with tempfile.TemporaryDirectory(dir=file.absolute().parent, prefix=STAGE) as folder, _held(Path(folder)):
-        async with database(settings) as db:
+        async with database(settings, older=True) as db:
             with suppress(PumpkinError):  # a full disk must not be in a backup's way
                 await noted(db, "backup", f"file:{file.name}")
             head = await proofs.latest_checkpoint(db)
@@ -234,10 +235,14 @@ def _own_database(settings: Settings, config: Path | None) -> list[str]:
     named = tomllib.loads(text).get("database", "")
     if not named or named == settings.database:
         return []
-    aside = [f"# restored elsewhere: {line}" if _DATABASE.match(line) else line for line in text.split("\n")]
+    lines = text.split("\n")
+    top = next((at for at, line in enumerate(lines) if _TABLE.match(line)), len(lines))
+    named_here = [f"# restored elsewhere: {line}" if _DATABASE.match(line) else line for line in lines[:top]]
+    aside = [*named_here, *lines[top:]]  # below a table's name, `database` is a setting of that table
     if settings.database:
         aside.insert(0, f"database = {json.dumps(settings.database, ensure_ascii=False)}")
-    if tomllib.loads("\n".join(aside)).get("database", "") != settings.database:
+    then, wanted = _read_or_none("\n".join(aside)), tomllib.loads(text) | {"database": settings.database}
+    if then is None or {"database": "", **then} != wanted:
         raise BackupBroken(
             f"The backup's {file.name} names its database in a way that cannot be set aside; use --config."
         )
@@ -248,6 +253,13 @@ def _own_database(settings: Settings, config: Path | None) -> list[str]:
     return [
         f"{file} named {whose}, which is left alone; it now names {called(settings)}, which holds what was restored."
     ]
+
+
+def _read_or_none(text: str) -> dict[str, Any] | None:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return None
 
 
 async def _fill(

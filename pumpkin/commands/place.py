@@ -24,23 +24,28 @@ from pumpkin.errors import PumpkinError, StartError
 from pumpkin.model.vault import Vault
 from pumpkin.settings import Settings
 from pumpkin.store import audit
-from pumpkin.store.database import Database
+from pumpkin.store.database import Database, migrate
 
 
 @asynccontextmanager
 async def database(
-    settings: Settings, *, make: bool = False, filled_by: Callable[[str], Awaitable[None]] | None = None
+    settings: Settings,
+    *,
+    make: bool = False,
+    older: bool = False,
+    filled_by: Callable[[str], Awaitable[None]] | None = None,
 ) -> AsyncIterator[Database]:
     """The store: the external one, that of the server running on this folder, else one started for the while.
 
     Only with `make` (what may come before the first `pumpkin run`) or `filled_by` is one made where there is none; else
     StartError: a mistyped folder must not answer "no faults found". `filled_by(dsn)` is awaited before anything else
-    sees the database.
+    sees the database. One of an older version is not brought forward, as its servers would be locked out: StartError,
+    unless the command can do with `older` tables as they are.
     """
     if settings.database:
         if filled_by is not None:
             await filled_by(settings.database)
-        db = await Database.open(settings.database)
+        db = await _opened(settings.database, older=older, filled=filled_by is not None)
         db.vault = _vault(settings)
         try:
             await _belongs(settings, db)
@@ -56,7 +61,7 @@ async def database(
     try:
         if filled_by is not None:
             await filled_by(dsn)
-        db = await Database.open(dsn)
+        db = await _opened(dsn, older=older, filled=filled_by is not None)
         db.vault = _vault(settings)
         try:
             await _belongs(settings, db)
@@ -66,6 +71,20 @@ async def database(
     finally:
         if not running:
             await postgres.stop()
+
+
+async def _opened(dsn: str, *, older: bool, filled: bool) -> Database:
+    """The store as it is: only an empty one, or one that was just filled, gets this version's tables."""
+    missing = await migrate(dsn, dry_run=True)
+    if filled or (missing and missing[0].startswith("0001_")):
+        return await Database.open(dsn)
+    if missing and not older:
+        raise StartError(
+            f"The database is of an older version: {len(missing)} of its migrations are to come, from {missing[0]} on. "
+            "`pumpkin upgrade` or a start of this version brings it forward; servers of the older one cannot start on "
+            "it afterwards."
+        )
+    return Database(dsn)
 
 
 async def _belongs(settings: Settings, db: Database) -> None:

@@ -26,6 +26,7 @@ from pumpkin.store import migrations
 READERS = 4
 CONNECT_S = 5.0
 COMMAND_S = 60.0  # the longest any one statement may take
+MIGRATION_S = 86_400.0  # the same of a migration, which may rewrite a table of any size
 PAUSE_S = (0.02, 1.0)  # after a failed connect: the first and the longest time in which none is tried
 
 AWAY = (
@@ -212,8 +213,8 @@ class _Line:
                 connection.terminate()
 
 
-async def connect(dsn: str, *, plans: str = "auto") -> Any:
-    """A connection of ours: JSON as Python values, a deadline for connecting and for each statement.
+async def connect(dsn: str, *, plans: str = "auto", command_s: float = COMMAND_S) -> Any:
+    """A connection of ours: JSON as Python values, a deadline for connecting and (`command_s`) for each statement.
 
     `plans` is PostgreSQL's plan_cache_mode.
     """
@@ -226,7 +227,7 @@ async def connect(dsn: str, *, plans: str = "auto") -> Any:
     connection = await asyncpg.connect(
         dsn,
         timeout=CONNECT_S,
-        command_timeout=COMMAND_S,
+        command_timeout=command_s,
         statement_cache_size=500,
         max_cached_statement_lifetime=0,
         server_settings={"application_name": "pumpkin", "jit": "off", "plan_cache_mode": plans},
@@ -239,19 +240,23 @@ async def connect(dsn: str, *, plans: str = "auto") -> Any:
 _json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
-async def migrate(dsn: str, *, dry_run: bool = False, sql: Path | None = None) -> list[str]:
-    """Bring the schema at `dsn` forward; the names of the migrations applied, or with `dry_run` of those missing.
+async def migrate(
+    dsn: str, *, dry_run: bool = False, sql: Path | None = None, within_s: float = MIGRATION_S
+) -> list[str]:
+    """Bring the schema at `dsn` forward; the names of the migrations applied, or with `dry_run`, which only reads, of
+    those missing. Each statement may take `within_s`.
 
     StartError when the server cannot be reached or refuses; its sentence holds no password.
     """
     folder = sql or sql_folder()
     try:
-        connection = await connect(dsn)
+        connection = await connect(dsn, command_s=COMMAND_S if dry_run else within_s)
     except (*AWAY, asyncpg.PostgresError, ValueError) as error:
         raise StartError(f"PostgreSQL cannot be reached ({type(error).__name__}: {_bare(error, dsn)}).") from error
     try:
         wanted = migrations.read(folder / "migrations")
-        return await migrations.apply(connection, load_queries(folder), wanted, dry_run=dry_run)
+        work = migrations.missing if dry_run else migrations.apply
+        return [one.full_name for one in await work(connection, load_queries(folder), wanted)]
     except (*AWAY, asyncpg.PostgresError) as error:
         raise StartError(f"PostgreSQL refused to make the tables ({_bare(error, dsn)}).") from error
     finally:

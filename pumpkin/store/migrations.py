@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import structlog
 
 from pumpkin.errors import StartError, StartRefused
 
 LOCK = 0x70756D706B696E  # "pumpkin"; every node that starts takes it in turn
+log = structlog.get_logger("pumpkin.store")
 _NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql\Z")
 
 
@@ -23,6 +25,11 @@ class Migration:
     number: int
     name: str
     text: str
+
+    @property
+    def full_name(self) -> str:
+        """As its file is called, without ending."""
+        return f"{self.number:04d}_{self.name}"
 
     @property
     def digest(self) -> str:
@@ -45,29 +52,51 @@ def read(folder: Path) -> list[Migration]:
     return found
 
 
-async def apply(
-    connection: asyncpg.Connection[Any], queries: Any, wanted: list[Migration], *, dry_run: bool = False
-) -> list[str]:
-    """Apply what is missing, all in one transaction; the names of what was (or, with `dry_run`, would be) applied.
+async def missing(connection: asyncpg.Connection[Any], queries: Any, wanted: list[Migration]) -> list[Migration]:
+    """Those this database has not seen. It is only read: a server that runs on it is not held up.
 
-    StartError when the database was brought further by a newer Pumpkin, or by a file that has since changed.
+    StartError as `apply`.
+    """
+    if not await queries.migrations_counted(connection):
+        return wanted
+    return await _missing(connection, queries, wanted)
+
+
+async def apply(connection: asyncpg.Connection[Any], queries: Any, wanted: list[Migration]) -> list[Migration]:
+    """Apply what is missing, all in one transaction; what was applied. The journal names each before it is begun, as
+    one may take its time.
+
+    StartError when the database was brought further by a newer Pumpkin, or by a file that has since changed, and where
+    a migration does not end in time.
     """
     transaction = connection.transaction()
     await transaction.start()
     try:
         await queries.migrations_lock(connection, lock=LOCK)
         await queries.migrations_table(connection)
-        applied = {row["number"]: row["digest"] async for row in queries.migrations_applied(connection)}
-        _compare(applied, wanted)
-        missing = [one for one in wanted if one.number not in applied]
-        for one in missing:
-            await connection.execute(one.text)
+        found = await _missing(connection, queries, wanted)
+        for number, one in enumerate(found, 1):
+            if len(found) < len(wanted):  # nothing to tell of an empty database
+                log.info("migration", name=one.full_name, number=number, of=len(found))
+            try:
+                await connection.execute(one.text)
+            except TimeoutError as error:
+                raise StartError(
+                    f"The migration {one.full_name} did not end in time; nothing was changed, try again when less is "
+                    "going on in the database."
+                ) from error
             await queries.migrations_add(connection, number=one.number, name=one.name, digest=one.digest)
     except BaseException:
         await transaction.rollback()
         raise
-    await (transaction.rollback() if dry_run else transaction.commit())
-    return [f"{one.number:04d}_{one.name}" for one in missing]
+    await transaction.commit()
+    return found
+
+
+async def _missing(connection: asyncpg.Connection[Any], queries: Any, wanted: list[Migration]) -> list[Migration]:
+    applied = {row["number"]: row["digest"] async for row in queries.migrations_applied(connection)}
+    _compare(applied, wanted)
+    return [one for one in wanted if one.number not in applied]
 
 
 def _compare(applied: dict[int, str], wanted: list[Migration]) -> None:
@@ -75,4 +104,4 @@ def _compare(applied: dict[int, str], wanted: list[Migration]) -> None:
         raise StartRefused("The database was made by a newer Pumpkin; install that version, or a newer one.")
     for one in wanted:
         if applied.get(one.number, one.digest) != one.digest:
-            raise StartRefused(f"The migration {one.number:04d}_{one.name} was changed after this database applied it.")
+            raise StartRefused(f"The migration {one.full_name} was changed after this database applied it.")

@@ -11,6 +11,10 @@ create table if not exists migrations (
     applied timestamptz not null default now()
 );
 
+-- name: migrations_counted$
+-- Whether anything was ever applied here.
+select to_regclass('migrations') is not null;
+
 -- name: migrations_applied
 -- Every migration this database has seen.
 select number, digest from migrations order by number;

@@ -20,6 +20,8 @@ from pumpkin.adapters.backup import files_of
 from pumpkin.adapters.dumping import apart
 from pumpkin.adapters.embedded import binaries
 from pumpkin.adapters.embedded.postgres import EmbeddedPostgres
+from pumpkin.commands.backup import _own_database
+from pumpkin.settings import load
 from tests.acceptance.product import PUMPKIN, Product
 
 MARK = "a payload that may lie nowhere in the clear"
@@ -117,6 +119,16 @@ def test_a_database_of_ones_own_is_restored_where_it_is_told_and_never_over_the_
     assert "is not empty" in third.failing("restore", str(file), *opened, *taken)
     assert json.loads(third.command("restore", str(file), *opened, "--json"))["checks"] == 1
     assert "\n# restored elsewhere: database" in "\n" + (third.data / "pumpkin.toml").read_text()
+
+
+def test_only_the_database_of_pumpkin_is_set_aside_and_not_that_of_a_module(tmp_path: Path) -> None:
+    own = ['journal = "json"', 'database = "postgresql://db.example/one"', "quorum = 1"]
+    more = ["[[modules]] # ours", 'name = "figures"', 'kind = "file"', "[modules.options]", 'database = "metrics"']
+    for dsn, first in (("", []), ("postgresql:///two", ['database = "postgresql:///two"'])):
+        file = tmp_path / "pumpkin.toml"
+        file.write_text("\n".join([*own, *more]))
+        _own_database(load(tmp_path, None, database=dsn), None)
+        assert file.read_text().split("\n") == [*first, own[0], f"# restored elsewhere: {own[1]}", own[2], *more]
 
 
 def test_what_does_not_belong_into_a_backup_is_left_out(tmp_path: Path) -> None:

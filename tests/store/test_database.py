@@ -12,8 +12,16 @@ import pytest
 
 from pumpkin.adapters.embedded.postgres import EmbeddedPostgres
 from pumpkin.errors import InvalidRequest, StartError, Unavailable
-from pumpkin.store import facts
-from pumpkin.store.database import Database, connect, load_queries, migrate, sql_folder
+from pumpkin.store import facts, migrations
+from pumpkin.store.database import (
+    COMMAND_S,
+    MIGRATION_S,
+    Database,
+    connect,
+    load_queries,
+    migrate,
+    sql_folder,
+)
 
 
 def _queries() -> dict[str, str]:
@@ -127,6 +135,32 @@ async def test_a_migration_that_fails_leaves_nothing_behind(dsn: str, tmp_path: 
         await Database.open(dsn, sql=tmp_path / "sql")
     more.write_text("create table half (n int);", "utf-8")
     assert await migrate(dsn, sql=tmp_path / "sql") == [more.stem]
+
+
+async def test_a_migration_may_take_its_time_and_says_when_it_took_too_long(dsn: str, tmp_path: Path) -> None:
+    shutil.copytree(sql_folder(), tmp_path / "sql")
+    more = tmp_path / "sql" / "migrations" / "0999_more.sql"
+    more.write_text("create table half (n int); select pg_sleep(60);", "utf-8")
+    assert MIGRATION_S > 100 * COMMAND_S
+    with pytest.raises(StartError, match="0999_more did not end in time"):
+        await migrate(dsn, sql=tmp_path / "sql", within_s=0.3)
+    more.write_text("create table half (n int);", "utf-8")
+    assert await migrate(dsn, sql=tmp_path / "sql") == [more.stem]
+
+
+async def test_a_dry_run_beside_a_server_waits_for_nobody_and_holds_up_nobody(dsn: str, tmp_path: Path) -> None:
+    """Not what it would do and take back: one that reads neither waits for a lock that is held nor takes one."""
+    shutil.copytree(sql_folder(), tmp_path / "sql")
+    more = tmp_path / "sql" / "migrations" / "0999_more.sql"
+    more.write_text("alter table checks add column later int; select no_such_function();", "utf-8")
+    other = await connect(dsn)
+    try:
+        async with other.transaction():
+            await other.execute("lock table checks in access exclusive mode")
+            await other.execute(f"select pg_advisory_xact_lock({migrations.LOCK})")
+            assert await migrate(dsn, dry_run=True, sql=tmp_path / "sql") == [more.stem]
+    finally:
+        await other.close()
 
 
 async def test_one_number_twice_is_refused_and_a_gap_is_filled_later(dsn: str, tmp_path: Path) -> None:
