@@ -104,7 +104,7 @@ class Connection(asyncio.Protocol):
         self.address = str(peer[0])
         self._transport.set_write_buffer_limits(high=self._limits.high_water, low=0)
         self._parser = self._fresh()
-        if not self._gate.enter(self.address):
+        if not self._gate.enter(self.address, self):
             log.warning("xmpp connection refused, too many", address=self.address)
             if not self._direct:
                 self._transport.write(self._farewell(StreamFault("resource-constraint", "Too many connections.")))
@@ -155,7 +155,7 @@ class Connection(asyncio.Protocol):
             if timer is not None:
                 timer.cancel()
         self._everyone.discard(self)
-        self._gate.leave(self.address, was_bound=self._bound)
+        self._gate.leave(self.address, self)
 
     def pause_writing(self) -> None:
         self._flow.clear()
@@ -213,7 +213,7 @@ class Connection(asyncio.Protocol):
     def bound(self) -> None:
         """The peer has bound its resource: no deadline any more, stanzas of full size."""
         self._bound = True
-        self._gate.bound()
+        self._gate.bound(self.address, self)
         if self._late is not None:
             self._late.cancel()
             self._late = None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 Clock = Callable[[], float]
 
@@ -25,7 +27,7 @@ class Limits:
     connections: int = 5_000
     connections_address: int = 2_500
     waiting: int = 1_500
-    """Connections that have not yet bound a resource."""
+    """Connections that have not yet bound a resource; past it one of the address with the most goes for another's."""
     negotiation_s: float = 30.0
     """From connect to bound resource."""
     attempts: int = 6
@@ -130,36 +132,78 @@ class Guesses:
         return self._addresses.full(address) or self._pairs.full(f"{address} {username}")
 
 
+class Cuttable(Protocol):
+    """A connection."""
+
+    def cut(self, why: str) -> None:
+        """Drop it at once."""
+
+
 class Gate:
-    """Counts connections; says no past the bounds."""
+    """Counts connections; says no past the bounds. Where too many wait that have not bound a resource, the place of a
+    newcomer is that of the oldest from the address with the most of them: one stranger shuts nobody else out."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._addresses: dict[str, int] = {}
+        self._waiting: dict[str, dict[Cuttable, None]] = {}
         self.open = 0
         self.waiting = 0
 
-    def enter(self, address: str) -> bool:
+    def enter(self, address: str, who: Cuttable) -> bool:
         """Whether one more connection of `address` fits; if so it is counted (as waiting, too)."""
-        count = self._addresses.get(address, 0)
-        limits = self._limits
-        if self.open >= limits.connections or self.waiting >= limits.waiting or count >= limits.connections_address:
+        address, limits = network(address), self._limits
+        if self.open >= limits.connections or self._addresses.get(address, 0) >= limits.connections_address:
             return False
-        self._addresses[address] = count + 1
+        if self.waiting >= limits.waiting and not self._make_room(address):
+            return False
+        self._addresses[address] = self._addresses.get(address, 0) + 1
+        self._waiting.setdefault(address, {})[who] = None
         self.open += 1
         self.waiting += 1
         return True
 
-    def bound(self) -> None:
+    def bound(self, address: str, who: Cuttable) -> None:
         """One that waited has bound its resource."""
-        self.waiting -= 1
+        self._let(network(address), who)
 
-    def leave(self, address: str, *, was_bound: bool) -> None:
+    def leave(self, address: str, who: Cuttable) -> None:
         """A counted connection is gone."""
+        address = network(address)
+        self._let(address, who)
         self.open -= 1
-        self.waiting -= not was_bound
         count = self._addresses[address] - 1
         if count:
             self._addresses[address] = count
         else:
             del self._addresses[address]
+
+    def _make_room(self, address: str) -> bool:
+        """Whether somebody who waits had to go for one more of `address`."""
+        crowd = max(self._waiting, key=lambda one: len(self._waiting[one]))
+        if len(self._waiting[crowd]) <= len(self._waiting.get(address, ())) + 1:
+            return False
+        oldest = next(iter(self._waiting[crowd]))
+        self._let(crowd, oldest)
+        oldest.cut("too many of its address wait")
+        return True
+
+    def _let(self, address: str, who: Cuttable) -> None:
+        """`who` waits no more."""
+        mine = self._waiting.get(address, {})
+        if who in mine:
+            del mine[who]
+            self.waiting -= 1
+            if not mine:
+                del self._waiting[address]
+
+
+def network(address: str) -> str:
+    """Whom a bound by address counts: an IPv4 address, or the 64 bits of an IPv6 network, which one host has whole."""
+    if ":" not in address:
+        return address
+    try:
+        parsed = ipaddress.IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
+    return str(parsed.ipv4_mapped or ipaddress.ip_network((parsed, 64), strict=False))

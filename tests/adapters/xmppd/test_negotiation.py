@@ -311,6 +311,36 @@ async def test_connections_past_the_limit_are_told_and_room_comes_back(make_serv
     fourth.abort()
 
 
+async def connected(port: int, count: int, source: str) -> list[asyncio.StreamWriter]:
+    """Connections of somebody who says nothing but a header."""
+    made = []
+    for _ in range(count):
+        _, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(source, 0))
+        writer.write(HEADER.encode())
+        made.append(writer)
+    return made
+
+
+async def test_one_stranger_who_never_signs_in_shuts_nobody_else_out(make_server: Make) -> None:
+    server = await make_server({"waiting": 10})
+    strangers = await connected(server.port, 30, "127.0.0.2")
+    try:
+        clients = [await RawClient.login(server, "alice", PASSWORD, f"r{number}") for number in range(3)]
+        more = await connected(server.port, 10, "127.0.0.2")
+        strangers += more
+        for client in clients:
+            await client.ping()
+        fleet = await asyncio.gather(*(RawClient.secure(server) for _ in range(5)))
+        for client in fleet:
+            await client.authenticate("bob", PASSWORD)
+        async with asyncio.timeout(10):
+            while server.connections > 3 + 10:
+                await asyncio.sleep(0.01)
+    finally:
+        for writer in strangers:
+            writer.transport.abort()
+
+
 @pytest.mark.parametrize(
     ("header", "condition"),
     [
