@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from typing import TextIO
+import time
+from collections.abc import Callable, MutableMapping
+from typing import Any, TextIO
 
 import structlog
 from structlog.typing import Processor
@@ -32,6 +34,7 @@ def log_to_stderr(*, as_json: bool = False) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            Thin(),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *last,
@@ -42,6 +45,45 @@ def log_to_stderr(*, as_json: bool = False) -> None:
     web = logging.getLogger("aiohttp.server")
     web.handlers[:] = [_OneLine()]
     web.propagate = False
+
+
+STRANGERS = frozenset(
+    {
+        "request not taken",
+        "stanza refused",
+        "check refused",
+        "subscription waits for approval",
+        "xmpp authentication failed",
+        "xmpp connection refused, too many",
+        "xmpp peer cut off",
+        "xmpp stream ended",
+    }
+)
+"""What anybody who reaches a port can have written, as often as they like."""
+
+
+class Thin:
+    """A processor: of each event in STRANGERS at most `most` lines in `window_s`; the first after that says how many
+    were left out (`left_out`). A loop of bad requests is not to fill the disk that the data lie on."""
+
+    def __init__(self, most: int = 50, window_s: float = 10.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most, self._window_s, self._clock = most, window_s, clock
+        self._windows: dict[str, tuple[float, int]] = {}
+
+    def __call__(self, _: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        name = event.get("event")
+        if not isinstance(name, str) or name not in STRANGERS:
+            return event
+        began, count = self._windows.get(name, (0.0, 0))
+        now = self._clock()
+        if not count or now - began >= self._window_s:
+            if count > self._most:
+                event["left_out"] = count - self._most
+            began, count = now, 0
+        self._windows[name] = (began, count + 1)
+        if count >= self._most:
+            raise structlog.DropEvent
+        return event
 
 
 class _Unfailing:

@@ -7,6 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import structlog
+
+from pumpkin.commands.journal import Thin
 
 SAY = """
 import logging, structlog
@@ -50,6 +53,30 @@ def test_a_stranger_s_words_are_not_in_it_as_they_may_be_a_password(quote: str) 
     done = say(f"raise BadHttpMessage({f'Invalid header token: b{quote}Authorization : Bearer pk_secret{quote}'!r})")
     assert "Invalid header token (header Authorization)" in done.stderr
     assert "pk_secret" not in done.stderr
+
+
+def test_what_strangers_do_is_summed_up_and_nothing_else_is() -> None:
+    now = [0.0]
+    thin = Thin(most=3, window_s=10.0, clock=lambda: now[0])
+
+    def told(event: str) -> dict[str, object] | None:
+        try:
+            return dict(thin(None, "info", {"event": event}))
+        except structlog.DropEvent:
+            return None
+
+    loud = "xmpp connection refused, too many"
+    assert [told(loud) is not None for _ in range(5)] == [True, True, True, False, False]
+    assert all(told("migration") for _ in range(100))
+    assert told("request not taken") == {"event": "request not taken"}
+    now[0] = 11.0
+    assert told(loud) == {"event": loud, "left_out": 2}
+    assert told(loud) == {"event": loud}
+
+
+def test_a_flood_of_bad_requests_is_few_lines() -> None:
+    trouble = "[logging.getLogger('aiohttp.server').error('', exc_info=BadHttpMessage('no')) for _ in range(1000)]"
+    assert len(say(trouble).stderr.splitlines()) == 1 + 50
 
 
 def test_a_fault_of_ours_keeps_its_traceback() -> None:
