@@ -1,8 +1,9 @@
 """Which passwords will do, by NIST SP 800-63B-4 section 3.1.1: length and a blocklist, no rules of composition.
 
 A password that stands alone has at least 15 characters, one beside a second factor at least 8. The blocklist is
-zxcvbn's: thirty thousand passwords that were stolen most, and what its estimator guesses within a thousand million
-tries (names, dates, words in a row, keys side by side, the person's own name). Nothing expires.
+zxcvbn's: thirty thousand passwords that were stolen most, and what its estimator builds of words, names, dates, keys
+side by side or the person's own name within a thousand million tries, where they are the better part of the password.
+Nothing expires.
 """
 
 from __future__ import annotations
@@ -42,4 +43,5 @@ def _known(plain: str, name: str) -> bool:
     if plain in FREQUENCY_LISTS["passwords"] or len(set(plain)) < 4:
         return True
     found = zxcvbn(plain[:_LOOKED_AT], user_inputs=[name.casefold(), "pumpkin"])
-    return bool(found["guesses"] < GUESSES)
+    known = sum(len(one["token"]) for one in found["sequence"] if one["pattern"] != "bruteforce")
+    return 2 * known > len(plain) and bool(found["guesses"] < GUESSES)

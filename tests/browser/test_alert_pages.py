@@ -124,7 +124,14 @@ async def test_a_window_is_planned_and_a_fault_of_the_form_is_told(site: Site, v
     page = await window.open("/alerts/mutes")
     await page.fill("#reason", "patch day")
     await page.get_by_role("button", name="Plan maintenance").click()
-    await expect(page.get_by_role("alert").first).to_contain_text("says nothing")
+    await expect(page.get_by_role("alert").first).to_contain_text("That would mute every alert.")
+    await page.fill("#site", "hall-7")
+    await page.get_by_role("button", name="Plan maintenance").click()
+    await expect(page.get_by_role("alert").first).to_have_text("To: is not a time (RFC 3339).")
+    await page.fill("#starts", "2026-11-22T00:00")
+    await page.fill("#ends", "2026-11-21T00:00")
+    await page.get_by_role("button", name="Plan maintenance").click()
+    await expect(page.get_by_role("alert").first).to_have_text("It ends before it starts.")
     await expect(page.locator("#reason")).to_have_value("patch day")
     await page.fill("#site", "hall-7, hall-8")
     await page.fill("#starts", "2026-11-22T00:00")
@@ -137,6 +144,31 @@ async def test_a_window_is_planned_and_a_fault_of_the_form_is_told(site: Site, v
     await page.get_by_role("button", name="Plan maintenance").click()
     await expect(page.locator("#mutes")).to_contain_text("site=hall-7|hall-8")
     window.complaints[:] = [one for one in window.complaints if "400" not in one]
+
+
+async def test_who_was_late_at_an_alert_loses_nothing_that_was_typed(site: Site, visit: Open):
+    alert = await raised(site)
+    window = await visit(java_script_enabled=False)
+    await window.sign_in("otto")
+    page = await window.open(alert.address)
+    await page.get_by_text("Silence it").click()
+    await page.fill("#lasts", "999w")
+    await page.fill("#reason", "known, and long")
+    await page.get_by_role("button", name="Silence", exact=True).click()
+    await expect(page.get_by_role("alert").first).to_have_text("For how long: is not up to 366 days.")
+    await expect(page.locator("#lasts")).to_have_value("999w")
+    await expect(page.locator("#reason")).to_have_value("known, and long")
+    await expect(page.locator("#text")).to_have_value("")
+    await page.fill("#text", "a long thought")
+    await alerts.resolve(site.db, alert.id, "user:ada")
+    await page.get_by_role("button", name="Acknowledge").click()
+    await expect(page.get_by_role("alert").first).to_contain_text("not open any more")
+    await expect(page.locator("h1")).to_have_text("shop answers 503, not 200")
+    await expect(page.locator("#text")).to_have_value("a long thought")
+    await expect(page.get_by_role("button", name="Acknowledge")).to_have_count(0)
+    await page.get_by_role("button", name="Comment").click()
+    await expect(page.locator("#history")).to_contain_text("a long thought")
+    window.complaints[:] = [one for one in window.complaints if "status of 4" not in one]
 
 
 async def test_who_reads_only_sees_no_buttons_and_an_alert_appears_by_itself(site: Site, visit: Open):

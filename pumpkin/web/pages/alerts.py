@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from pumpkin.errors import InvalidRequest, NotFound, PumpkinError
+from pumpkin.errors import Conflict, InvalidRequest, NotFound, PumpkinError
 from pumpkin.model.alerts import SEVERITIES, STATES
 from pumpkin.model.alerts.muting import Matcher, Span
 from pumpkin.model.rules.document import seconds
@@ -23,6 +23,17 @@ from pumpkin.web.services import SERVICES
 ROWS = 50
 _FILTERS = ("state", "severity", "rule", "agent", "target")
 _FIELDS = ("rule", "severity", "agent", "type", "target", "site", "tag")
+_LABELS = {
+    **{name: name.capitalize() for name in _FIELDS},
+    "starts": "From",
+    "ends": "To",
+    "cron": "Each time",
+    "lasts": "For how long",
+    "zone": "By the clock of",
+    "reason": "Why",
+    "text": "What is said",
+}
+"""What the pages call a field."""
 _PLANNED = ("starts", "ends", "cron")
 """Enter in one of these presses the form's first button, which is that of a silence."""
 _WORDS = {
@@ -102,18 +113,20 @@ async def acted(request: web.Request) -> web.Response:
             await getattr(alerts, wanted)(services.db, number(request), who(asker), text)
         elif wanted == "silence":
             now = datetime.now(UTC)
-            span = checked(Span, {"starts": now, "ends": now + timedelta(seconds=_duration(fields, "lasts") or 0)})
+            span = checked(Span, {"starts": now, "ends": now + timedelta(seconds=_duration(fields, "lasts"))})
             matcher = like(await found(request))
             await mutes.add(services.db, "silence", matcher, span, who=who(asker), reason=text)
         else:
             raise NotFound("There is nothing at this address.")
-    except InvalidRequest as error:
-        return await _show(request, fault=error.message, at=wanted, status=error.status)
+    except (InvalidRequest, Conflict) as error:
+        return await _show(request, fault=_said(error), at=wanted, typed=fields, status=error.status)
     services.correlation.wake()
     raise web.HTTPSeeOther(f"/alerts/{number(request)}")
 
 
-async def _show(request: web.Request, *, fault: str = "", at: str = "", status: int = 200) -> web.Response:
+async def _show(
+    request: web.Request, *, fault: str = "", at: str = "", typed: Mapping[str, str] | None = None, status: int = 200
+) -> web.Response:
     db = request.app[SERVICES].db
     alert = await found(request)
     rule = next((one for one in request.app[SERVICES].correlation.status()["rules"] if one["name"] == alert.rule), None)
@@ -127,6 +140,7 @@ async def _show(request: web.Request, *, fault: str = "", at: str = "", status: 
         "rule": rule,
         "fault": fault,
         "at": at,
+        "typed": typed or {},
     }
     return page(request, "alert.html", values, status=status)
 
@@ -162,7 +176,7 @@ async def mute_add(request: web.Request) -> web.Response:
         span = checked(Span, _span(kind, fields))
         await mutes.add(services.db, kind, matcher, span, who=who(asker), reason=fields.get("reason", ""))
     except PumpkinError as error:
-        return await _mutes(request, fault=error.message, typed={**fields, "kind": kind}, status=error.status)
+        return await _mutes(request, fault=_said(error), typed={**fields, "kind": kind}, status=error.status)
     services.correlation.wake()
     raise web.HTTPSeeOther("/alerts/mutes")
 
@@ -185,6 +199,7 @@ async def _mutes(
     values = {
         "here": "alerts",
         "twin": "/api/v1/silences",
+        "other_twin": "/api/v1/maintenance",
         "mutes": [(one, one.holds(datetime.now(UTC)), *_times(one.span)) for one in listed if one not in over],
         "over": [(one, False, *_times(one.span)) for one in over[:50]],
         "fields": _FIELDS,
@@ -200,7 +215,7 @@ def _span(kind: str, fields: Mapping[str, str]) -> dict[str, Any]:
         words = "A time is planned below, and a silence begins now: plan the maintenance, or leave those fields empty."
         raise InvalidRequest(words, fields={"kind": "silence"})
     if kind == "silence":
-        return {"starts": now, "ends": now + timedelta(seconds=_duration(fields, "lasts") or 0)}
+        return {"starts": now, "ends": now + timedelta(seconds=_duration(fields, "lasts"))}
     given: dict[str, Any] = {"starts": fields.get("starts") or now, "ends": fields.get("ends", "")}
     if fields.get("cron", "").strip():
         given |= {"cron": fields["cron"].strip(), "lasts": fields.get("every_lasts") or "1h"}
@@ -208,13 +223,28 @@ def _span(kind: str, fields: Mapping[str, str]) -> dict[str, Any]:
     return given
 
 
-def _duration(fields: Mapping[str, str], name: str) -> float | None:
+def _said(error: PumpkinError) -> str:
+    """What is wrong with a form by the names its fields have on the page; the model knows them by others."""
+    for place, words in (error.fields or {}).items():
+        name = place.removeprefix("body").lstrip(".")
+        if "mute every alert" in words:
+            return "That would mute every alert. If it is meant, write * under Rule."
+        if name in _LABELS:
+            return f"{_LABELS[name]}: {words}."
+        if not name:
+            return f"It {words}."
+    return error.message
+
+
+def _duration(fields: Mapping[str, str], name: str) -> float:
     text = fields.get(name, "").strip() or "1h"
     try:
         value = seconds(text)
     except ValueError as error:
         raise InvalidRequest(f"{name}: {error}", fields={f"body.{name}": str(error)}) from None
-    return value if isinstance(value, float) and 0 < value <= 366 * 86_400 else 0.0
+    if not isinstance(value, float) or not 0 < value <= 366 * 86_400:
+        raise InvalidRequest("At most 366 days.", fields={f"body.{name}": "is not up to 366 days"})
+    return value
 
 
 def _patterns(text: str) -> tuple[str, ...]:

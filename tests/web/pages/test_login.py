@@ -157,8 +157,9 @@ async def test_what_an_open_connection_hears_ends_with_its_session(site: Site):
             vera.get(address) as stream,
         ):
             await site.receive(observation())
-            for socket in (all_, moved):
-                assert (await socket.receive(timeout=10)).type is WSMsgType.TEXT
+            for socket, telling in ((all_, 1), (moved, 2)):  # a page is first told that its line lives
+                for _ in range(telling):
+                    assert (await socket.receive(timeout=10)).type is WSMsgType.TEXT
             await sessions.end_others(site.db, "vera")
             for socket in (all_, moved):
                 assert (await socket.receive(timeout=10)).type in (WSMsgType.CLOSE, WSMsgType.CLOSED, WSMsgType.CLOSING)
@@ -201,3 +202,10 @@ async def test_a_held_form_never_leads_elsewhere(stranger: TestClient):
         stranger.session.cookie_jar.clear()
         async with stranger.get("/login") as answer:
             csrf = token(await answer.text())
+
+
+def test_signs_in_no_order_will_do_beside_a_second_factor_and_words_of_every_list_will_not():
+    for good in ("zq8#Lm2p", "gT9$wmXq", "pX4!vbRt"):
+        assert fault("vera", good, second_factor=True) is None, good
+    for bad in ("password1", "monkey12", "summer2026", "dragon!!", "qwer1234"):
+        assert "attacker" in (fault("vera", bad, second_factor=True) or ""), bad
