@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from pumpkin import variables
-from pumpkin.addresses import web_address
+from pumpkin.addresses import is_host, is_port, postgres_address, web_address
 from pumpkin.errors import StartRefused
 from pumpkin.model.sentences import FAULTS, words
 from pumpkin.sections import (
@@ -102,9 +102,7 @@ class Settings(BaseSettings):
     @field_validator("database")
     @classmethod
     def _postgresql(cls, value: str) -> str:
-        if value and not value.startswith(("postgresql://", "postgres://")):
-            raise ValueError("is not an address of PostgreSQL, for instance postgresql://NAME:PASSWORD@HOST/DATABASE")
-        return value
+        return postgres_address(value)
 
     @field_validator("telemetry")
     @classmethod
@@ -117,11 +115,12 @@ class Settings(BaseSettings):
             raise ValueError("certificate_key is given, and certificate is not")
         return self
 
-    @field_validator("listen")
+    @field_validator("listen", mode="before")
     @classmethod
-    def _host_and_port(cls, value: str) -> str:
-        host, _, port = value.rpartition(":")
-        if not host or not port.isdigit() or int(port) > 65535:
+    def _host_and_port(cls, value: object) -> object:
+        host, _, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
+        plain = host[1:-1] if host.startswith("[") and host.endswith("]") and ":" in host else host
+        if not is_host(plain) or not is_port(port):
             raise ValueError("is not HOST:PORT, for instance 127.0.0.1:8000")
         return value
 

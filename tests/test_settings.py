@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from pumpkin import settings as configuration
 from pumpkin.errors import StartError
@@ -28,6 +31,30 @@ def refused(folder: Path, text: str = "", **given: Any) -> list[str]:
         ("telemetry = 'ftp://x'", "telemetry is not an address"),
         ("data = '/else'", "data is not of a file"),
         ('[log]\norigin = "a b\\n"', "log.origin is not a name"),
+        (
+            "database = 'postgresql://x:s3cret@h:notaport/db'",
+            "database is an address of PostgreSQL with a port that is",
+        ),
+        ("database = 'postgresql://x:s3cret@h:99999/db'", "database is an address of PostgreSQL with a port that is"),
+        ("database = 'postgresql://x:s3#cret@h/db'", "in a password is written %23"),
+        (
+            "database = 'postgresql://x@/db?host=/run&port=0'",
+            "database is an address of PostgreSQL with a port that is",
+        ),
+        ("database = 'postgresql://x@h/db?sslmode=requrie'", "whose sslmode is none of disable, allow"),
+        ("listen = 8000", "listen is not HOST:PORT, for instance 127.0.0.1:8000"),
+        ("listen = 'a b:8000'", "listen is not HOST:PORT"),
+        ("listen = '127.0.0.1:\u0665'", "listen is not HOST:PORT"),
+        ("listen = '127.0.0.300:80'", "listen is not HOST:PORT"),
+        ("[xmpp]\nlisten = '127.0.0.1:5222'", "xmpp.listen is neither a host name nor an IP address"),
+        ("[packages]\nwaiting = 99999999999999999999", "packages.waiting is more than 1000000000"),
+        ("[sandbox]\ncpus = 1e300", "sandbox.cpus is more than 1024"),
+        ("[[upkeep.retention]]\ndays = 1\nstatus = 'nonesuch'", "upkeep.retention.0.status is none of"),
+        ("[[upkeep.retention]]\ndays = 1\nagent = 'not a jid'", "upkeep.retention.0.agent is not a bare JID"),
+        ("[[upkeep.retention]]\ndays = 1\nagent = 'Probe@Example'", "upkeep.retention.0.agent is not a bare JID"),
+        ("[[upkeep.retention]]\ndays = 1\ntype = 'df '", "upkeep.retention.0.type is no type of a check"),
+        ('[[authorities]]\nname = "a b\\n"\nurl = "http://x"\nroots = ["r"]', "name is not a name of 1 to 60 letters"),
+        ('[[modules]]\nname = "A"\nkind = "file"', "modules.0.name is not a name of 1 to 60 small letters"),
         ("[[log.witnesses]]\nurl = 'x'\nkey = 'y'", "log.witnesses.0.url is not an address"),
         ("[upkeep]\nquota = inf", "upkeep.quota is not a finite number"),
         ("[upkeep]\nquota = 1e300", "upkeep.quota is more than"),
@@ -49,6 +76,49 @@ def test_what_could_not_work_is_refused_when_it_is_read(tmp_path: Path, text: st
     assert said in line
     assert line.endswith(f"settings file: {tmp_path / 'pumpkin.toml'}.")
     assert "s3cret" not in line
+    assert "s3#" not in line
+
+
+def numbers(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
+    """Every setting that is a number, with those of all parts."""
+    for name, field in model.model_fields.items():
+        kinds = [field.annotation, *get_args(field.annotation)]
+        if any(kind in (int, float) for kind in kinds):
+            yield f"{model.__name__}.{name}", field
+        for kind in kinds:
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                yield from numbers(kind)
+
+
+def test_every_number_has_a_least_and_a_most() -> None:
+    found = dict(numbers(Settings))
+    assert {"UpkeepSettings.warn", "LogSettings.batch_age", "ModuleSettings.attempts"} < set(found)
+    for name, field in found.items():
+        marks = {
+            mark: getattr(one, mark)
+            for one in field.metadata
+            for mark in ("ge", "gt", "le", "lt")
+            if hasattr(one, mark)
+        }
+        assert marks.keys() & {"ge", "gt"}, name
+        assert max(marks.get("le", 10**18), marks.get("lt", 0)) <= 10**9, name
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "listen = '[::1]:8000'",
+        "listen = 'pumpkin.example.org:0'",
+        "database = 'postgresql://a:b%23c@h1:5432,h2/db?sslmode=require'",
+        "database = 'postgres://a@/db?host=%2Frun%2Fpostgresql'",
+        "database = 'postgresql://a@[::1]:5432/db'",
+        "[xmpp]\nlisten = '::'",
+        "[[upkeep.retention]]\ndays = 1\nagent = 'key:abc'\nstatus = 'ok'",
+    ],
+)
+def test_what_can_work_holds(tmp_path: Path, text: str) -> None:
+    (tmp_path / "pumpkin.toml").write_text(text)
+    configuration.load(tmp_path)
 
 
 def test_every_mistake_is_said_in_our_words_with_what_was_meant(tmp_path: Path) -> None:

@@ -16,16 +16,21 @@ class AccessSettings(Part):
 
     open_reading: bool = Field(True, description="SCANDALE's reads need no key on loopback listeners.")
     open_everywhere: bool = Field(False, description="Nor elsewhere.")
-    public_rate: float = Field(100.0, gt=0, description="Requests a second of one address that presents nothing.")
-    public_burst: int = Field(1_000, ge=1, description="How many of them at once.")
+    public_rate: float = Field(
+        100.0, ge=1e-6, le=1e9, description="Requests a second of one address that presents nothing."
+    )
+    public_burst: int = Field(1_000, ge=1, le=10**9, description="How many of them at once.")
     rate: float = Field(
         1_000.0,
-        gt=0,
+        ge=1e-6,
+        le=1e9,
         description="Requests a second of one key, account or person from elsewhere; checks are not counted.",
     )
-    burst: int = Field(10_000, ge=1, description="How many of those at once.")
-    streams: int = Field(2_500, ge=1, description="Websockets and event streams one of them holds open.")
-    public_streams: int = Field(100, ge=1, description="How many one address holds open that presents nothing.")
+    burst: int = Field(10_000, ge=1, le=10**9, description="How many of those at once.")
+    streams: int = Field(2_500, ge=1, le=10**6, description="Websockets and event streams one of them holds open.")
+    public_streams: int = Field(
+        100, ge=1, le=10**6, description="How many one address holds open that presents nothing."
+    )
     trusted_proxies: list[str] = Field(
         default_factory=list,
         description="Networks (CIDR) of reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.",

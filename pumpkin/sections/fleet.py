@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from pumpkin.addresses import is_host
 from pumpkin.sections.part import Part
 
 
@@ -33,7 +34,14 @@ class XmppSettings(Part):
     approve: list[str] = Field(
         default_factory=list, description="Agents approved when first seen, by JID; * and ? stand for letters."
     )
-    max_stanza: int = Field(10 * 1024 * 1024, ge=10_000, description="Largest stanza taken, in bytes.")
+    max_stanza: int = Field(10 * 1024 * 1024, ge=10_000, le=2**28, description="Largest stanza taken, in bytes.")
+
+    @field_validator("listen", "host")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        if value and not is_host(value):
+            raise ValueError("is neither a host name nor an IP address")
+        return value
 
     @field_validator("domain")
     @classmethod

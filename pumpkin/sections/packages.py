@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from pumpkin.addresses import web_address
-from pumpkin.sections.part import Part
+from pumpkin.sections.part import YEAR_S, Part
 
 FORGES = (
     "github.com", "gitlab.com", "bitbucket.org", "codeberg.org", "git.sr.ht", "opendev.org", "framagit.org",
@@ -41,8 +41,12 @@ class RegistrySettings(Part):
         json_schema_extra={"secret": True},
     )
     contact: str = Field("", description="A mail address or page for registries' operators, sent as User-Agent.")
-    fresh: float = Field(600.0, ge=0, description="Seconds a registry's answer is used without asking again.")
-    poll: float = Field(300.0, ge=1, description="Seconds between two readings of feeds and watched packages.")
+    fresh: float = Field(
+        600.0, ge=0, le=YEAR_S, description="Seconds a registry's answer is used without asking again."
+    )
+    poll: float = Field(
+        300.0, ge=1, le=YEAR_S, description="Seconds between two readings of feeds and watched packages."
+    )
     feeds: bool = Field(False, description="Read every feed of new releases, also where nothing is watched.")
 
     @field_validator(
@@ -65,8 +69,10 @@ class PackageSettings(Part):
 
     here: bool = Field(True, description="Whether this server analyses itself; workers on its database do either way.")
     slots: int = Field(0, ge=0, le=256, description="Analyses at once in this process; 0 for one a CPU.")
-    timeout: float = Field(30.0, gt=0, le=1_440, description="Minutes one analysis may take in all.")
-    waiting: int = Field(10_000, ge=1, description="Most analyses of one owner that wait; more are refused with 429.")
+    timeout: float = Field(30.0, ge=0.01, le=1_440, description="Minutes one analysis may take in all.")
+    waiting: int = Field(
+        10_000, ge=1, le=10**9, description="Most analyses of one owner that wait; more are refused with 429."
+    )
     upload_limit: int = Field(100, ge=1, le=512, description="Largest archive taken by upload, in MiB.")
     origins: bool = Field(True, description="Whether the source repository a package names is asked and compared.")
     forges: list[str] = Field(

@@ -8,27 +8,29 @@ from pathlib import Path
 from pydantic import Field, field_validator
 
 from pumpkin.addresses import GivenAddress
-from pumpkin.sections.part import Part
+from pumpkin.sections.part import DAY_S, HOUR_S, YEAR_S, Part
 
 
 class AuthoritySettings(Part):
     """One time-stamp authority."""
 
-    name: str = Field(description="Short name, shown on pages and in bundles.", pattern=r"^[A-Za-z0-9._-]{1,60}$")
+    name: str = Field(description="Short name, shown on pages and in bundles.")
     url: GivenAddress = Field(description="Where it answers RFC 3161 requests over HTTP.")
     roots: list[Path] = Field(
         default_factory=list, validate_default=True, description="PEM files of the roots trusted for it."
     )
     policy: str | None = Field(None, description="Policy OID to ask for and insist on.")
-    min_interval: float = Field(0.0, ge=0, description="Least seconds between two requests.")
-    timeout: float = Field(5.0, gt=0, description="Seconds one request may take in all.")
+    min_interval: float = Field(0.0, ge=0, le=YEAR_S, description="Least seconds between two requests.")
+    timeout: float = Field(5.0, ge=0.01, le=HOUR_S, description="Seconds one request may take in all.")
     retry_max: float = Field(
-        60.0, gt=0, description="Most seconds it is left alone after failures, unless it asks for more."
+        60.0, ge=0.01, le=YEAR_S, description="Most seconds it is left alone after failures, unless it asks for more."
     )
 
     @field_validator("name")
     @classmethod
     def _not_ours(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9._-]{1,60}", value):
+            raise ValueError("is not a name of 1 to 60 letters, digits, dots, underscores and hyphens")
         if value == "local":
             raise ValueError("is local, which is the name of the authority of this installation")
         return value
@@ -52,10 +54,12 @@ class LogSettings(Part):
     """The append-only log and its seals."""
 
     origin: str = Field("", description="The log's name in its checkpoints; empty makes one at first start.")
-    batch_age: float = Field(1.0, gt=0, description="Most seconds a stored check waits for its seal.")
+    batch_age: float = Field(1.0, ge=0.001, le=DAY_S, description="Most seconds a stored check waits for its seal.")
     batch_size: int = Field(1_000, ge=1, le=65_536, description="Most records of a batch that waits.")
     witnesses: list[WitnessSettings] = Field(default_factory=list, description="Who is asked to cosign checkpoints.")
-    audit_every: float = Field(86_400.0, ge=0, description="Seconds between two audits of the whole log; 0 for none.")
+    audit_every: float = Field(
+        DAY_S, ge=0, le=YEAR_S, description="Seconds between two audits of the whole log; 0 for none."
+    )
 
     @field_validator("origin")
     @classmethod

@@ -56,9 +56,9 @@ class SandboxSettings(Part):
     ecosystems: tuple[Literal["rubygems", "crates", "packagist", "maven"], ...] = Field(
         ("rubygems", "packagist"), description="Whose tool chains our image has besides PyPI's and npm's."
     )
-    memory: int = Field(512, ge=128, description="MiB one sandbox may use, what it writes included.")
-    processes: int = Field(256, ge=32, description="Processes of one sandbox.")
-    cpus: float = Field(1.0, gt=0, description="CPUs of one sandbox.")
+    memory: int = Field(512, ge=128, le=2**22, description="MiB one sandbox may use, what it writes included.")
+    processes: int = Field(256, ge=32, le=2**22, description="Processes of one sandbox.")
+    cpus: float = Field(1.0, ge=0.01, le=1_024, description="CPUs of one sandbox.")
     network: Literal["sinkhole", "offline", "open"] = Field(
         "sinkhole",
         description="What a package finds outside: a sinkhole that answers all, or nothing; "

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from pumpkin.sections.part import CENTURIES, Part
 
@@ -12,17 +14,36 @@ from pumpkin.sections.part import CENTURIES, Part
 class RetentionRule(Part):
     """How long the payloads of some checks are kept; their records and proofs stand for ever."""
 
-    days: float = Field(gt=0, le=CENTURIES, description="Days a payload is kept.")
-    type: str = Field("", description="Of checks of this type; empty for every type.")
+    days: float = Field(ge=0.001, le=CENTURIES, description="Days a payload is kept.")
+    type: str = Field("", description="Of checks of this type; empty for every type.", max_length=200)
     agent: str = Field("", description="Of checks of this agent (bare JID); empty for everybody's.")
-    status: str = Field("", description="Of checks of this status; empty for all.")
+    status: Literal["", "ok", "warning", "critical", "unknown"] = Field(
+        "", description="Of checks of this status; empty for all."
+    )
+
+    @field_validator("type")
+    @classmethod
+    def _bare_type(cls, value: str) -> str:
+        if value != value.strip() or not value.isprintable():
+            raise ValueError("is no type of a check: it has blanks around it, or control characters")
+        return value
+
+    @field_validator("agent")
+    @classmethod
+    def _source(cls, value: str) -> str:
+        jid = re.fullmatch(r"[^@/\s]+@[^@/\s]+", value) and value == value.casefold()
+        if value and not jid and not re.fullmatch(r"(key|user|system):\S+", value):
+            raise ValueError("is not a bare JID in small letters (probe1@example.org), nor key:PREFIX, nor user:NAME")
+        return value
 
 
 class UpkeepSettings(Part):
     """Room: how much there must be, and what is let go of."""
 
-    reserve: int = Field(64, ge=0, description="MiB of free disk below which the server says that it is not ready.")
-    warn: int = Field(1_024, ge=0, description="MiB of free disk below which it warns.")
+    reserve: int = Field(
+        64, ge=0, le=10**9, description="MiB of free disk below which the server says that it is not ready."
+    )
+    warn: int = Field(1_024, ge=0, le=10**9, description="MiB of free disk below which it warns.")
     quota: float = Field(
         0.0, ge=0, le=1e9, description="GiB of payloads kept in all, the oldest let go of; 0 for no bound."
     )

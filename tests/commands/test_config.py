@@ -134,7 +134,7 @@ def test_what_stops_the_start_is_said_by_it_in_the_same_words(tmp_path: Path) ->
     quiet = "listen = '127.0.0.1:0'\n[sandbox]\nenabled = false\n[packages]\ntrust_root = '/not/there'\n"
     (said,) = faults(tmp_path, quiet)
     done = subprocess.run([PUMPKIN, "run", "--data", str(tmp_path)], capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stderr) == (1, f"pumpkin: {said}\n")
+    assert (done.returncode, done.stderr) == (78, f"pumpkin: {said}\n")
 
 
 def test_a_certificate_that_ended_is_told(tmp_path: Path) -> None:
