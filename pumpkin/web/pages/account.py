@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import time
+from collections.abc import Mapping
 from uuid import UUID
 
 from aiohttp import web
@@ -16,7 +17,17 @@ from pumpkin.store import audit, factors, people, sessions
 from pumpkin.web.edge import AUTHENTICATOR
 from pumpkin.web.guard import CSRF_FIELD, SESSION_COOKIE, identity, require_csrf
 from pumpkin.web.pages.clients import described
-from pumpkin.web.pages.login import ATTEMPTS, SESSION_SECONDS, cookie, fields_of, slowed, source_of
+from pumpkin.web.pages.held import held_in
+from pumpkin.web.pages.login import (
+    ATTEMPTS,
+    SESSION_SECONDS,
+    cookie,
+    fields_of,
+    held_form,
+    next_of,
+    slowed,
+    source_of,
+)
 from pumpkin.web.pages.render import page
 from pumpkin.web.services import SERVICES
 
@@ -57,13 +68,18 @@ async def password(request: web.Request) -> web.StreamResponse:
     if wrong is None and must and await people.verify(db, asker, new) is not None:
         wrong = "That is the one-time password itself; choose another."
     if wrong is not None:
-        return await _password_form(request, wrong=wrong, status=400)
+        return await _password_form(request, wrong=wrong, status=400, fields=fields)
     await people.set_password(db, asker, new)
     await audit.add(db, who=asker, act="password.changed", object=f"person:{asker}", detail={})
     request.app[AUTHENTICATOR].forget()
     client = request.headers.get("User-Agent", "")
     token = await sessions.open(db, asker, seconds=SESSION_SECONDS, source=source_of(request), client=client)
-    answer = web.Response(status=303, headers={"Location": "/"})
+    kept = held_in(fields)
+    if kept is not None:
+        opened = await sessions.get(db, token)
+        answer = held_form(request, opened.csrf if opened else "", asker, kept)
+    else:
+        answer = web.Response(status=303, headers={"Location": next_of(fields.get("next", ""))})
     cookie(request, answer, SESSION_COOKIE, token, SESSION_SECONDS)
     return answer
 
@@ -181,7 +197,9 @@ def _picture(address: str) -> Markup:
     return Markup(written.getvalue().decode())  # noqa: S704 - made of modules of a QR code alone
 
 
-async def _password_form(request: web.Request, *, wrong: str = "", status: int = 200) -> web.Response:
+async def _password_form(
+    request: web.Request, *, wrong: str = "", status: int = 200, fields: Mapping[str, str] | None = None
+) -> web.Response:
     asker = identity(request)
     if asker.kind != "person":
         raise web.HTTPSeeOther("/login?next=/password")
@@ -191,5 +209,8 @@ async def _password_form(request: web.Request, *, wrong: str = "", status: int =
         "wrong": wrong,
         "least": passwords.least(second_factor=bool(person and person.totp)),
         "elsewhere": bool(person and person.openid),
+        "name": asker.name,
+        "next": next_of((request.query if fields is None else fields).get("next", "")),
+        "held": held_in(fields or {}),
     }
     return page(request, "password.html", values, status=status)

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 from aiohttp import web
 
 from pumpkin.errors import Forbidden, RateLimited
-from pumpkin.model import totp
+from pumpkin.model import passwords, totp
 from pumpkin.store import audit, factors, people, sessions
 from pumpkin.web.bodies import posted
 from pumpkin.web.guard import CSRF_FIELD, SESSION_COOKIE, identity, require_csrf, same
@@ -128,15 +128,31 @@ async def let_in(
     await audit.add(db, who=name, act="login", object="session", detail={"from": source, "by": factor})
     held = held_in(fields or {})
     answer: web.StreamResponse
-    if held is not None and not must_change:
+    if held is not None:
         opened = await sessions.get(db, token)
-        values = {"held": held, "csrf": opened.csrf if opened else "", "again": False, "asker_name": name}
-        answer = page(request, "held.html", values)
+        csrf = opened.csrf if opened else ""
+        answer = password_form(request, csrf, name, held) if must_change else held_form(request, csrf, name, held)
+    elif must_change:
+        way = next_of(next_)
+        answer = web.Response(
+            status=303, headers={"Location": "/password" + (f"?next={quote(way, safe='')}" * (way != "/"))}
+        )
     else:
-        answer = web.Response(status=303, headers={"Location": "/password" if must_change else next_of(next_)})
+        answer = web.Response(status=303, headers={"Location": next_of(next_)})
     cookie(request, answer, SESSION_COOKIE, token, SESSION_SECONDS)
     answer.del_cookie(LOGIN_COOKIE, path="/login")
     return answer
+
+
+def held_form(request: web.Request, csrf: str, name: str, held: Held) -> web.Response:
+    """What was held up at signing in, shown to the person `name` to be sent by their own hand."""
+    return page(request, "held.html", {"held": held, "csrf": csrf, "again": False, "asker_name": name})
+
+
+def password_form(request: web.Request, csrf: str, name: str, held: Held) -> web.Response:
+    """The form of a first password, which carries on what was held up at signing in."""
+    values = {"must": True, "least": passwords.least(second_factor=False), "csrf": csrf, "name": name, "held": held}
+    return page(request, "password.html", values)
 
 
 async def logout(request: web.Request) -> web.Response:

@@ -209,3 +209,38 @@ def test_signs_in_no_order_will_do_beside_a_second_factor_and_words_of_every_lis
         assert fault("vera", good, second_factor=True) is None, good
     for bad in ("password1", "monkey12", "summer2026", "dragon!!", "qwer1234"):
         assert "attacker" in (fault("vera", bad, second_factor=True) or ""), bad
+
+
+async def test_a_deep_link_and_what_was_typed_survive_the_first_password_too(site: Site, stranger: TestClient):
+    once = await people.add(site.db, "admin", role="admin", must_change=True)
+    fields = {"name": "admin", "password": once, "next": "/checks?status=critical"}
+    async with stranger.get("/login") as answer:
+        fields["csrf"] = token(await answer.text())
+    async with stranger.post("/login", data=fields, allow_redirects=False) as answer:
+        there = answer.headers["Location"]
+        assert there == "/password?next=%2Fchecks%3Fstatus%3Dcritical"
+    async with stranger.get(there) as answer:
+        csrf = token(await answer.text())
+    new = {"csrf": csrf, "next": "/checks?status=critical", "new": "short", "again": "short"}
+    async with stranger.post("/password", data=new) as answer:
+        assert 'name="next" value="/checks?status=critical"' in await answer.text()
+    new |= {"new": "a walk in the park", "again": "a walk in the park"}
+    async with stranger.post("/password", data=new, allow_redirects=False) as answer:
+        assert answer.headers["Location"] == "/checks?status=critical"
+
+    once = await people.add(site.db, "grace", role="admin", must_change=True)
+    stranger.session.cookie_jar.clear()
+    async with stranger.get("/login") as answer:
+        csrf = token(await answer.text())
+    held = json.dumps({"path": "/packages", "fields": [["purl", "pkg:pypi/six"]]})
+    fields = {"csrf": csrf, "name": "grace", "password": once, "held": held}
+    async with stranger.post("/login", data=fields) as answer:
+        page = await answer.text()
+        assert "What you typed" in page
+    new = {"csrf": token(page), "held": held, "new": "a walk in the wood", "again": "a walk in the wood"}
+    async with stranger.post("/password", data=new) as answer:
+        page = await answer.text()
+    assert "You are signed in again" in page
+    assert 'value="pkg:pypi/six"' in page
+    async with stranger.post("/password", data={**new, "csrf": "x"}, allow_redirects=False) as answer:
+        assert answer.status == 403
