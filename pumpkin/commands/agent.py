@@ -103,17 +103,25 @@ def agent_list(data: Path | None, config: Path | None, as_json: bool) -> None:
 @config_option
 @json_option
 def agent_approve(jid: str, data: Path | None, config: Path | None, as_json: bool) -> None:
-    """Let JID deliver checks."""
+    """Let JID deliver checks, also beforehand: of a name that was never seen, the answer says so."""
     settings = load(data, config)
     name = _jid(jid, domain(settings))
 
-    async def job() -> None:
+    async def job() -> bool:
         async with database(settings, make=True) as db:
+            known = await agents.get(db, name) is not None
+            user, _, host = name.partition("@")
+            if not known and host == domain(settings):
+                known = await accounts.get_account(db, user) is not None
             await agents.approve(db, name)
             await noted(db, "agent.approve", f"agent:{name}")
+            return known
 
-    work(job)
-    answer({"jid": name, "state": "approved"}, as_json, f"{name} is approved.")
+    known = work(job)
+    text = f"{name} is approved."
+    if not known:
+        text += " No agent of this name was ever seen here, nor has one an account: mind the spelling."
+    answer({"jid": name, "state": "approved", "known": known}, as_json, text)
 
 
 @agent.command("remove")

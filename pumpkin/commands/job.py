@@ -30,11 +30,12 @@ def job() -> None:
 def _document(given: str) -> dict[str, Any]:
     """A job from a file (JSON or TOML), or as JSON on the command line."""
     path = Path(given)
-    if not given.lstrip().startswith("{") and path.is_file():
-        text = path.read_text("utf-8")
-        found: Any = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
-    else:
+    found: Any
+    if given.lstrip().startswith("{"):
         found = json.loads(given)
+    else:
+        text = path.read_text("utf-8")
+        found = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
     if not isinstance(found, dict):
         raise ValueError("not one object")
     return found
@@ -46,7 +47,10 @@ def _job(given: str, fits: Callable[[dict[str, Any]], Job] = assignable) -> dict
         fits(found)
     except InvalidRequest as error:
         raise click.ClickException(error.message) from None
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        said = f"{given[:200]}: {error.strerror}"
+        raise click.BadParameter(f'{said}; give a file or JSON, for instance \'{{"use": "system"}}\'') from None
+    except (ValueError, RecursionError) as error:
         raise click.BadParameter(f'{error}; give a file or JSON, for instance \'{{"use": "system"}}\'') from None
     return found
 
