@@ -122,6 +122,15 @@ class Bus:
         oldest = self._history[0].id if self._history else self._next
         return not oldest - 1 <= since < self._next
 
+    @property
+    def last(self) -> int:
+        """The id of the newest event; one less than the first one's before there is any."""
+        return self._next - 1
+
+    def moved(self, since: int) -> set[str]:
+        """The topics of the remembered events after the one with id `since`."""
+        return {event.topic for event in self._history if event.id > since}
+
     def forget(self, subscription: Subscription) -> None:
         """Drop a reader; a topic without readers is forgotten."""
         for topic in subscription.topics:

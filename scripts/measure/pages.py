@@ -256,6 +256,8 @@ class Bench:
                             told = await socket.receive_json(timeout=1.0)
                         except (TimeoutError, TypeError):
                             continue
+                        if told["topic"] != "pages.moved":
+                            continue
                         every = max(every, told["data"]["every"])
                         if time.monotonic() >= fetched + every:
                             fetched = time.monotonic()

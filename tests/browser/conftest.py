@@ -51,10 +51,20 @@ class Relay:
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = 0
+        self._flows = asyncio.Event()
+        self._flows.set()
 
     async def mend(self) -> None:
         self._server = await asyncio.start_server(self._joined, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
+
+    def hang(self) -> None:
+        """Connections stay open and carry nothing, those that are made meanwhile until `flow`, the others for ever."""
+        self._flows.clear()
+        self._flows = asyncio.Event()
+
+    def flow(self) -> None:
+        self._flows.set()
 
     async def cut(self) -> None:
         if self._server is not None:
@@ -70,16 +80,18 @@ class Relay:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         there_reader, there_writer = await asyncio.open_connection(*self._to)
+        flows = self._flows
         try:
-            await asyncio.gather(_copy(reader, there_writer), _copy(there_reader, writer))
+            await asyncio.gather(_copy(reader, there_writer, flows), _copy(there_reader, writer, flows))
         finally:
             writer.transport.abort()
             there_writer.transport.abort()
 
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flows: asyncio.Event) -> None:
     with contextlib.suppress(ConnectionError):
         while data := await reader.read(65_536):
+            await flows.wait()
             writer.write(data)
             await writer.drain()
         writer.close()

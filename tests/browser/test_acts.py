@@ -102,19 +102,6 @@ async def test_a_search_is_kept_and_forgotten(site: Site, visit: Open):
     await expect(page.get_by_role("link", name="what fails")).to_have_count(0)
 
 
-async def test_following_can_be_held_and_goes_on(site: Site, visit: Open):
-    window = await visit()
-    await window.sign_in("vera")
-    page = await window.open("/checks")
-    await expect(page.locator("#link-state")).to_have_text("live")
-    await page.get_by_role("button", name="Following").click()
-    await site.receive(observation(type="came-while-held"))
-    await page.wait_for_timeout(2_500)
-    await expect(page.get_by_role("link", name="came-while-held")).to_have_count(0)
-    await page.get_by_role("button", name="Paused").click()
-    await expect(page.get_by_role("link", name="came-while-held")).to_be_visible(timeout=5_000)
-
-
 async def test_a_check_is_compared_plotted_and_shared(site: Site, visit: Open):
     for number in range(4):
         result = {"parser": "json", "version": "1", "data": {"latency_ms": 10 + number * 7}}

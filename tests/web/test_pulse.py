@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import time
+from typing import Any
 
+from aiohttp import ClientWebSocketResponse
 from aiohttp.test_utils import TestClient, TestServer
 
 from pumpkin.store.database import Database
@@ -11,22 +15,32 @@ from pumpkin.web.pages.render import FRAGMENTS
 from pumpkin.web.pulse import PULSE
 from tests.web.pages.site import Site, observation, sign_in
 
+PAGE = "/api/v1/events?topics=check.stored,proof.stamped&pace=page"
+
+
+async def moved(page: ClientWebSocketResponse) -> dict[str, Any]:
+    """What a page is told to have moved."""
+    while (told := await page.receive_json(timeout=10))["topic"] != "pages.moved":
+        pass
+    data: dict[str, Any] = told["data"]
+    return data
+
 
 async def test_a_flood_of_events_is_told_in_a_beat_or_two(database: Database) -> None:
     site = Site(database)
     await site.people()
     async with TestClient(TestServer(site.app)) as client:
         await sign_in(client, "vera")
-        async with client.ws_connect("/api/v1/events?topics=check.stored,proof.stamped&pace=page") as page:
+        async with client.ws_connect(PAGE) as page:
             for number in range(2_000):
                 site.bus.publish("check.stored", {"uuid": str(number)})
                 site.bus.publish("presence.changed", {"jid": "a@b"})
-            first = await page.receive_json(timeout=5)
+            first = await moved(page)
             site.bus.publish("proof.stamped", {"checkpoint": 1})
-            second = await page.receive_json(timeout=5)
-    assert (first["topic"], "check.stored" in first["data"]["topics"]) == ("pages.moved", True)
-    assert second["data"]["topics"] == ["proof.stamped"]
-    assert first["data"]["every"] >= 1.5
+            second = await moved(page)
+    assert "check.stored" in first["topics"]
+    assert second["topics"] == ["proof.stamped"]
+    assert first["every"] >= 1.5
 
 
 async def test_between_two_beats_a_fragment_is_made_once_for_a_role(database: Database) -> None:
@@ -73,3 +87,45 @@ async def test_a_shared_fragment_carries_nobodys_forgery_token(database: Databas
         async with client.get("/agents", headers={FRAGMENTS: "pending"}) as answer:
             fragment = (await answer.json())["pending"]
     assert 'name="csrf" value=""' in fragment
+
+
+async def test_a_page_is_told_again_and_again_that_its_line_lives(database: Database) -> None:
+    site = Site(database)
+    await site.people()
+    site.app[PULSE].alive_s = 0.02
+    async with TestClient(TestServer(site.app)) as client:
+        await sign_in(client, "vera")
+        async with client.ws_connect(PAGE) as page:
+            told = [await page.receive_json(timeout=10) for _ in range(3)]
+    assert {one["topic"] for one in told} == {"pages.alive"}
+    assert [one["data"]["alive"] for one in told] == [0.02] * 3
+    assert told[0]["data"]["now"] <= told[2]["data"]["now"] <= time.time() * 1_000
+
+
+async def test_a_page_is_told_what_moved_while_it_was_on_its_way(database: Database) -> None:
+    site = Site(database)
+    await site.people()
+    async with TestClient(TestServer(site.app)) as client:
+        await sign_in(client, "vera")
+        async with client.get("/checks") as answer:
+            seen = re.search(r'<meta name="seen" content="(\d+)">', await answer.text())
+        assert seen
+        site.bus.publish("check.stored", {"uuid": "1"})
+        async with client.ws_connect(f"{PAGE}&since={seen[1]}") as page:
+            assert (await moved(page))["topics"] == ["check.stored"]
+        async with client.ws_connect(f"{PAGE}&since=99999999") as page:
+            assert (await moved(page))["topics"] == ["events.lost"]
+
+
+async def test_what_moves_while_a_page_is_being_told_is_told_after_it(database: Database) -> None:
+    site = Site(database)
+    await site.people()
+    async with TestClient(TestServer(site.app)) as client:
+        await sign_in(client, "vera")
+        async with client.ws_connect(f"{PAGE}&since=0") as page:
+            for topic in ("check.stored", "proof.stamped"):  # at most one of them is what it is told first
+                site.bus.publish(topic, {})
+                site.app[PULSE]._beat()
+            told: set[str] = set()
+            while told != {"check.stored", "proof.stamped"}:
+                told |= set((await moved(page))["topics"])

@@ -53,7 +53,7 @@ Wanted = Callable[[Event], bool]
 async def events(request: web.Request) -> web.StreamResponse:
     """`GET /api/v1/events?topics=a,b&since=`: a websocket where one is asked for, else an event stream.
 
-    With `pace=page` a websocket tells at most once a second which topics moved, as pages need it.
+    With `pace=page` a websocket tells at most once a second which topics moved, as pages need it (`web.pulse`).
     """
     asker = hearing(request)
     topics = _topics(request)
@@ -61,7 +61,7 @@ async def events(request: web.Request) -> web.StreamResponse:
         if asker.kind != "key":
             require_same_site(request)
         with held(request):
-            return await request.app[PULSE].serve(request, topics)
+            return await request.app[PULSE].serve(request, topics, _since(request))
     subscription, lost = _resume(request, request.app[SERVICES].bus, topics)
     return await serve(request, subscription, lost, same_site=asker.kind != "key")
 
@@ -103,13 +103,20 @@ def _topics(request: web.Request) -> frozenset[str]:
 
 def _resume(request: web.Request, bus: Bus, topics: frozenset[str]) -> tuple[Subscription, bool]:
     """A subscription from where the reader left off, and whether it missed what is no longer remembered."""
+    since = _since(request)
+    if since is None:
+        return bus.subscribe(topics), False
+    return bus.subscribe(topics, since=since), bus.missed(since)
+
+
+def _since(request: web.Request) -> int | None:
+    """The id of the event the reader saw last, where it names one."""
     given = request.headers.get("Last-Event-ID") or request.query.get("since") or ""
     if not given:
-        return bus.subscribe(topics), False
+        return None
     if not given.isascii() or not given.isdigit() or len(given) > 16:
         raise InvalidRequest("since is not the id of an event.", fields={"query.since": "not an event id"})
-    since = int(given)
-    return bus.subscribe(topics, since=since), bus.missed(since)
+    return int(given)
 
 
 async def _websocket(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ FRAGMENTS = "Pumpkin-Fragments"
 LONGEST = 2_000  # of what one searches for: a target may be as long
 SHARED = web.RequestKey("shared", bool)
 """Set where what is rendered goes to others of the same role too."""
+SEEN = web.RequestKey("seen", int)
+"""The newest event before the page was made: what came after it, the page may not show."""
 ENVIRONMENT = web.AppKey("environment", jinja2.Environment)
 STATIC_TAGS = web.AppKey("static_tags", Mapping[str, str])
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -79,6 +82,7 @@ def setup(app: web.Application, templates: Path, static: Path) -> None:
         static=lambda name: f"/static/{name}?{tags.get(name, '')}",
         show_words=lambda show: _SHOW_WORDS.get(show, ("unknown", show)),
         pictures=pictures,
+        clock_ms=lambda: time.time_ns() // 1_000_000,
     )
     env.globals["m"] = env.get_template("macros.html").module
     app[ENVIRONMENT] = env
@@ -101,6 +105,7 @@ def page(request: web.Request, template: str, values: Mapping[str, Any], *, stat
         "csrf_field": CSRF_FIELD,
         "request_id": request.get(REQUEST_ID, ""),
         "version": services.version,
+        "seen": request.get(SEEN, ""),
         "here": "",
         "twin": None,
         **values,
@@ -176,6 +181,7 @@ def read(scope: str, *, shared: bool = False) -> Callable[[Handler], Handler]:
                 raise web.HTTPSeeOther("/password")
             asker = require(request, scope)
             names = request.headers.get(FRAGMENTS)
+            request[SEEN] = request.app[SERVICES].bus.last
             if not shared or names is None or len(names) > 400 or len(request.path_qs) > 600:
                 return await handler(request)
             key = request.path_qs, names, asker.scopes
