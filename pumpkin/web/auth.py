@@ -14,12 +14,12 @@ import math
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from pumpkin.errors import InvalidKey, RateLimited
+from pumpkin.errors import InvalidKey, RateLimited, Unavailable
 from pumpkin.model.access import ROLES
 from pumpkin.model.agents import bare
 from pumpkin.store import accounts, agents, keys, people, sessions
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 KEY_SECONDS = 10.0
 BASIC_SECONDS = 60.0
+LATELY_SECONDS = 600.0
+"""How long somebody who was known still counts for `known_lately`."""
 _REMEMBERED = 4_096
 _PRESENTED_LIMIT = 1_024
 
@@ -42,8 +44,10 @@ class WrongPassword(InvalidKey):
 class Authenticator:
     """Knows who presented what. `known` never waits, `identify` asks the store."""
 
-    def __init__(self, db: Database, trusted: Sequence[Network] = ()) -> None:
-        self._db, self._trusted = db, trusted
+    def __init__(
+        self, db: Database, trusted: Sequence[Network] = (), clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._db, self._trusted, self._clock = db, trusted, clock
         self._pepper = secrets.token_bytes(32)
         self._seen: OrderedDict[bytes, tuple[Identity, float]] = OrderedDict()
         self._failures = Gcra(rate=0.5, burst=20)
@@ -54,7 +58,7 @@ class Authenticator:
         presented = _presented(request)
         if presented:
             found = self._seen.get(self._digest(presented))
-            if found is not None and found[1] > time.monotonic():
+            if found is not None and found[1] > self._clock():
                 return found[0]
             return None
         return None if SESSION_COOKIE in request.cookies else ANONYMOUS
@@ -75,6 +79,18 @@ class Authenticator:
             raise
         self._remember(self._digest(presented), found, seconds)
         return found
+
+    async def known_lately(self, request: web.Request, within_s: float) -> Identity:
+        """As `identify`; where the store gives no answer in time, who was known lately is who they were. For what is to
+        say that the store is away. Unavailable for others."""
+        try:
+            async with asyncio.timeout(within_s):
+                return await self.identify(request)
+        except (TimeoutError, Unavailable):
+            found = self._seen.get(self._digest(_presented(request)))
+            if found is None or found[1] + LATELY_SECONDS < self._clock():
+                raise Unavailable from None
+            return found[0]
 
     def forget(self) -> None:
         """Drop all that is remembered: after a key was revoked or a password changed here."""
@@ -146,7 +162,7 @@ class Authenticator:
         return hashlib.blake2b(presented.encode("utf-8", "surrogateescape"), digest_size=32, key=self._pepper).digest()
 
     def _remember(self, digest: bytes, found: Identity, seconds: float) -> None:
-        self._seen[digest] = found, time.monotonic() + seconds
+        self._seen[digest] = found, self._clock() + seconds
         self._seen.move_to_end(digest)
         if len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)

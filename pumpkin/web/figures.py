@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
@@ -12,7 +13,7 @@ from prometheus_client.registry import Collector
 
 from pumpkin.errors import Unavailable
 from pumpkin.store import checks, faults, proofs, tasks
-from pumpkin.web.edge import COUNTS
+from pumpkin.web.edge import COUNTS, PATIENCE_S
 from pumpkin.web.services import SERVICES, Services
 
 MEANINGS = {
@@ -73,14 +74,22 @@ async def _gauges(services: Services) -> dict[str, Gauge]:
         ),
     }
     try:
-        head = await proofs.latest_checkpoint(services.db)
-        found["pumpkin_checks_stored"] = ("Checks in the log.", "", {"": await checks.size(services.db)})
-        found["pumpkin_checks_sealed"] = ("Checks under a checkpoint.", "", {"": head.size if head else 0})
-        found["pumpkin_tasks_waiting"] = ("Analyses that wait.", "", {"": await tasks.length(services.db)})
-        found["pumpkin_log_faults"] = ("Faults of the log not settled.", "", {"": await faults.count(services.db)})
-        found["pumpkin_checks_stamped"] = ("Checks under a token.", "", {"": await proofs.stamped(services.db)})
-    except Unavailable:
+        async with asyncio.timeout(PATIENCE_S):  # of one that hangs, the scrape is to say so before it is given up
+            found |= await _stored(services)
+    except (Unavailable, TimeoutError):
         found["pumpkin_database_up"] = ("Whether PostgreSQL answers.", "", {"": 0})
     else:
         found["pumpkin_database_up"] = ("Whether PostgreSQL answers.", "", {"": 1})
     return found
+
+
+async def _stored(services: Services) -> dict[str, Gauge]:
+    """The store's."""
+    head = await proofs.latest_checkpoint(services.db)
+    return {
+        "pumpkin_checks_stored": ("Checks in the log.", "", {"": await checks.size(services.db)}),
+        "pumpkin_checks_sealed": ("Checks under a checkpoint.", "", {"": head.size if head else 0}),
+        "pumpkin_tasks_waiting": ("Analyses that wait.", "", {"": await tasks.length(services.db)}),
+        "pumpkin_log_faults": ("Faults of the log not settled.", "", {"": await faults.count(services.db)}),
+        "pumpkin_checks_stamped": ("Checks under a token.", "", {"": await proofs.stamped(services.db)}),
+    }

@@ -9,9 +9,12 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp.test_utils import make_mocked_request
 
-from pumpkin.errors import Backpressure, PumpkinError
+from pumpkin.errors import Backpressure, PumpkinError, Unavailable
 from pumpkin.store import keys, people, sessions
+from pumpkin.store.database import connect
+from pumpkin.web.auth import Authenticator
 from pumpkin.web.guard import CSRF_HEADER, SESSION_COOKIE
 from pumpkin.web.limits import Gcra
 from pumpkin.web.routes import ROUTES
@@ -236,6 +239,33 @@ async def test_ready_names_what_is_missing_and_metrics_count(start_web: StartWeb
         text = await answer.text()
     assert "pumpkin_log_size 7.0" in text
     assert 'pumpkin_http_responses_total{dialect="api",status="503"} 1.0' in text
+
+
+async def test_a_scrape_says_that_the_database_hangs_and_does_not_hang_with_it(web: Web, dsn: str) -> None:
+    """As when its disk stalls: it takes connections and answers nothing."""
+    headers = await web.key("metrics")
+    async with web.client.get("/metrics", headers=headers) as answer:
+        assert "pumpkin_database_up 1.0" in await answer.text()
+    now = [0.0]
+    doorman = Authenticator(web.services.db, clock=lambda: now[0])
+    scraper = make_mocked_request("GET", "/metrics", headers)
+    assert (await doorman.identify(scraper)).kind == "key"
+    other = await connect(dsn)
+    try:
+        async with other.transaction(), asyncio.timeout(20):
+            await other.execute("lock table log_head, keys in access exclusive mode")
+            async with web.client.get("/metrics", headers=headers) as answer:
+                assert (answer.status, "pumpkin_database_up 0.0" in await answer.text()) == (200, True)
+            async with web.client.get("/metrics", headers={"Authorization": "Bearer pk_unknown"}) as answer:
+                assert answer.status == 503
+            now[0] = 60.0
+            assert doorman.known(scraper) is None
+            assert (await doorman.known_lately(scraper, 0.2)).scopes == {"metrics"}
+            now[0] = 3_600.0
+            with pytest.raises(Unavailable):
+                await doorman.known_lately(scraper, 0.2)
+    finally:
+        await other.close()
 
 
 async def test_a_body_that_drips_does_not_hold_others_up(web: Web) -> None:
