@@ -36,8 +36,9 @@ from pumpkin.prover import Prover
 from pumpkin.settings import Settings, folder
 from pumpkin.store.database import Database
 from pumpkin.web import routes
+from pumpkin.web.crowd import Crowd, places
 from pumpkin.web.discovery import Discovery
-from pumpkin.web.doorstep import DoorRunner
+from pumpkin.web.doorstep import DoorRunner, DoorSite
 from pumpkin.web.patience import Patience
 from pumpkin.web.services import Access, Services
 
@@ -136,11 +137,12 @@ async def serve(settings: Settings, services: Services, listener: socket.socket,
     application.middlewares.insert(0, patience.watched())
     if (trace := traced(settings, stack)) is not None:
         application.middlewares.insert(0, trace)
-    runner = DoorRunner(application, access_log=None, handle_signals=False, shutdown_timeout=2.0)
+    crowd = Crowd(places(), patience.carries)
+    runner = DoorRunner(application, crowd=crowd, access_log=None, handle_signals=False, shutdown_timeout=2.0)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     context = await _https(settings, stack)
-    await web.SockSite(runner, listener, ssl_context=context, backlog=1024).start()
+    await DoorSite(runner, listener, context).start()
     if isinstance(runner.server, web.Server):
         watching = asyncio.create_task(patience.keep(runner.server), name="connections without a request")
         stack.callback(watching.cancel)

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
+import socket
+import ssl
 from typing import Any
 
+import structlog
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from pumpkin.errors import InvalidRequest, PumpkinError
+from pumpkin.web.crowd import Crowd
 from pumpkin.web.envelope import HEADERS, envelope, new_request_id, plain
+from pumpkin.web.limits import counted
+
+BACKLOG = 1024
+HANDSHAKE_S = 10.0
+AGAIN_S = 0.2
+_log = structlog.get_logger("web")
 
 
 class Internal(PumpkinError):
@@ -42,16 +54,39 @@ def _refusal(error: PumpkinError, status: int) -> web.Response:
 
 
 class _Server(web.Server):
+    crowd: Crowd | None = None
+
     def __call__(self) -> RequestHandler:
         return Doorstep(self, loop=self._loop, **self._kwargs)
 
+    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
+        super().connection_made(handler, transport)
+        if self.crowd is not None and not self.crowd.came(handler, _source(transport), transport.abort):
+            transport.abort()
+
+    def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
+        super().connection_lost(handler, exc)
+        if self.crowd is not None:
+            self.crowd.left(handler)
+
+
+def _source(transport: asyncio.Transport) -> str:
+    peer = transport.get_extra_info("peername")
+    return counted(str(peer[0])) if isinstance(peer, tuple) else ""
+
 
 class DoorRunner(web.AppRunner):
-    """An AppRunner whose connections are met by `Doorstep`; aiohttp offers no way to name that class."""
+    """An AppRunner whose connections are met by `Doorstep`, which aiohttp offers no way to name, and counted by `crowd`
+    where one is given."""
+
+    def __init__(self, app: web.Application, *, crowd: Crowd | None = None, **options: Any) -> None:
+        super().__init__(app, **options)
+        self.crowd = crowd
 
     async def _make_server(self) -> Any:
         server = await super()._make_server()
         server.__class__ = _Server
+        server.crowd = self.crowd  # type: ignore[attr-defined]
         answer = server.request_handler
 
         async def met(request: web.BaseRequest) -> web.StreamResponse:
@@ -62,3 +97,65 @@ class DoorRunner(web.AppRunner):
 
         server.request_handler = met
         return server
+
+
+class DoorSite(web.BaseSite):
+    """Serves a listening socket, and takes its connections one by one, so that they are counted from their first
+    moment: one that never comes to the end of its TLS handshake holds a descriptor too."""
+
+    def __init__(self, runner: DoorRunner, listener: socket.socket, context: ssl.SSLContext | None) -> None:
+        super().__init__(runner, ssl_context=context)
+        self._door, self._listener, self._context = runner, listener, context
+        self._accepting: asyncio.Task[None] | None = None
+        self._coming: set[asyncio.Task[None]] = set()
+
+    @property
+    def name(self) -> str:
+        return str(self._listener.getsockname())
+
+    async def start(self) -> None:
+        await super().start()
+        self._listener.setblocking(False)
+        self._listener.listen(BACKLOG)
+        self._accepting = asyncio.create_task(self._accept(), name="accepting")
+
+    async def stop(self) -> None:
+        tasks = [self._accepting] if self._accepting else []
+        for task in (*tasks, *self._coming):
+            task.cancel()
+        await asyncio.gather(*tasks, *self._coming, return_exceptions=True)
+        self._listener.close()
+        await super().stop()
+
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                connection, peer = await loop.sock_accept(self._listener)
+            except OSError as error:  # no descriptor, or it is gone again
+                if error.errno not in (errno.ECONNABORTED, errno.EINTR):
+                    _log.warning("no connection taken", reason=error.strerror)
+                    await asyncio.sleep(AGAIN_S)
+                continue
+            self._begin(connection, counted(str(peer[0])))
+            await asyncio.sleep(0)  # a crowd at the door must not keep those inside from being served
+
+    def _begin(self, connection: socket.socket, source: str) -> None:
+        task = asyncio.create_task(self._meet(connection))
+        self._coming.add(task)
+        task.add_done_callback(self._coming.discard)
+        crowd = self._door.crowd
+        if crowd is not None and self._context is not None:
+            task.add_done_callback(crowd.left)
+            if not crowd.came(task, source, task.cancel):
+                task.cancel()
+
+    async def _meet(self, connection: socket.socket) -> None:
+        server = self._door.server
+        assert server is not None
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                server, connection, ssl=self._context, ssl_handshake_timeout=HANDSHAKE_S if self._context else None
+            )
+        except OSError:  # it went away, or speaks no TLS
+            return

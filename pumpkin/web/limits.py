@@ -101,8 +101,13 @@ def address(request: web.Request, trusted: Sequence[Network] = ()) -> str:
             remote = told
             if not _among(remote, trusted):
                 break
+    return counted(remote)
+
+
+def counted(remote: str) -> str:
+    """How an address is counted: as it is, or by its IPv6 network of 64 bits."""
     try:
-        parsed = ipaddress.ip_address(remote)
+        parsed = ipaddress.ip_address(remote.partition("%")[0])
     except ValueError:
         return remote[:64]
     if isinstance(parsed, ipaddress.IPv6Address):

@@ -47,6 +47,10 @@ class Patience:
         self._busy: dict[object, int] = {}
         self._quiet_since: dict[object, float] = {}
 
+    def carries(self, connection: object) -> bool:
+        """Whether a request is under way on it."""
+        return connection in self._busy
+
     def watched(self) -> Middleware:
         """The middleware."""
 
