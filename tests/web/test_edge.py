@@ -246,6 +246,7 @@ async def test_a_scrape_says_that_the_database_hangs_and_does_not_hang_with_it(w
     headers = await web.key("metrics")
     async with web.client.get("/metrics", headers=headers) as answer:
         assert "pumpkin_database_up 1.0" in await answer.text()
+    stranger = {"Authorization": headers["Authorization"][:-1] + ("0" if headers["Authorization"][-1] != "0" else "1")}
     now = [0.0]
     doorman = Authenticator(web.services.db, clock=lambda: now[0])
     scraper = make_mocked_request("GET", "/metrics", headers)
@@ -256,7 +257,7 @@ async def test_a_scrape_says_that_the_database_hangs_and_does_not_hang_with_it(w
             await other.execute("lock table log_head, keys in access exclusive mode")
             async with web.client.get("/metrics", headers=headers) as answer:
                 assert (answer.status, "pumpkin_database_up 0.0" in await answer.text()) == (200, True)
-            async with web.client.get("/metrics", headers={"Authorization": "Bearer pk_unknown"}) as answer:
+            async with web.client.get("/metrics", headers=stranger) as answer:
                 assert answer.status == 503
             now[0] = 60.0
             assert doorman.known(scraper) is None
