@@ -279,7 +279,7 @@ async def test_packages_are_handed_in_found_watched_read_and_judged(site: Site, 
     await expect(page.locator(".tree details[open]")).to_contain_text("/usr/bin/sh")
     async with page.expect_download() as given:
         await page.locator("#downloads-head").locator("xpath=../..").get_by_role("link", name="pcap").click()
-    assert (await given.value).suggested_filename.endswith(".bin")
+    assert (await given.value).suggested_filename == "weather-stats-1.1-capture.pcap"
     await page.get_by_role("link", name="all 150 events").click()
     await page.select_option("#kind", "leak")
     await page.get_by_role("button", name="Show").click()

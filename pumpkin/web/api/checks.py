@@ -31,6 +31,11 @@ LINES_LIMIT = 1_000
 LIMIT_DEFAULT = 50
 LIMIT_MOST = 1_000
 SERIES_DEFAULT, SERIES_MOST = 60, 500
+_ENDINGS = {
+    **{"application/json": "json", "application/xml": "xml", "text/xml": "xml", "text/csv": "csv", "text/plain": "txt"},
+    **{"text/html": "txt", "text/tab-separated-values": "tsv", "image/png": "png", "image/jpeg": "jpeg"},
+    **{"image/gif": "gif", "image/webp": "webp", "image/svg+xml": "txt"},
+}
 _LABEL = re.compile(r"label\.[A-Za-z0-9_./-]{1,63}\Z")
 _FILTERS = frozenset({"type", "agent", "target", "status", "since", "until", "q", "limit", "cursor"})
 
@@ -133,12 +138,13 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def payload(request: web.Request) -> web.Response:
-    """`GET /api/v1/checks/<id>/payload`: the very bytes, never as a type a browser would run."""
+    """`GET /api/v1/checks/<id>/payload`: the very bytes, never as a type or under an ending that is run."""
     require(request, "checks:read")
     check = await found_check(request)
     if check.payload is None:
         raise NotFound("The payload was erased; its record and proof stand.")
-    headers = {"Content-Disposition": f'attachment; filename="{check.id}.bin"'}
+    ending = _ENDINGS.get(check.media.partition(";")[0].strip().casefold(), "bin") if check.wire is None else "bin"
+    headers = {"Content-Disposition": f'attachment; filename="{check.id}.{ending}"'}
     return web.Response(body=check.payload, content_type="application/octet-stream", headers=headers)
 
 

@@ -71,7 +71,9 @@ async def show(request: web.Request) -> web.Response:
         "fault": "",
         "latest": found.latest,
         "stale": found.stale,
-        "versions": [(one, _micros(one.published)) for one in found.versions[::-1][:VERSIONS]],
+        "versions": [
+            (one, _micros(one.published), purl.at(one.number).canonical) for one in found.versions[::-1][:VERSIONS]
+        ],
         "more": max(0, len(found.versions) - VERSIONS),
         "about": about,
     }

@@ -216,3 +216,11 @@ async def test_the_phases_of_a_run_are_told_as_they_come(client: TestClient[Any,
             text = await answer.text()
         steps = text.partition('aria-label="Phases"')[2].partition("</ol>")[0]
         assert re.findall(r'<span class="mark \w+">([^<]+)</span>', steps) == said
+
+
+async def test_a_plain_name_is_offered_to_be_looked_up(client: TestClient[Any, Any]) -> None:
+    async with client.post("/packages", data={"purl": "six & <b>", "csrf": await _token(client)}) as answer:
+        assert (
+            '<a href="/packages/find?q=six+%26+%3Cb%3E">Look <bdi>six &amp; &lt;b&gt;</bdi> up</a>'
+            in await answer.text()
+        )

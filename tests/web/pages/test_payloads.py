@@ -220,3 +220,17 @@ async def test_a_table_on_the_page_is_text_in_cells(site: Site, viewer: Client) 
     async with viewer.get(f"/checks/{one.id}") as answer:
         html = await answer.text()
     assert re.search(r"<td><bdi>&lt;b&gt;x&lt;/b&gt;</bdi></td><td><bdi>12</bdi></td>", html)
+
+
+async def test_a_download_is_named_by_its_type_unless_a_desktop_would_run_it(site: Site, viewer: Client) -> None:
+    for media, ending in (
+        ("text/csv; charset=utf-8", "csv"),
+        ("image/png", "png"),
+        ("text/html", "txt"),
+        ("a/b", "bin"),
+    ):
+        one = observation(payload=b"x", media=media, format="raw")
+        await site.receive(one)
+        async with viewer.get(f"/api/v1/checks/{one.id}/payload") as answer:
+            assert answer.headers["Content-Disposition"] == f'attachment; filename="{one.id}.{ending}"'
+            assert answer.content_type == "application/octet-stream"

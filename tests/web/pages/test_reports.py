@@ -69,7 +69,13 @@ async def test_every_attachment_can_be_downloaded_and_is_never_shown(site: Site,
         async with client.get(link) as answer:
             assert answer.status == 200
             assert answer.content_type == "application/octet-stream"
-            assert answer.headers["Content-Disposition"].startswith("attachment")
+            named = re.fullmatch(
+                r'attachment; filename="(weather-stats-1\.1[-.][\w.-]+)"', answer.headers["Content-Disposition"]
+            )
+            assert named, answer.headers["Content-Disposition"]
+            assert named[1].rpartition(".")[2] in ("pcap", "gz", "json", "log", "txt", "bin")
+    async with client.get(f"/api/v1/reports/{number}/?format=sarif") as answer:
+        assert answer.headers["Content-Disposition"] == 'inline; filename="weather-stats-1.1.sarif"'
     for link in ("?format=ossf", "?format=sarif", "bundle"):
         assert f"/api/v1/reports/{number}/{link}" in text
 

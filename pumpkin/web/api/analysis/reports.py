@@ -26,6 +26,8 @@ from pumpkin.web.services import SERVICES
 
 VERSIONS_MOST = 1_000
 FORMATS = ("json", "ossf", "sarif")
+_AS = {"": ".json", "json": ".json", "ossf": ".ossf.json", "sarif": ".sarif"}
+_ENDINGS = frozenset({"json", "sarif", "pcap", "gz", "log", "txt"})
 _IMMUTABLE = "public, max-age=31536000, immutable"
 
 
@@ -105,6 +107,7 @@ def _document(request: web.Request, kept: Kept, caching: str) -> web.Response:
     headers = {
         "ETag": etag,
         "Cache-Control": caching,
+        "Content-Disposition": f'inline; filename="{_named(kept, _AS[form])}"',
         "Link": f'</reports/sha256/{kept.digest.hex()}.json>; rel="canonical"',
     }
     given = {one.strip().removeprefix("W/") for one in request.headers.get("If-None-Match", "").split(",")}
@@ -215,8 +218,16 @@ async def attachment(request: web.Request) -> web.Response:
     found = await reports.attachment(request.app[SERVICES].db, kept.id, digest)
     if found is None:
         raise ReportNotFound("This report has no such attachment.")
-    headers = {"Content-Disposition": f'attachment; filename="{digest.hex()}.bin"', "Cache-Control": "private"}
+    name = found[0] if found[0] != "pcap" else ".pcap"
+    headers = {"Content-Disposition": f'attachment; filename="{_named(kept, name)}"', "Cache-Control": "private"}
     return web.Response(body=found[1], content_type="application/octet-stream", headers=headers)
+
+
+def _named(kept: Kept, what: str) -> str:
+    """A file's name for something of a report: whose it is, and an ending that no desktop runs or shows as a page."""
+    dash = "" if what.startswith(".") else "-"
+    name = re.sub(r"[^A-Za-z0-9._]+", "-", f"{kept.name}-{kept.version}{dash}{what}").lstrip(".-")[-120:]
+    return name if name.rpartition(".")[2] in _ENDINGS else f"{name}.bin"
 
 
 async def kept_report(request: web.Request, name: str) -> Kept:
