@@ -51,7 +51,7 @@ async def test_two_servers_and_a_worker_on_one_database(postgres: EmbeddedPostgr
     (tmp_path / "two").mkdir()
     # the other machine is another folder of this one
     names = {
-        "other:/srv/": f"{tmp_path}/", "/srv/": f"{tmp_path}/", "scp ": "cp ",
+        "other:/srv/": f"{tmp_path}/", "/srv/": f"{tmp_path}/", "scp -r ": "cp -r ",
         "postgresql://pumpkin@db.example/pumpkin": shlex.quote(postgres.dsn(name)),
     }  # fmt: skip
     surroundings = {
@@ -62,7 +62,8 @@ async def test_two_servers_and_a_worker_on_one_database(postgres: EmbeddedPostgr
     asked += '\nfor url in $(sed -n "s/^ready \\(http.*\\)/\\1/p" tmp.*); do curl -sf "$url/ready"; done'
     told = in_shell(replaced(asked, names), tmp_path, surroundings, before=STARTED)
     assert told.count('{"status": "ready"}') == 2
-    assert (tmp_path / "one" / "log-key.pem").read_text() == (tmp_path / "two" / "log-key.pem").read_text()
+    for same in ("log-key.pem", "xmpp/ca.pem"):
+        assert (tmp_path / "one" / same).read_text() == (tmp_path / "two" / same).read_text()
 
 
 @executes("docs/operations.md", "caddyfile")
