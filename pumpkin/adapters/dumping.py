@@ -44,13 +44,13 @@ async def dump(dsn: str, place: Path) -> None:
     await _ended("pg_dump", process)
 
 
-async def stage(dsn: str, place: Path) -> Staged:
-    """As `dump`, but closed on its way to the disk."""
+async def stage(dsn: str, place: Path, snapshot: str) -> Staged:
+    """As `dump`, of the moment that `snapshot` names, and closed on its way to the disk."""
     identity = pyrage.x25519.Identity.generate()
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb") as plain:
         try:
-            process = await _program("pg_dump", dsn, *_DUMP, stdout=writing)
+            process = await _program("pg_dump", dsn, *_DUMP, f"--snapshot={snapshot}", stdout=writing)
         finally:
             os.close(writing)
         weighed = _Weighed(plain)

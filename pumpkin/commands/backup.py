@@ -34,7 +34,8 @@ from pumpkin.commands.place import answer, config_option, data_option, database,
 from pumpkin.errors import InvalidRequest, PumpkinError
 from pumpkin.evidence.checkpoint import VerifierKey
 from pumpkin.settings import Settings
-from pumpkin.store import checks, proofs
+from pumpkin.store import checks, facts, proofs, snapshots
+from pumpkin.store.facts import LAST_BACKUP
 
 STAGE = ".pumpkin-backup-"
 _DATABASE = re.compile(r"""\s*["']?database["']?\s*=""")
@@ -81,7 +82,7 @@ def backup(
     shown = {
         "file": str(file),
         "bytes": file.stat().st_size,
-        "checks": manifest["size"],
+        "checks": manifest["checks"],
         "seconds": round(time.monotonic() - began, 1),
     }
     outside = [str(path) for path in _outside(settings, config)]
@@ -98,14 +99,19 @@ async def _backup(settings: Settings, file: Path, secret: Secret, outside: list[
             with suppress(PumpkinError):  # a full disk must not be in a backup's way
                 await noted(db, "backup", f"file:{file.name}")
             head = await proofs.latest_checkpoint(db)
-            staged = await dumping.stage(db.dsn, Path(folder) / "database")
-        facts = {
-            "pumpkin": version("pumpkin"),
-            "made": datetime.now(UTC).isoformat(timespec="seconds"),
-            "size": head.size if head else 0,
-            "checkpoint": head.note if head else None,
-        }
-        return backups.close(file, settings.data, staged, facts, secret, outside)
+            async with snapshots.shared(db) as moment:
+                staged = await dumping.stage(db.dsn, Path(folder) / "database", moment.name)
+            said = {
+                "pumpkin": version("pumpkin"),
+                "made": datetime.now(UTC).isoformat(timespec="seconds"),
+                "size": head.size if head else 0,
+                "checks": moment.checks,
+                "checkpoint": head.note if head else None,
+            }
+            manifest = backups.close(file, settings.data, staged, said, secret, outside)
+            with suppress(PumpkinError):  # for `/metrics`
+                await facts.put(db, LAST_BACKUP, {"at": time.time_ns() // 1_000, "checks": moment.checks})
+            return manifest
 
 
 def _outside(settings: Settings, config: Path | None) -> list[Path]:

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pumpkin.store.database import Database
 
+LAST_BACKUP = "last-backup"
+"""Under this: when the last backup was whole (`at`, microseconds) and how many `checks` it holds."""
+
 
 async def get(db: Database, name: str) -> Any:
     """What is remembered under `name`; None where nothing is."""

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
+import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from pumpkin.__main__ import cli
+from pumpkin.evidence import record
+from pumpkin.model.wire import from_native
+from pumpkin.store import checks, facts, snapshots
+from pumpkin.store.database import Database
+from pumpkin.store.facts import LAST_BACKUP
 from tests.acceptance.product import Product
 
 
@@ -15,6 +24,28 @@ def post(product: Product, key: str, text: str) -> str:
     body = {"type": "http", "format": "text", "payload": {"text": text}}
     made = product.json("/api/v1/checks", key=key, body=body)
     return str(made["data"]["id"])
+
+
+async def test_a_backup_counts_what_is_in_it_also_what_is_not_sealed_yet(
+    dsn: str, database: Database, tmp_path: Path
+) -> None:
+    """Nothing seals here: by its newest checkpoint the log is empty."""
+    now = time.time_ns() // 1_000
+    seen = [from_native({"type": "t", "payload": {"text": str(n)}}, agent="key:x") for n in range(3)]
+    await checks.store_batch(database, [(one, now, record.make(one, now)) for one in seen])
+    (tmp_path / "passphrase").write_text("some words\n")
+    (tmp_path / "data").mkdir()
+    asked = ["backup", str(tmp_path / "file"), "--passphrase-file", str(tmp_path / "passphrase"), "--json"]
+    done = await asyncio.to_thread(
+        CliRunner(env={"PUMPKIN_DATABASE": dsn}).invoke, cli, [*asked, "--data", str(tmp_path / "data")]
+    )
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["checks"] == 3
+    assert (await facts.get(database, LAST_BACKUP))["checks"] == 3
+    async with snapshots.shared(database) as moment:
+        more = from_native({"type": "t", "payload": {"text": "later"}}, agent="key:x")
+        await checks.store_batch(database, [(more, now, record.make(more, now))])
+        assert (moment.checks, await checks.size(database)) == (3, 4)
 
 
 @pytest.mark.timeout(180)
@@ -64,7 +95,7 @@ def test_a_restored_installation_goes_on_with_the_log(tmp_path: Path) -> None:
     (tmp_path / "altered").write_bytes(content + b"more")
     assert "cannot be opened" in second.failing("restore", str(tmp_path / "altered"), *opened)
 
-    second.command("restore", str(file), *opened)
+    assert json.loads(second.command("restore", str(file), *opened, "--json"))["checks"] == shown["checks"]
     assert "is not empty" in second.failing("restore", str(file), *opened)
     for name in ("log-key.secret.pem", "tsa-key.secret.pem"):
         assert (second.data / name).stat().st_mode & 0o777 == 0o600
