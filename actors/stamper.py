@@ -63,12 +63,12 @@ class Stamper(LoopActor):
     ) -> None:
         super().__init__()
         self._db, self._bus, self._series, self._needed, self._leading = db, bus, series, needed, leading
-        self._exchange, self._returned = Exchange(series, ask, now, capture), returned
+        self._exchange, self._returned, self._now = Exchange(series, ask, now, capture), returned, now
         self._heads: list[Checkpoint] = []  # sealed since the last stamp, as far as we were told
         self._head: Checkpoint | None = None
         self._stamped = 0  # size of the tree under the last stamp
         self._last: Stamp | None = None
-        self.token: str | None = None  # the line that names the newest token in a checkpoint
+        self._token: str | None = None
         self._changed = asyncio.Event()
         self.busy = False
 
@@ -86,6 +86,17 @@ class Stamper(LoopActor):
     def wake(self) -> None:
         """This node leads now, or whoever leads has stored a stamp: look at the store."""
         self._changed.set()
+
+    @property
+    def token(self) -> str | None:
+        """The line that names the newest token in a checkpoint; None while the time it says is still to come, as it
+        would bound nothing."""
+        return self._token if self.ahead_s <= 0 else None
+
+    @property
+    def ahead_s(self) -> float:
+        """How far the time of the newest stamp lies ahead of our clock, in seconds: one of both was put wrong."""
+        return (self._last.gen_time - self._last.accuracy - self._now()) / 1e6 if self._last else 0.0
 
     @property
     def exchange(self) -> Exchange:
@@ -139,10 +150,10 @@ class Stamper(LoopActor):
 
     def _keep(self, stamp: Stamp | None) -> None:
         self._last, self._stamped = stamp, stamp.size if stamp else 0
-        self.token = None
+        self._token = None
         if stamp is not None:
             try:
-                self.token = checkpoint.newest_token(tsp.token_of(stamp.response))
+                self._token = checkpoint.newest_token(tsp.token_of(stamp.response))
             except ValueError:  # it was edited in the database; an audit says so, and stamping goes on
                 log.error("the newest stamp holds no token", authority=self._series.name, stamp=stamp.id)
 

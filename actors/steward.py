@@ -21,6 +21,7 @@ from pumpkin.store import authorities
 from pumpkin.store.database import Database
 
 TICK_S = 1.0
+AHEAD_S = 60.0  # a verifier refuses five minutes
 FAILURES = 2  # this many failures in a row are an alert; one may happen to anybody
 
 log = structlog.get_logger("pumpkin.steward")
@@ -32,7 +33,7 @@ Wrong = dict[tuple[str, str], tuple[str, dict[str, Any]]]
 @dataclass(frozen=True, slots=True)
 class Watched:
     """One authority as it is doing: `state` ok, reserve, failing or refusing; `counts` whether it counts towards the
-    quorum; `pending` the sealed checks without its token."""
+    quorum; `pending` the sealed checks without its token; `ahead_s` how far ahead of now its newest stamp's time is."""
 
     name: str
     state: str
@@ -42,6 +43,7 @@ class Watched:
     clock: Clock | None
     counts: bool
     pending: int
+    ahead_s: float = 0.0
 
     @property
     def well(self) -> bool:
@@ -50,7 +52,8 @@ class Watched:
 
 def wrong_with(watched: Sequence[Watched], quorum: int) -> Wrong:
     """What is wrong now, by these rules: `authority.down`, `authority.refused` (its answer does not verify),
-    `authority.revoked`, `authority.time` (its clock is not the others'), `clock` (ours is not theirs), `quorum`."""
+    `authority.revoked`, `authority.time` (its clock is not the others'), `authority.ahead` (its newest stamp says a
+    time that is still to come: until then no proof under it convinces), `clock` (ours is not theirs), `quorum`."""
     found: Wrong = {}
     clocks = {one.name: one.clock for one in watched if one.clock is not None and one.state != "failing"}
     odd = set(outliers(clocks))
@@ -59,6 +62,8 @@ def wrong_with(watched: Sequence[Watched], quorum: int) -> Wrong:
         if one.name in odd and one.clock is not None:
             offset = round(one.clock.offset / 1e6, 3)
             found["authority.time", one.name] = ("critical", {**known, "offset_s": offset})
+        if one.ahead_s > AHEAD_S:
+            found["authority.ahead", one.name] = ("critical", {**known, "ahead_s": round(one.ahead_s)})
         if one.failures < FAILURES or one.error == "time":
             continue
         if one.state == "failing":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -51,7 +52,7 @@ class Prover:
             "size": head.size,
             "path": [one.hex() for one in path],
             "stamps": [_stamp_json(one) for one in stamps],
-            "not_before": _moment(await not_before(self._db, check.after)),
+            "not_before": _moment(await not_before(self._db, check.after, _first([one.stamp for one in stamps]))),
             "not_after": _moment(latest),
             "verdict": "sealed" if latest is None else "stamped",
         }
@@ -84,7 +85,7 @@ class Prover:
             check,
             stamps,
             direct=Direct(token.token, await self._chain(token.token)) if token else None,
-            after=await self._after(check),
+            after=await self._after(check, _first([one.stamp for one in stamps])),
             probe_key=await self._probe_key(check),
         )
 
@@ -105,9 +106,9 @@ class Prover:
         )
         return key.public if key and keys.verifies(key.public, bytes.fromhex(check.signature), signed) else None
 
-    async def _after(self, check: Check) -> After | None:
+    async def _after(self, check: Check, until: int) -> After | None:
         """What bounds the check's time from below: the checkpoint its record names and the token named in that."""
-        head, stamp = await named(self._db, check.after)
+        head, stamp = await named(self._db, check.after, until)
         if head is None:
             return None
         note = checkpoint.signed_only(head.note, self._key)
@@ -171,14 +172,24 @@ def stamped_by(stamps: Sequence[Stamp], quorum: int = 1) -> int | None:
     return times[quorum - 1] if len(times) >= quorum else None
 
 
-async def named(db: Database, after: str | None) -> tuple[Checkpoint | None, Stamp | None]:
+def _first(stamps: Sequence[Stamp]) -> int:
+    """When (microseconds, at the latest) the first authority said that it exists; now where none has, or says a time
+    that is still to come."""
+    return min((time.time_ns() // 1_000, *(one.gen_time + one.accuracy for one in stamps)))
+
+
+async def named(db: Database, after: str | None, until: int) -> tuple[Checkpoint | None, Stamp | None]:
     """The checkpoint that a record's `after` names and the stamp whose token that checkpoint names: a third party's
-    before a self-asserted one, the newest first. None where the log has no such checkpoint, or it names no token."""
+    before a self-asserted one, the newest first. None where the log has no such checkpoint, or it names no token.
+
+    A token that says a later time than `until` (microseconds) bounds nothing: its authority's clock was ahead.
+    """
     head = await proofs.checkpoint_named(db, bytes.fromhex(after)) if after else None
     if head is None:
         return None, None
     lines = set(checkpoint.parse_note(head.note).extensions)
-    found = [stamp for stamp in await proofs.stamps_below(db, head.size) if _line_of(stamp) in lines]
+    below = [one for one in await proofs.stamps_below(db, head.size) if one.gen_time - one.accuracy <= until]
+    found = [stamp for stamp in below if _line_of(stamp) in lines]
     return head, max(found, key=lambda stamp: (not stamp.self_asserted, stamp.gen_time), default=None)
 
 
@@ -190,9 +201,10 @@ def _line_of(stamp: Stamp) -> str:
         return ""
 
 
-async def not_before(db: Database, after: str | None) -> int | None:
-    """The time (microseconds) after which a record that says `after` was made; None where nothing bounds it."""
-    _, stamp = await named(db, after)
+async def not_before(db: Database, after: str | None, until: int | None = None) -> int | None:
+    """The time (microseconds) after which a record that says `after` was made; None where nothing bounds it. It is not
+    later than `until`: the record's own stamp, else now."""
+    _, stamp = await named(db, after, _first(()) if until is None else until)
     return stamp.gen_time - stamp.accuracy if stamp else None
 
 

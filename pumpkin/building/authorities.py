@@ -266,6 +266,7 @@ class Pool:
                     exchange.clock,
                     self._counts(one),
                     status["pending"],
+                    stamper.ahead_s,
                 )
             )
         return found

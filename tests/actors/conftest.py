@@ -134,6 +134,7 @@ async def start_line(database: Database) -> AsyncIterator[StartLine]:
                 key,
                 busy=stamping,
                 sealed=lambda head: stamper.actor.sealed(head) if stamper.running else None,
+                tokens=lambda: [stamper.actor.token] if stamper.running and stamper.actor.token else [],
                 batch_age_s=0.2,
             ),
             restart=quick,

@@ -38,6 +38,7 @@ def lying(one: Watched, seconds: int = 60) -> Watched:
         ([lying(WELL), lying(TWO), lying(THREE)], 2, {("clock", ""), ("quorum", "")}),
         ([replace(WELL, state="refusing", error="signature", failures=3), TWO], 1, {("authority.refused", "one")}),
         ([replace(WELL, state="refusing", error="revoked", failures=3), TWO], 1, {("authority.revoked", "one")}),
+        ([replace(WELL, ahead_s=61.0), replace(TWO, ahead_s=-61.0)], 1, {("authority.ahead", "one")}),
         ([WELL, replace(TWO, counts=False)], 2, {("quorum", "")}),
         ([WELL, replace(TWO, state="reserve"), THREE], 1, set()),
         ([down(WELL), replace(TWO, state="reserve")], 1, {("authority.down", "one")}),
