@@ -11,6 +11,7 @@ from uuid import UUID
 from pumpkin.errors import Conflict, InvalidRequest, NotFound
 from pumpkin.model.alerts import Alert, AlertEvent, Link, Subject, told, topic
 from pumpkin.model.alerts.book import Change
+from pumpkin.store import audit
 
 if TYPE_CHECKING:
     from pumpkin.store.database import Database
@@ -165,6 +166,7 @@ async def _act(db: Database, alert: UUID, event: str, who: str, text: str) -> Al
         await queries.audit_add(
             connection, at=at, who=who, act=f"alert.{event}", object=f"alert:{alert}", detail={"text": said}
         )
+        audit.written(f"alert.{event}")
         await queries.alerts_acted(connection)
     return found
 

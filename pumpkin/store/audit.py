@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,27 @@ class Act:
     detail: Mapping[str, Any]
 
 
+_written: ContextVar[list[str] | None] = ContextVar("written", default=None)
+
+
+@contextmanager
+def watched() -> Iterator[Callable[[], bool]]:
+    """While it lasts: whether an act has been noted, by this task or one it began."""
+    acts: list[str] = []
+    token = _written.set(acts)
+    try:
+        yield lambda: bool(acts)
+    finally:
+        _written.reset(token)
+
+
+def written(act: str) -> None:
+    """An act is noted, by `add` or in the same statement as what it changed."""
+    acts = _written.get()
+    if acts is not None:
+        acts.append(act)
+
+
 async def add(db: Database, *, who: str, act: str, object: str, detail: Mapping[str, Any] | None = None) -> None:
     """Note an act, now. NUL characters, which PostgreSQL's text cannot hold, become U+FFFD."""
     async with db.writer() as connection:
@@ -34,6 +57,7 @@ async def add(db: Database, *, who: str, act: str, object: str, detail: Mapping[
             object=_clean(object),
             detail=_clean(dict(detail or {})),
         )
+    written(act)
 
 
 async def page(

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from pumpkin.store import audit
+
 if TYPE_CHECKING:
     from pumpkin.store.database import Database
 
@@ -27,6 +29,8 @@ async def erase(db: Database, check_id: UUID, *, who: str, reason: str) -> int |
         seq: int | None = await db.queries.erasure_erase(
             connection, id=check_id, at=time.time_ns() // 1_000, who=who, reason=reason.replace("\x00", "")[:1_000]
         )
+    if seq is not None:
+        audit.written("erase")
     return seq
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pumpkin.errors import InvalidRequest, NotFound
 from pumpkin.model.alerts.muting import Matcher, Mute, Span
+from pumpkin.store import audit
 from pumpkin.store.alerts import clean
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ async def page(db: Database, *, before: int | None = None, limit: int = 100) -> 
 
 async def _audit(db: Database, connection: Any, at: int, who: str, act: str, mute: Mute, detail: Any) -> None:
     await db.queries.audit_add(connection, at=at, who=who, act=act, object=mute.name, detail=detail)
+    audit.written(act)
     await db.queries.alerts_acted(connection)
 
 

@@ -25,6 +25,7 @@ from pumpkin.errors import (
     RateLimited,
     Unavailable,
 )
+from pumpkin.web.acts import noted
 from pumpkin.web.auth import Authenticator
 from pumpkin.web.envelope import HEADERS, MORE_HEADERS, REQUEST_ID, STRICT_TRANSPORT, dialect, failure, new_request_id
 from pumpkin.web.guard import (
@@ -99,7 +100,7 @@ def _edge(authenticator: Authenticator, strangers: Gcra, known: Gcra) -> Middlew
                 require_same_site(request)
                 if kind != "page":
                     require_csrf(request, None)
-            response = await handler(request)
+            response = await noted(request, handler)
         except PumpkinError as error:
             response = await _answer(request, error, kind)
         except web.HTTPException as error:

@@ -162,7 +162,7 @@ class Maker:
         finally:
             subprocess.run(["docker", "stop", "--time", "30", name], check=False, stdout=subprocess.DEVNULL)
             subprocess.run(["docker", "rm", "--force", name], check=False, stdout=subprocess.DEVNULL)
-        script = "cd /var/lib/pumpkin && tar -c log-* tsa-* fleet-*"
+        script = "cd /var/lib/pumpkin && tar -c log-* tsa-* fleet-* xmpp"
         packed = subprocess.check_output(
             ["docker", "run", "--rm", *self._here(), "--entrypoint", "sh", self.image, "-c", script]
         )
