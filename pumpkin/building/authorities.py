@@ -21,6 +21,7 @@ from actors.steward import Steward, Watched
 from actors.supervision import Child, Restart, System
 from pumpkin.adapters.revocation import RevocationClient
 from pumpkin.adapters.tsa import LocalTsa, TsaClient
+from pumpkin.building.fitness import quorum_fault
 from pumpkin.bus import Bus
 from pumpkin.errors import StartRefused
 from pumpkin.evidence.authority import Authority, Clock
@@ -80,6 +81,8 @@ class Pool:
         for member in configured(self._settings, authority, clock):
             await self._take(member)
         await self.refresh()
+        if short := quorum_fault(self._settings, len(await authorities.entries(self._db))):
+            log.warning("settings", said=short)
 
     async def watch(self) -> None:
         """Start the steward, which keeps all this up to date, and the keeper, which renews what nears its end."""

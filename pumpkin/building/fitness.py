@@ -53,6 +53,19 @@ def require(settings: Settings) -> None:
         log.warning("settings", said=text)
 
 
+def quorum_fault(settings: Settings, added: int) -> str:
+    """That no check can ever count as stamped, for want of authorities: those of the settings, the local one where one
+    is enough, and `added` by `pumpkin tsa add`. Empty where there are enough."""
+    counted = len(settings.authorities) + added + (settings.local_authority and settings.quorum == 1)
+    if counted >= settings.quorum:
+        return ""
+    own = "" if settings.quorum == 1 else " (the local one does not count where more than one is required)"
+    return (
+        f"quorum is {settings.quorum}, and there are {counted} authorities{own}: no check counts as stamped until "
+        "`pumpkin tsa add` or the settings bring more, or quorum is less."
+    )
+
+
 def permissions(settings: Settings, file: Path) -> list[str]:
     """A sentence on each file of the settings that others may read or write and should not."""
     found = []

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import click
 
 from pumpkin import settings as configuration
+from pumpkin.adapters.embedded.postgres import EmbeddedPostgres
 from pumpkin.building import disclosed, fitness
 from pumpkin.commands.place import answer, config_option, data_option, json_option, load
+from pumpkin.errors import PumpkinError
+from pumpkin.settings import Settings
+from pumpkin.store import authorities
+from pumpkin.store.database import Database
 
 LIST_WIDTH = 80
 
@@ -29,10 +36,28 @@ def check(data: Path | None, config: Path | None, as_json: bool) -> None:
 
     What the settings name is looked at too: certificates and their keys, roots, rule files, installed extras.
     """
-    found = fitness.faults(load(data, config))
-    if found:
-        raise click.ClickException("\n".join(one.text for one in found))
+    settings = load(data, config)
+    said = [one.text for one in fitness.faults(settings)]
+    if short := fitness.quorum_fault(settings, 0):
+        added = asyncio.run(_added(settings))
+        short = fitness.quorum_fault(settings, added) if added is not None else ""
+    if said := [*said, *filter(None, [short])]:
+        raise click.ClickException("\n".join(said))
     answer({"ok": True}, as_json, "The settings hold.")
+
+
+async def _added(settings: Settings) -> int | None:
+    """How many authorities `pumpkin tsa add` brought; None where the database is not there to be asked."""
+    dsn = settings.database or (EmbeddedPostgres(settings.data).running_dsn() if settings.data.exists() else None)
+    if not dsn:
+        return None if (settings.data / "postgres").exists() else 0
+    db = Database(dsn)
+    try:
+        return len(await authorities.entries(db))
+    except (PumpkinError, asyncpg.PostgresError):
+        return None
+    finally:
+        await db.close()
 
 
 @config.command("show")

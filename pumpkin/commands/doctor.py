@@ -189,6 +189,8 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
         yield _log(await overview.heads(db))
         for name, (status, _) in (await authorities.states(db)).items():
             yield _authority(name, status)
+        if short := fitness.quorum_fault(settings, len(await authorities.entries(db))):
+            yield Finding("authorities", "trouble", short)
         for finding in _newer(await agents.newer(db)):
             yield finding
     except PumpkinError as error:

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from pumpkin.adapters.tsa import TsaClient
+from pumpkin.building import fitness
 from pumpkin.commands.place import answer, config_option, data_option, database, json_option, load, noted, work
 from pumpkin.errors import NotFound, StartError
 from pumpkin.evidence import introduction, tsp
@@ -157,16 +158,17 @@ def tsa_remove(name: str, data: Path | None, config: Path | None, as_json: bool)
     """Ask the authority NAME no more. Its tokens stay, and stay as good as they are."""
     settings = load(data, config)
 
-    async def job() -> None:
+    async def job() -> str:
         if name in {one.name for one in settings.authorities}:
             raise StartError(f"{name} stands in the settings file; take it out there.")
         async with database(settings) as db:
             if not await authorities.remove(db, name):
                 raise NotFound(f"There is no authority {name} here; see pumpkin tsa list.")
             await noted(db, "authority.removed", f"authority:{name}")
+            return fitness.quorum_fault(settings, len(await authorities.entries(db)))
 
-    work(job)
-    answer({"removed": name}, as_json, f"{name} is asked no more.")
+    short = work(job)
+    answer({"removed": name, "warning": short or None}, as_json, f"{name} is asked no more." + f"\n{short}".rstrip())
 
 
 @tsa.command("status")

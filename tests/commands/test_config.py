@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 from pathlib import Path
@@ -10,6 +11,9 @@ from click.testing import CliRunner
 
 from pumpkin.__main__ import cli
 from pumpkin.adapters.xmppd.certificates import Certificates
+from pumpkin.store import authorities
+from pumpkin.store.authorities import Entry
+from pumpkin.store.database import Database
 from tests.acceptance.product import PUMPKIN
 
 
@@ -172,3 +176,22 @@ def test_files_that_everybody_may_read_are_complained_of(tmp_path: Path) -> None
     ]
     file.chmod(0o666)
     assert complaints()[0] == f"Everybody may write {file}; run: chmod o-rwx {file}"
+
+
+def test_a_quorum_that_nobody_can_make_up_is_said_and_one_that_was_added_counts(tmp_path: Path, dsn: str) -> None:
+    entry = Entry("two", "https://tsa.example/", (b"a root",))
+
+    async def change(add: bool) -> None:
+        db = await Database.open(dsn)
+        await (authorities.add(db, entry) if add else authorities.remove(db, "two"))
+        await db.close()
+
+    (tmp_path / "pumpkin.toml").write_text(f"quorum = 1\nlocal_authority = true\ndatabase = {json.dumps(dsn)}\n")
+    assert run("check", "--data", str(tmp_path))[0] == 0
+    (tmp_path / "pumpkin.toml").write_text(f"quorum = 1\nlocal_authority = false\ndatabase = {json.dumps(dsn)}\n")
+    status, text = run("check", "--data", str(tmp_path))
+    assert (status, "quorum is 1, and there are 0 authorities: no check counts as stamped" in text) == (1, True), text
+    asyncio.run(change(add=True))
+    assert run("check", "--data", str(tmp_path))[0] == 0
+    done = CliRunner().invoke(cli, ["tsa", "remove", "two", "--data", str(tmp_path)])
+    assert (done.exit_code, "quorum is 1, and there are 0 authorities" in done.output) == (0, True), done.output
