@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 from aiohttp import web
 
 from pumpkin.errors import NotFound, PumpkinError, UnsupportedEcosystem
-from pumpkin.model.purl import ECOSYSTEMS, of_name
+from pumpkin.model.purl import ECOSYSTEMS, Purl, of_name
 from pumpkin.model.watches import Wish, ecosystem_of
 from pumpkin.store import audit, packages, watches
 from pumpkin.web.guard import identity
@@ -72,7 +72,7 @@ async def show(request: web.Request) -> web.Response:
         "latest": found.latest,
         "stale": found.stale,
         "versions": [
-            (one, _micros(one.published), purl.at(one.number).canonical) for one in found.versions[::-1][:VERSIONS]
+            (one, _micros(one.published), _address(purl, one.number)) for one in found.versions[::-1][:VERSIONS]
         ],
         "more": max(0, len(found.versions) - VERSIONS),
         "about": about,
@@ -128,6 +128,14 @@ async def _list(request: web.Request, *, typed: str = "", fault: str = "", statu
         "fault": fault,
     }
     return page(request, "packages_watches.html", values, status=status)
+
+
+def _address(purl: Purl, version: str) -> str:
+    """The purl of a version; "" where its registry calls it by what can be none."""
+    try:
+        return purl.at(version).canonical
+    except PumpkinError:
+        return ""
 
 
 def _name(ecosystem: str, text: str) -> str:
