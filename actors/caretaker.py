@@ -101,7 +101,7 @@ class Caretaker(LoopActor):
         return {
             "pumpkin_disk_free_bytes": float(self._measure() or 0),
             "pumpkin_disk_writable": float(not self.trouble()),
-            "pumpkin_payloads_let_go": float(self.let_go),
+            "pumpkin_payloads_let_go_total": float(self.let_go),
         }
 
     async def on_start(self) -> None:

@@ -24,6 +24,22 @@ def test_kubernetes_takes_the_manifests() -> None:
         kubernetes_validate.validate(one, "1.33", strict=True)
 
 
+def test_prometheus_is_told_where_to_scrape_and_when_to_alert() -> None:
+    told = yaml.safe_load((DEPLOY / "prometheus.yaml").read_text("utf-8"))
+    (job,) = told["scrape_configs"]
+    assert (job["job_name"], told["rule_files"]) == ("pumpkin", ["alerts.yaml"])
+    groups = yaml.safe_load((DEPLOY / "alerts.yaml").read_text("utf-8"))["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    assert len({rule["alert"] for rule in rules}) == len(rules) > 10
+    for rule in rules:
+        assert rule.keys() <= {"alert", "expr", "for", "labels", "annotations"}
+        assert rule["labels"]["severity"] in ("warning", "critical")
+        assert rule["annotations"]["summary"]
+        for opened, closed in ("()", "[]", "{}"):
+            assert rule["expr"].count(opened) == rule["expr"].count(closed), rule
+        assert re.fullmatch(r"\d+[smh]", rule.get("for", "1m"))
+
+
 @pytest.mark.parametrize("name", ["compose.yaml", "swarm.yaml"])
 def test_docker_takes_the_stack_files(name: str) -> None:
     done = subprocess.run(

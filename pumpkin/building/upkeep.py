@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from actors.aggregator import Aggregator
@@ -24,6 +25,7 @@ class Upkeep:
     caretaker: Child[Caretaker]
     aggregator: Child[Aggregator]
     system: System
+    leading: Callable[[], bool]
 
     def missing(self) -> dict[str, str]:
         """`disk`, with the reason, while there is no room to write."""
@@ -40,12 +42,13 @@ class Upkeep:
         states = self.system.states()
         found = {
             "pumpkin_parts_down": float(sum(part.state != "running" for part in states)),
-            "pumpkin_parts_restarted": float(sum(part.restarts for part in states)),
+            "pumpkin_leader": float(self.leading()),
+            "pumpkin_parts_restarted_total": float(sum(part.restarts for part in states)),
         }
         if self.aggregator.running:
             status = self.aggregator.actor.status()
             found["pumpkin_checks_waiting"] = float(status["held"])
-            found["pumpkin_checks_refused"] = float(status["refused"])
+            found["pumpkin_checks_refused_total"] = float(status["refused"])
         return found | (self.caretaker.actor.figures() if self.caretaker.running else {})
 
 
@@ -72,4 +75,5 @@ async def build_upkeep(settings: Settings, system: System, db: Database, line: L
         ),
         line.aggregator,
         system,
+        line.leading,
     )

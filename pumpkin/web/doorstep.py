@@ -6,6 +6,7 @@ import asyncio
 import errno
 import socket
 import ssl
+from collections import Counter
 from typing import Any
 
 import structlog
@@ -14,12 +15,14 @@ from aiohttp.web_protocol import RequestHandler
 
 from pumpkin.errors import InvalidRequest, PumpkinError
 from pumpkin.web.crowd import Crowd
+from pumpkin.web.edge import COUNTS
 from pumpkin.web.envelope import HEADERS, envelope, new_request_id, plain
 from pumpkin.web.limits import counted
 
 BACKLOG = 1024
 HANDSHAKE_S = 10.0
 AGAIN_S = 0.2
+CROWD = web.AppKey("crowd", Crowd)
 _log = structlog.get_logger("web")
 
 
@@ -42,6 +45,8 @@ class Doorstep(RequestHandler):
         """As aiohttp's, which logs, and raises ConnectionError where an answer was begun."""
         super().handle_error(request, status, exc, message)
         error = InvalidRequest("The request is not well-formed HTTP/1.1.") if status < 500 else Internal()
+        if isinstance(self._manager, _Server):
+            self._manager.counts["none", status] += 1
         return _refusal(error, status)
 
 
@@ -55,6 +60,7 @@ def _refusal(error: PumpkinError, status: int) -> web.Response:
 
 class _Server(web.Server):
     crowd: Crowd | None = None
+    counts: Counter[tuple[str, int]]
 
     def __call__(self) -> RequestHandler:
         return Doorstep(self, loop=self._loop, **self._kwargs)
@@ -82,17 +88,21 @@ class DoorRunner(web.AppRunner):
     def __init__(self, app: web.Application, *, crowd: Crowd | None = None, **options: Any) -> None:
         super().__init__(app, **options)
         self.crowd = crowd
+        if crowd is not None:
+            app[CROWD] = crowd
 
     async def _make_server(self) -> Any:
         server = await super()._make_server()
         server.__class__ = _Server
         server.crowd = self.crowd  # type: ignore[attr-defined]
+        counts = server.counts = self.app.get(COUNTS, Counter())  # type: ignore[attr-defined]
         answer = server.request_handler
 
         async def met(request: web.BaseRequest) -> web.StreamResponse:
             try:
                 return await answer(request)
             except web.HTTPExpectationFailed:  # aiohttp's own, before any middleware
+                counts["none", 417] += 1
                 return _refusal(InvalidRequest("Nothing but 100-continue may be expected (Expect)."), 417)
 
         server.request_handler = met

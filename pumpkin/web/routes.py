@@ -17,6 +17,7 @@ from pumpkin.web import (
     edge,
     enrolling,
     fleet_routes,
+    latency,
     pubsub,
     pulse,
     scandale,
@@ -189,6 +190,7 @@ def setup(
     """Put everything on `app`: the edge, these routes, and with `templates` and `static` given the pages."""
     app[SERVICES] = services
     edge.setup(app)
+    latency.setup(app)
     for path in dict.fromkeys(route.path for route in ROUTES):
         for resource in (app.router.add_resource(path), app.router.add_resource(path + "/")):
             for route in ROUTES:

@@ -101,7 +101,7 @@ class Bench:
                 async with web.get("/metrics", headers={"Authorization": f"Bearer {self.metrics}"}) as answer:
                     told = await answer.text()
                 sealed = {one[0]: float(one[1]) for one in re.findall(r"^(pumpkin_checks_\w+) ([\d.e+]+)$", told, re.M)}
-                if sealed.get("pumpkin_checks_sealed", 0) >= sealed.get("pumpkin_checks_stored", 1):
+                if sealed.get("pumpkin_checks_sealed_total", 0) >= sealed.get("pumpkin_checks_stored_total", 1):
                     break
                 await asyncio.sleep(1)
             async with web.get("/api/v1/checks?status=critical&limit=30") as answer:

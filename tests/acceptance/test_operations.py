@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -25,6 +26,11 @@ from scripts.fuzzing.api import RAW, say
 from tests.acceptance.product import PUMPKIN, ROOT, Product, free_ports
 
 DOCS = ROOT / "docs"
+RULES = [
+    rule
+    for group in yaml.safe_load((DOCS / "deploy" / "alerts.yaml").read_text("utf-8"))["groups"]
+    for rule in group["rules"]
+]
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 
 
@@ -83,6 +89,13 @@ def test_metrics_are_those_documented_and_the_dashboard_asks_for_no_others(watch
         for name in re.findall(r"\b(?:pumpkin|process)_[a-z_]+", target["expr"])
     }
     assert asked <= shown
+    for rule in RULES:
+        assert set(re.findall(r"\b(?:pumpkin|process)_[a-z_]+", rule["expr"] + str(rule["annotations"]))) <= shown, rule
+    kinds = dict(re.findall(r"^# TYPE (pumpkin_\w+) (\w+)$", text, re.M))
+    assert {name for name, kind in kinds.items() if kind == "counter"} == {n for n in kinds if n.endswith("_total")}
+    values = {s.name: s.value for family in text_string_to_metric_families(text) for s in family.samples}
+    assert (values["pumpkin_info"], values["pumpkin_leader"]) == (1, 1)
+    assert values["pumpkin_last_backup_timestamp_seconds"] == 0
 
 
 def test_the_journal_is_json_and_a_collector_gets_a_span_a_request(watched: tuple[Product, Collector]) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 
 import pytest
 from aiohttp import web
 
 from pumpkin.web.doorstep import DoorRunner
+from pumpkin.web.edge import COUNTS
 from scripts.fuzzing.api import RAW
 
 
@@ -32,6 +34,24 @@ async def test_a_malformed_request_is_answered_in_our_envelope(request_bytes: by
         writer.close()
     finally:
         await runner.cleanup()
+
+
+async def test_what_is_refused_at_the_door_is_counted() -> None:
+    application = web.Application()
+    counts = application[COUNTS] = Counter()
+    runner = DoorRunner(application, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        for text in (b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nExpect: nonsense\r\n\r\n"):
+            reader, writer = await asyncio.open_connection(*runner.addresses[0])
+            writer.write(text)
+            async with asyncio.timeout(5):
+                await reader.read()
+            writer.close()
+    finally:
+        await runner.cleanup()
+    assert counts == {("none", 400): 1, ("none", 417): 1}
 
 
 async def test_an_expectation_nobody_knows_is_refused_in_our_envelope_too() -> None:

@@ -232,12 +232,18 @@ async def test_time_stamps_are_given_and_other_bodies_refused(web: Web) -> None:
 
 
 async def test_ready_names_what_is_missing_and_metrics_count(start_web: StartWeb) -> None:
-    web = await start_web(ready=lambda: {"gateway": "stopped"}, metrics=lambda: {"pumpkin_log_size": 7.0})
+    web = await start_web(
+        ready=lambda: {"gateway": "stopped"}, metrics=lambda: {"pumpkin_log_size": 7.0, "pumpkin_x_total": 2.0}
+    )
     async with web.client.get("/ready") as answer:
         assert (answer.status, (await answer.json())["missing"]) == (503, ["gateway"])
     async with web.client.get("/metrics", headers=await web.key("metrics")) as answer:
         text = await answer.text()
     assert "pumpkin_log_size 7.0" in text
+    assert "# TYPE pumpkin_x_total counter\npumpkin_x_total 2.0\n" in text
+    assert 'pumpkin_http_request_seconds_bucket{dialect="api",le="+Inf"} 1.0' in text
+    assert 'pumpkin_http_request_seconds_count{dialect="api"} 1.0' in text
+    assert "pumpkin_last_backup_timestamp_seconds 0.0" in text
     assert 'pumpkin_http_responses_total{dialect="api",status="503"} 1.0' in text
 
 

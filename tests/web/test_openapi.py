@@ -96,5 +96,5 @@ async def test_every_figure_is_documented(web: Web) -> None:
     text = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
     async with web.client.get("/metrics", headers=await web.key("metrics")) as answer:
         names = set(re.findall(r"^# TYPE (pumpkin_\w+)", await answer.text(), re.M))
-    assert {"pumpkin_checks_stored", "pumpkin_http_responses_total", "pumpkin_database_up"} <= names
+    assert {"pumpkin_checks_stored_total", "pumpkin_http_responses_total", "pumpkin_database_up"} <= names
     assert [name for name in names if f"| `{name}` |" not in text] == []
