@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
@@ -30,6 +31,14 @@ class Event:
     time: datetime
     data: Any
     foreign: bool = False
+    _text: list[str] = field(default_factory=list, compare=False, repr=False)
+
+    @property
+    def text(self) -> str:
+        """`as_json` as JSON text, made once however many read it."""
+        if not self._text:
+            self._text.append(json.dumps(self.as_json()))
+        return self._text[0]
 
     def as_json(self) -> dict[str, Any]:
         """The wire shape `{"topic", "id", "time", "data"}`, time in RFC 3339 UTC."""
@@ -82,6 +91,13 @@ class Subscription:
             self._wake.clear()
             await self._wake.wait()
 
+    async def batches(self) -> AsyncIterator[list[Event]]:
+        """All that waits, as often as something does: for who reads now and then."""
+        async for event in self:
+            found = [event, *self._queue]
+            self._queue.clear()
+            yield found
+
 
 class Bus:
     """All topics of one process. `publish` is called on the loop and never waits.
@@ -92,6 +108,7 @@ class Bus:
 
     def __init__(self, history: int = 1_000, first: int = 1) -> None:
         self._readers: dict[str, set[Subscription]] = {}
+        self.readers = 0
         self._history: deque[Event] = deque(maxlen=history)
         self._ids = itertools.count(first)
         self._next = first
@@ -109,12 +126,13 @@ class Bus:
     ) -> Subscription:
         """Read `topics` (`"*"` is all). With `since`, first the remembered events with a greater id."""
         subscription = Subscription(self, frozenset(topics), limit, asks)
+        self.readers += 1
+        for topic in subscription.topics:
+            self._readers.setdefault(topic, set()).add(subscription)
         if since is not None:
             for event in self._history:
                 if event.id > since and (ALL in subscription.topics or event.topic in subscription.topics):
                     subscription.offer(event)
-        for topic in subscription.topics:
-            self._readers.setdefault(topic, set()).add(subscription)
         return subscription
 
     def missed(self, since: int) -> bool:
@@ -133,6 +151,7 @@ class Bus:
 
     def forget(self, subscription: Subscription) -> None:
         """Drop a reader; a topic without readers is forgotten."""
+        self.readers -= 1
         for topic in subscription.topics:
             readers = self._readers.get(topic)
             if readers is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 from pumpkin.bus import Bus, Event
 
@@ -97,3 +98,29 @@ async def test_an_event_has_the_wire_shape_of_the_contract() -> None:
     event = (await read(reader, 1))[0].as_json()
     assert list(event) == ["topic", "id", "time", "data"]
     assert event["time"].endswith("Z")
+
+
+async def test_a_batch_is_all_that_waits_and_readers_are_counted() -> None:
+    bus = Bus()
+    reading = bus.subscribe(["a"])
+    batches = reading.batches()
+    for number in range(3):
+        bus.publish("a", number)
+    assert [event.data for event in await anext(batches)] == [0, 1, 2]
+    bus.publish("a", "é")
+    (event,) = await anext(batches)
+    assert json.loads(event.text) == event.as_json()
+    assert event.text is event.text
+    assert bus.readers == 1
+    reading.close()
+    reading.close()
+    assert bus.readers == 0
+
+
+async def test_one_who_comes_back_to_more_than_he_can_hold_is_ended_and_forgotten() -> None:
+    bus = Bus()
+    for number in range(5):
+        bus.publish("a", number)
+    back = bus.subscribe(["a"], limit=2, since=0)
+    assert back.overrun
+    assert (bus.readers, bus.read_by_anyone("a")) == (0, False)

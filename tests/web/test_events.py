@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from pumpkin.web.api.events import TOPICS
+from pumpkin.web.api.events import TOPICS, WAITING
 from tests.web.conftest import Web
 
 
@@ -105,3 +105,32 @@ async def test_a_reader_that_goes_away_is_forgotten(web: Web) -> None:
     async with asyncio.timeout(10):
         while web.line.bus.read_by_anyone("alert.raised"):
             await asyncio.sleep(0.01)
+
+
+async def test_events_of_any_length_come_whole_and_in_order(web: Web) -> None:
+    said = ["short", "é" * 100, "x" * 200, "y" * 70_000, "last"]
+    async with web.client.ws_connect("/api/v1/events?topics=alert.raised", headers=web.writer) as socket:
+        for text in said:
+            web.line.bus.publish("alert.raised", {"text": text})
+        assert [(await socket.receive_json(timeout=10))["data"]["text"] for _ in said] == said
+
+
+async def test_one_who_falls_too_far_behind_is_ended_so_that_he_comes_back(web: Web) -> None:
+    async with web.client.ws_connect("/api/v1/events?topics=alert.raised", headers=web.writer) as socket:
+        for number in range(WAITING + 1):
+            web.line.bus.publish("alert.raised", {"number": number})
+        async with asyncio.timeout(10):
+            while (await socket.receive()).type is aiohttp.WSMsgType.TEXT:
+                pass
+    assert socket.close_code == 1013
+
+
+async def test_a_crowd_of_readers_hears_everything(web: Web) -> None:
+    sockets = [await web.client.ws_connect("/api/v1/events?topics=alert.raised", headers=web.writer) for _ in range(40)]
+    for number in range(200):
+        web.line.bus.publish("alert.raised", {"number": number})
+        await asyncio.sleep(0)
+    for socket in sockets:
+        told = [(await socket.receive_json(timeout=10))["data"]["number"] for _ in range(200)]
+        assert told == list(range(200))
+        await socket.close()
