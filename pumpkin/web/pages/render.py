@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -15,6 +16,7 @@ import jinja2
 from aiohttp import web
 
 from pumpkin.errors import NotFound, PumpkinError, Unauthenticated
+from pumpkin.store import keys
 from pumpkin.web.bodies import posted
 from pumpkin.web.edge import ERROR_PAGE
 from pumpkin.web.envelope import HEADERS, REQUEST_ID
@@ -25,11 +27,23 @@ from pumpkin.web.pulse import PULSE
 from pumpkin.web.services import SERVICES
 
 FRAGMENTS = "Pumpkin-Fragments"
+_NAMES_S = 30.0
 LONGEST = 2_000  # of what one searches for: a target may be as long
 SHARED = web.RequestKey("shared", bool)
 """Set where what is rendered goes to others of the same role too."""
 SEEN = web.RequestKey("seen", int)
 """The newest event before the page was made: what came after it, the page may not show."""
+
+
+@dataclass
+class KeyNames:
+    """What keys are called, by the name checks bear ("key:<prefix>"), and until when that is known."""
+
+    names: dict[str, str] = field(default_factory=dict)
+    until: float = 0.0
+
+
+KEY_NAMES = web.AppKey("key_names", KeyNames)
 ENVIRONMENT = web.AppKey("environment", jinja2.Environment)
 STATIC_TAGS = web.AppKey("static_tags", Mapping[str, str])
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -84,6 +98,8 @@ def setup(app: web.Application, templates: Path, static: Path) -> None:
         pictures=pictures,
         clock_ms=lambda: time.time_ns() // 1_000_000,
     )
+    known = app[KEY_NAMES] = KeyNames()
+    env.globals["key_name"] = lambda who: known.names.get(who, "")
     env.globals["m"] = env.get_template("macros.html").module
     app[ENVIRONMENT] = env
     app[ERROR_PAGE] = error_page
@@ -180,6 +196,7 @@ def read(scope: str, *, shared: bool = False) -> Callable[[Handler], Handler]:
             if identity(request).must_change:
                 raise web.HTTPSeeOther("/password")
             asker = require(request, scope)
+            await _know_keys(request.app)
             names = request.headers.get(FRAGMENTS)
             request[SEEN] = request.app[SERVICES].bus.last
             if not shared or names is None or len(names) > 400 or len(request.path_qs) > 600:
@@ -194,6 +211,15 @@ def read(scope: str, *, shared: bool = False) -> Callable[[Handler], Handler]:
         return guarded
 
     return wrap
+
+
+async def _know_keys(app: web.Application) -> None:
+    """What the keys are called by whose hand checks come in; asked again when it is half a minute old."""
+    known = app[KEY_NAMES]
+    if known.until > time.monotonic():
+        return
+    known.until = time.monotonic() + _NAMES_S
+    known.names = {f"key:{one.prefix}": one.name for one in await keys.listed(app[SERVICES].db)}
 
 
 async def _made(handler: Handler, request: web.Request) -> tuple[bytes, int]:

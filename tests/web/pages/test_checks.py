@@ -15,7 +15,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from pumpkin.model.checks import Check
-from pumpkin.store import checks
+from pumpkin.store import checks, keys
 from pumpkin.store.database import Database
 from pumpkin.web.services import Public
 from tests.web.pages.site import Site, observation
@@ -166,3 +166,13 @@ async def test_the_logs_twin_says_what_its_page_shows(site: Site, viewer: Client
     assert [one["size"] for one in rest["checkpoints"]] == [2, 1]
     assert [one["id"] for one in rest["stamps"]] == [2, 1]
     assert f"/checks/{uuid4()}" not in str(first)
+
+
+async def test_a_check_of_a_key_bears_the_keys_name(site: Site, viewer: Client) -> None:
+    key, _ = await keys.create(site.db, name="nightly <b>", scopes=("checks:write",))
+    one = observation(agent=f"key:{key.prefix}")
+    await site.receive(one)
+    for path in ("/", "/checks", f"/checks/{one.id}"):
+        html = await text(viewer, path)
+        assert "nightly &lt;b&gt;" in html, path
+        assert f'title="key:{key.prefix}"' in html, path
