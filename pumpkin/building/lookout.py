@@ -12,6 +12,7 @@ from pumpkin.adapters.session import Session
 from pumpkin.adapters.stanzas import name
 from pumpkin.adapters.watching import LOG
 from pumpkin.adapters.witness import WitnessClient
+from pumpkin.building.disclosed import without_secrets
 from pumpkin.bus import Bus
 from pumpkin.errors import StartRefused, UnknownAgent
 from pumpkin.evidence.checkpoint import BadNote, LogKey, VerifierKey
@@ -72,4 +73,4 @@ def witness_key(one: WitnessSettings) -> VerifierKey:
     try:
         return VerifierKey.parse(one.key)
     except BadNote as error:
-        raise StartRefused(f"The key of the witness {one.url} is none: {error}.") from None
+        raise StartRefused(f"The key of the witness {without_secrets(one.url)} is none: {error}.") from None

@@ -35,6 +35,7 @@ from pumpkin.errors import InvalidRequest, PumpkinError
 from pumpkin.evidence.checkpoint import VerifierKey
 from pumpkin.settings import Settings
 from pumpkin.store import checks, facts, proofs, snapshots
+from pumpkin.store.database import Database
 from pumpkin.store.facts import LAST_BACKUP
 
 STAGE = ".pumpkin-backup-"
@@ -149,7 +150,9 @@ def _sweep(place: Path) -> None:
 @click.argument("file", type=THERE)
 @_passphrase
 @click.option("--identity", "owned", type=THERE, help="The file with the age identity it was closed to.")
-@click.option("--checkpoint", "kept", multiple=True, type=THERE, help="A checkpoint you kept elsewhere; may repeat.")
+@click.option(
+    "--checkpoint", "kept", multiple=True, type=THERE, help="A checkpoint or log-seen.json kept elsewhere; may repeat."
+)
 @click.option(
     "--database", "dsn", metavar="DSN", help="An empty PostgreSQL to restore into, instead of the embedded one."
 )
@@ -181,14 +184,23 @@ def restore(
     notes = [path.read_text("utf-8", "replace") for path in kept]
     with ended_in_order():
         found = work(lambda: _restore(settings, config, file, opened, notes))
-    answer(found, as_json, "\n".join([_restored(found), *found["remarks"]]))
+    by = "pumpkin run" + (" --database ..." if dsn and not _names_database(settings, config) else "")
+    answer(found, as_json, "\n".join([_restored(found, by), *found["remarks"]]))
 
 
-def _restored(found: dict[str, Any]) -> str:
-    return (
-        f"{found['data']}: {found['checks']:,} checks as of {found['made']} restored and audited; "
-        "`pumpkin run` goes on with the log."
-    )
+def _restored(found: dict[str, Any], by: str) -> str:
+    lines = [
+        f"{found['data']}: {found['checks']:,} checks as of {found['made']} restored; `{by}` goes on with the log.",
+        *(f"proven: {one}" for one in found["proven"]),
+        *(f"NOT PROVEN: {one}" for one in found["not_proven"]),
+    ]
+    return "\n".join(lines)
+
+
+def _names_database(settings: Settings, config: Path | None) -> bool:
+    """Whether the settings file, and not a flag, names the database that was filled."""
+    file = configuration.file_of(settings.data, config)
+    return file.is_file() and tomllib.loads(file.read_text("utf-8")).get("database", "") == settings.database
 
 
 async def _restore(
@@ -215,12 +227,22 @@ async def _restore(
             data.rmdir()
         raise
     place.release()
-    if not notes:
-        remarks.append(
-            "No --checkpoint was given: if the log had grown past this backup, going on is a fork that witnesses will "
-            f"see. Compare {found['checks']:,} checks with the newest checkpoint anybody kept (GET /log/checkpoint)."
-        )
-    return found | {"remarks": remarks}
+    proven = [
+        "every record, payload, checkpoint and stamp in the backup fits its log (audited)",
+        "the newest checkpoint is signed by the key that was restored",
+    ]
+    if notes:
+        return found | {
+            "remarks": remarks,
+            "proven": [*proven, "the log is no older than what you kept"],
+            "not_proven": [],
+        }
+    missing = (
+        "that the log had not grown past this backup. No --checkpoint was given: if it had, going on is a fork that "
+        f"witnesses will see. Compare {found['checks']:,} checks with the newest checkpoint anybody kept (GET "
+        "/log/checkpoint, a bundle, another node's log-seen.json)"
+    )
+    return found | {"remarks": remarks, "proven": proven, "not_proven": [missing]}
 
 
 def _empty(data: Path) -> None:
@@ -273,16 +295,40 @@ async def _fill(
 ) -> dict[str, Any]:
     key = VerifierKey.parse((settings.data / "log-key.vkey").read_text("utf-8").strip())
     first = [manifest["checkpoint"]] if manifest["checkpoint"] else []
+    marks = [mark for mark in map(_mark, notes) if mark is not None]
+    notes = [note for note in notes if _mark(note) is None]
     async with database(settings, filled_by=lambda dsn: dumping.load(dsn, dump)) as db:
         with crew(db.dsn, await checks.size(db)) as hands:
             found = await auditor.audit(db, key, kept=[*first, *notes], crew=hands)
         if not found.ok:
             fault = found.faults[0]
             raise BackupBroken(f"The restored log was refused at record {fault.index}: {WORDS[fault.kind]}.")
+        for mark in marks:
+            await same_log(db, mark)
         identity.signed_by(await identity.held(db), place.log_key(""), str(settings.data))
         await noted(db, "restore", "log", made=manifest["made"])
         place.see((await identity.keep(db, key.name)).text)
         return {"data": str(settings.data), "checks": await checks.size(db), "made": manifest["made"]}
+
+
+def _mark(text: str) -> identity.Mark | None:
+    """What a data folder remembers of its log (log-seen.json); None for what is no such memory."""
+    try:
+        return identity.Mark.parse(text)
+    except (ValueError, TypeError):
+        return None
+
+
+async def same_log(db: Database, mark: identity.Mark) -> None:
+    """BackupBroken where the log in the database is older than, or another than, what a data folder has seen of it."""
+    found = await identity.held(db)
+    size = found.head.size if found and found.head else 0
+    then = await proofs.checkpoint(db, mark.size) if 0 < mark.size <= size else None
+    if size < mark.size or (then is not None and then.root.hex() != mark.root):
+        raise BackupBroken(
+            f"The log {mark.origin} had {mark.size:,} checks when that folder saw it; the backup has {size:,} of them, "
+            "or others: to go on from there would be a fork."
+        )
 
 
 @contextmanager

@@ -20,8 +20,10 @@ from pumpkin.adapters.backup import files_of
 from pumpkin.adapters.dumping import apart
 from pumpkin.adapters.embedded import binaries
 from pumpkin.adapters.embedded.postgres import EmbeddedPostgres
-from pumpkin.commands.backup import _own_database
+from pumpkin.commands.backup import BackupBroken, _own_database, same_log
+from pumpkin.identity import Mark
 from pumpkin.settings import load
+from pumpkin.store.database import Database
 from tests.acceptance.product import PUMPKIN, Product
 
 MARK = "a payload that may lie nowhere in the clear"
@@ -105,7 +107,8 @@ def test_a_database_of_ones_own_is_restored_where_it_is_told_and_never_over_the_
     said = again.command("restore", str(file), *opened, "--database", oldest.dsn("two"))
     assert "1 checks as of 20" in said
     assert "which is left alone" in said
-    assert "No --checkpoint was given" in said
+    assert "proven: every record" in said
+    assert "NOT PROVEN: that the log had not grown past this backup. No --checkpoint was given" in said
     assert not (there / "restore.part").exists()
     assert json.dumps(oldest.dsn("two")) in (there / "pumpkin.toml").read_text()
     assert (there / "outside" / rules.relative_to("/")).exists()
@@ -119,6 +122,12 @@ def test_a_database_of_ones_own_is_restored_where_it_is_told_and_never_over_the_
     assert "is not empty" in third.failing("restore", str(file), *opened, *taken)
     assert json.loads(third.command("restore", str(file), *opened, "--json"))["checks"] == 1
     assert "\n# restored elsewhere: database" in "\n" + (third.data / "pumpkin.toml").read_text()
+
+
+async def test_what_a_folder_has_seen_stands_for_a_checkpoint(database: Database) -> None:
+    await same_log(database, Mark("a" * 16, "pumpkin.invalid/x"))
+    with pytest.raises(BackupBroken, match="had 7 checks when that folder saw it; the backup has 0"):
+        await same_log(database, Mark("a" * 16, "pumpkin.invalid/x", 7, "00" * 32))
 
 
 def test_only_the_database_of_pumpkin_is_set_aside_and_not_that_of_a_module(tmp_path: Path) -> None:
