@@ -49,7 +49,7 @@ def refused(folder: Path, text: str = "", **given: Any) -> list[str]:
         ("[xmpp]\nlisten = '127.0.0.1:5222'", "xmpp.listen is neither a host name nor an IP address"),
         ("[packages]\nwaiting = 99999999999999999999", "packages.waiting is more than 1000000000"),
         ("[sandbox]\ncpus = 1e300", "sandbox.cpus is more than 1024"),
-        ("[[upkeep.retention]]\ndays = 1\nstatus = 'nonesuch'", "upkeep.retention.0.status is none of"),
+        ("[[upkeep.retention]]\ndays = 1\nstatus = 'nonesuch'", "upkeep.retention.0.status is none of ok, warning,"),
         ("[[upkeep.retention]]\ndays = 1\nagent = 'not a jid'", "upkeep.retention.0.agent is not a bare JID"),
         ("[[upkeep.retention]]\ndays = 1\nagent = 'Probe@Example'", "upkeep.retention.0.agent is not a bare JID"),
         ("[[upkeep.retention]]\ndays = 1\ntype = 'df '", "upkeep.retention.0.type is no type of a check"),

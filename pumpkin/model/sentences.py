@@ -106,7 +106,8 @@ def words(error: Mapping[str, Any]) -> str:
     if kind in _BOUNDS:
         name, sentence = _BOUNDS[kind]
         limit = context.get(name, "that")
-        limit = f"{limit:g}" if isinstance(limit, float) else str(limit).replace("'", "").replace(" or ", ", ")
+        listed = str(limit).replace("'", "").replace(" or ", ", ").strip(", ")  # without the empty word for none
+        limit = f"{limit:g}" if isinstance(limit, float) else listed
         if kind in ("literal_error", "enum") and ", " not in limit:
             return f"is not {limit}"[:WORDS_LIMIT]
         one, many = _COUNTED.get(kind, ("", ""))
