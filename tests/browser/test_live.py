@@ -197,3 +197,32 @@ async def test_what_came_while_somebody_typed_is_shown_when_they_are_done(site: 
     await expect(page.locator("#pending textarea")).to_have_value("half a sen")
     await page.locator("#pending textarea").blur()
     await expect(page.get_by_role("button", name="Approve next@pumpkin.example")).to_be_visible()
+
+
+_ANY = """() => {
+  let seed = 7;
+  const any = (most) => (seed = (seed * 48271) % 2147483647) % most;
+  const tags = ["ul", "li", "p", "a", "details"];
+  const tree = (deep) => Array.from({ length: any(5) }, () => {
+    if (any(4) === 0) return [" ", "words ", "more"][any(3)];
+    const tag = tags[any(tags.length)];
+    const name = ["", "", ` data-key="k${any(6)}"`, ` id="i${any(6)}"`][any(4)];
+    return `<${tag}${name}${any(3) ? "" : ` class="c${any(3)}"`}>${deep ? tree(deep - 1) : any(9)}</${tag}>`;
+  }).join("");
+  const part = document.querySelector("#found");
+  const wrong = [];
+  for (let number = 0; number < 300; number += 1) {
+    const { body } = new DOMParser().parseFromString(tree(2), "text/html");
+    const before = part.innerHTML;
+    const after = body.innerHTML;
+    renew(part, body);
+    if (part.innerHTML !== after) wrong.push([before, after, part.innerHTML]);
+  }
+  return wrong.slice(0, 3);
+}"""
+
+
+async def test_a_part_becomes_what_it_is_to_be_whatever_it_was(site: Site, visit: Open):
+    window = await visit()
+    page = await live(window, "/checks")
+    assert await page.evaluate(_ANY) == []
