@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from pumpkin.adapters.analysis_client import AnalysisClient, Refused
+from pumpkin.addresses import web_address
 from pumpkin.analysis import documents
 from pumpkin.analysis.outputs import sarif
 from pumpkin.commands.place import config_option, data_option, database, load, work
@@ -96,7 +97,10 @@ def analyze(
     form = "json" if as_json else form
     try:
         read = [_target(one) for one in targets]
-    except (OSError, ValueError, PumpkinError) as error:
+    except OSError as error:
+        click.echo(f"pumpkin: {error.filename}: {error.strerror}; give a purl (pkg:pypi/six) or a file", err=True)
+        sys.exit(UNREADABLE)
+    except (ValueError, PumpkinError) as error:
         click.echo(f"pumpkin: {error.message if isinstance(error, PumpkinError) else error}", err=True)
         sys.exit(UNREADABLE)
     more = {"priority": priority, "force": force}
@@ -235,6 +239,10 @@ async def _client(
 ) -> AsyncIterator[AnalysisClient]:
     """A client of the server named, of the one running on the data folder, or of one started for the while."""
     if server:
+        try:
+            web_address(server)
+        except ValueError as error:
+            raise click.UsageError(f"The address of --server {error}.") from None
         async with AnalysisClient(server, key or "") as client:
             yield client
         return

@@ -62,7 +62,7 @@ def watch_list(data: Path | None, config: Path | None, as_json: bool) -> None:
 
 
 @watch.command("remove")
-@click.argument("number", type=int)
+@click.argument("number", type=click.IntRange(1, 2**63 - 1))
 @data_option
 @config_option
 @json_option

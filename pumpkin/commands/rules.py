@@ -154,12 +154,17 @@ def _hits(compiled: text.Rules, rule: str, language: str, sample: str) -> bool:
     return any(one.rule == name for suffix in suffixes for one in compiled.scan(f"a.{suffix}", sample.encode()))
 
 
+NAME_LIMIT = 512
+
+
 @click.command()
 @click.argument("ecosystem", type=click.Choice(imitations.ECOSYSTEMS))
 @click.argument("listed", metavar="NAME...", nargs=-1, required=True)
 @json_option
 def names(ecosystem: str, listed: tuple[str, ...], as_json: bool) -> None:
     """Say which popular package each NAME of the ECOSYSTEM could be taken for, by which edit and why."""
+    if any(len(name) > NAME_LIMIT for name in listed):
+        raise click.UsageError(f"A package's name has at most {NAME_LIMIT} characters.")
     found = [
         {"name": name, "candidates": [one.as_json() for one in imitations.candidates(ecosystem, name)]}
         for name in listed

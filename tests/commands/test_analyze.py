@@ -85,6 +85,18 @@ def test_a_lock_file_of_any_length_is_asked_for_in_parts(server: str, tmp_path: 
     assert done.exit_code == 4
 
 
+def test_what_cannot_be_asked_is_said_in_a_sentence(tmp_path: Path) -> None:
+    done = analyze("nonsense")
+    assert (done.exit_code, done.stderr) == (
+        4,
+        "pumpkin: nonsense: No such file or directory; give a purl (pkg:pypi/six) or a file\n",
+    )
+    done = analyze("pkg:pypi/six", "--server", "nonsense")
+    assert (done.exit_code, "of --server is not an address of the form" in done.stderr) == (2, True)
+    for asked in (["watch", "remove", "9" * 21], ["names", "pypi", "a" * 100_000]):
+        assert CliRunner().invoke(cli, asked).exit_code == 2
+
+
 def test_a_file_that_names_nothing_says_so(server: str, tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("# none\n")
     done = analyze(str(tmp_path / "requirements.txt"), "--server", server)
