@@ -83,7 +83,9 @@ class PackageSettings(Part):
         "", description="Sigstore's trusted root (JSON) for attestations; empty for the one its library carries."
     )
     webhooks: list[str] = Field(
-        default_factory=list, description="Base addresses webhooks may go to besides public HTTPS ones."
+        default_factory=list,
+        description="Base addresses webhooks may go to besides public HTTPS ones.",
+        json_schema_extra={"secret": True},
     )
 
     @field_validator("webhooks")

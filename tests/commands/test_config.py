@@ -25,6 +25,7 @@ def run(*arguments: str, **environment: str) -> tuple[int, str]:
 def test_each_value_says_where_it_comes_from_and_secrets_are_hidden(tmp_path: Path) -> None:
     (tmp_path / "pumpkin.toml").write_text(
         'database = "postgresql://u:s3cret@db.example/x"\n[xmpp]\npassword = "s3cret"\n'
+        '[packages]\nwebhooks = ["https://hooks.example/services/s3cret"]\n'
     )
     status, text = run("show", "--data", str(tmp_path), "--json", PUMPKIN_XMPP__PORT="7000")
     shown = json.loads(text)
