@@ -66,14 +66,14 @@ def test_a_bomb_is_a_finding_a_gap_and_quick(make: object, rule: str) -> None:
     data = make()  # type: ignore[operator]
     began = time.process_time()
     parts = list(read(data, "x"))
-    assert (rule in rules(parts), bool(gaps(parts)), time.process_time() - began < 3) == (True, True, True)
+    assert (rule in rules(parts), bool(gaps(parts)), time.process_time() - began < 12) == (True, True, True)
 
 
 @pytest.mark.parametrize("make", [hostile.russian_dolls, hostile.quine_like])
 def test_dolls_are_not_opened_past_the_second(make: object) -> None:
     began = time.process_time()
     parts = list(read(make(), "x"))  # type: ignore[operator]
-    assert ("archive-deep" in rules(parts), bool(gaps(parts)), time.process_time() - began < 3) == (True, True, True)
+    assert ("archive-deep" in rules(parts), bool(gaps(parts)), time.process_time() - began < 12) == (True, True, True)
 
 
 @pytest.mark.parametrize(
