@@ -55,7 +55,9 @@
 
   const parts = () => [...document.querySelectorAll("[data-live][id]")];
   const shown = new Map();
-  const late = new Map(); // what came while somebody was typing there
+  const late = new Map(); // what came while somebody was busy there
+  const moved = new WeakMap(); // when its rows last changed their places
+  const MEANT_MS = 400;
   let asked = new Set();
   let timer = 0;
   let fetched = -Infinity;
@@ -64,10 +66,16 @@
   let doubtful = 0;
   let following = true;
 
-  function busy(part) {
+  function busy(part) { // somebody types there, or has the pointer on what acts
     const active = document.activeElement;
-    return part.contains(active) && active.matches("input, textarea, select");
+    return (part.contains(active) && active.matches("input, textarea, select")) || part.querySelector("form button:hover") !== null;
   }
+
+  // A button that came under the finger a moment ago is not the one that was meant.
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("[data-live] form button");
+    if (button && event.detail && performance.now() - (moved.get(button.closest("[data-live]")) ?? -Infinity) < MEANT_MS) event.preventDefault();
+  }, true);
 
   function swap(part, html) {
     if (busy(part)) late.set(part, html);
@@ -81,7 +89,10 @@
       if (known.size && !known.has(one.dataset.key)) one.classList.add("fresh");
     }
     localise(body);
+    const rows = () => [...part.querySelectorAll("[data-key]")].map((one) => one.dataset.key).join("\n");
+    const before = rows();
     renew(part, body);
+    if (rows() !== before && part.matches(":hover")) moved.set(part, performance.now());
     const title = part.querySelector("[data-title]");
     if (title) document.title = title.dataset.title;
     shown.set(part.id, html);
@@ -123,9 +134,13 @@
     timer = setTimeout(freshen, Math.max(50, fetched + least - performance.now()) + spread);
   }
 
-  document.addEventListener("focusout", () => setTimeout(() => {
+  const catch_up = () => setTimeout(() => {
     for (const [part, html] of following ? [...late] : []) swap(part, html);
-  }));
+  });
+  document.addEventListener("focusout", catch_up);
+  document.addEventListener("pointerout", (event) => {
+    if (late.size && event.target.closest?.("[data-live] form button")) catch_up();
+  });
 
   const follow = document.getElementById("follow");
   follow?.addEventListener("click", () => {

@@ -99,6 +99,11 @@ async def agent_list(
     )
 
 
+async def newcomers(db: Database, most: int) -> list[Row]:
+    """Agents that wait for approval, in the order in which they came."""
+    return await _rows(db, "overview_newcomers", most=most)
+
+
 async def agent_strips(db: Database, jids: Sequence[str], days: int) -> dict[str, dict[date, float]]:
     """Seconds available by agent and day, over the last `days` days."""
     found: dict[str, dict[date, float]] = {jid: {} for jid in jids}

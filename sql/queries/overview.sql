@@ -103,6 +103,10 @@ where jid > :after
     and (:only::text[] is null or jid = any (:only))
 order by jid limit :most;
 
+-- name: overview_newcomers(most)
+-- Agents that wait for approval, in the order in which they came: who comes now stands last, and moves nobody.
+select * from agents where state = 'pending' order by first_seen, jid limit :most;
+
 -- name: overview_agent_choices(most)
 -- The approved agents by name, with what a job may choose them by.
 select jid, duties, tags, site from agents where state = 'approved' order by jid limit :most;

@@ -44,17 +44,23 @@ function show(name, report) {
   result.focus();
 }
 
+let asked = 0;
+
 async function judge() {
+  const mine = (asked += 1); // only what was chosen last is told of
   if (!chosen.bundle) return;
   result.replaceChildren(element("p", "Verifying…"));
   const bytes = async (file) => new Uint8Array(await file.arrayBuffer());
   const roots = chosen.root ? [await bytes(chosen.root)] : [];
   const logKey = chosen.key ? await bytes(chosen.key) : null;
-  show(chosen.bundle.name, await verify(await bytes(chosen.bundle), { roots, logKey }));
+  const { name } = chosen.bundle;
+  const report = await verify(await bytes(chosen.bundle), { roots, logKey });
+  if (mine === asked) show(name, report);
 }
 
+const inputs = {};
 for (const [name, id] of Object.entries({ bundle: "verify-bundle", root: "verify-root", key: "verify-key" })) {
-  const input = document.getElementById(id);
+  const input = inputs[name] = document.getElementById(id);
   input.addEventListener("change", () => {
     [chosen[name]] = input.files;
     judge();
@@ -73,9 +79,11 @@ document.addEventListener("drop", (event) => {
   event.preventDefault();
   drop.classList.remove("over");
   for (const file of event.dataTransfer.files) {
-    if (/\.zip$/.test(file.name)) chosen.bundle = file;
-    else if (/key|vkey/.test(file.name)) chosen.key = file;
-    else chosen.root = file;
+    const name = /\.zip$/.test(file.name) ? "bundle" : /key|vkey/.test(file.name) ? "key" : "root";
+    chosen[name] = file;
+    const given = new DataTransfer();
+    given.items.add(file);
+    inputs[name].files = given.files;
   }
   judge();
 });

@@ -199,6 +199,26 @@ async def test_what_came_while_somebody_typed_is_shown_when_they_are_done(site: 
     await expect(page.get_by_role("button", name="Approve next@pumpkin.example")).to_be_visible()
 
 
+async def test_nobody_comes_under_the_pointer_of_who_is_about_to_approve(site: Site, visit: Open):
+    await site.agent("zz-good@pumpkin.example", state="pending")
+    window = await visit()
+    page = await live(window, "/agents", "ada")
+    meant = page.get_by_role("button", name="Approve zz-good@pumpkin.example")
+    await meant.hover()
+    await site.agent("aa-evil@pumpkin.example", state="pending")
+    async with page.expect_response("**/agents"):
+        site.bus.publish("presence.changed", {"jid": "aa-evil@pumpkin.example", "show": "unavailable", "status": ""})
+    other = page.get_by_role("button", name="Approve aa-evil@pumpkin.example")
+    assert await meant.evaluate("button => button.matches(':hover')")
+    assert await other.count() == 0
+    await page.mouse.move(1, 1)
+    await expect(other).to_be_visible(timeout=15_000)
+    first, second = await meant.bounding_box(), await other.bounding_box()
+    assert first
+    assert second
+    assert first["y"] < second["y"]
+
+
 _ANY = """() => {
   let seed = 7;
   const any = (most) => (seed = (seed * 48271) % 2147483647) % most;

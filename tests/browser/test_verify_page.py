@@ -121,6 +121,29 @@ async def test_a_changed_bundle_is_told_with_its_file(visit: Open, made: Any, tm
     await expect(page.locator("#verify-result")).to_contain_text("Unreadable")
 
 
+_SLOW = """() => {
+  const read = File.prototype.arrayBuffer;
+  window.slow = new Promise((go) => { window.go = go; });
+  File.prototype.arrayBuffer = async function () {
+    if (this.name === "slow.zip") await window.slow;
+    return read.call(this);
+  };
+}"""
+
+
+async def test_only_what_was_chosen_last_is_told_of(visit: Open, made: Any, tmp_path: Path) -> None:
+    _, _, data = made
+    (tmp_path / "slow.zip").write_bytes(data)
+    (tmp_path / "broken.zip").write_bytes(data[:-1])
+    page = await (await visit()).open("/verify")
+    await page.evaluate(_SLOW)
+    await page.set_input_files("#verify-bundle", tmp_path / "slow.zip")
+    await page.set_input_files("#verify-bundle", tmp_path / "broken.zip")
+    await expect(page.locator("#verify-result")).to_contain_text("Unreadable")
+    await page.evaluate("() => { window.go(); return new Promise((then) => setTimeout(then, 1000)); }")
+    await expect(page.locator("#verify-result")).to_contain_text("Unreadable")
+
+
 async def test_the_page_says_what_to_do_without_script(visit: Open) -> None:
     page = await (await visit(java_script_enabled=False)).open("/verify")
     await expect(page.locator("#verify-noscript")).to_contain_text("pumpkin verify")

@@ -76,7 +76,7 @@ async def index(request: web.Request) -> web.Response:
     shown, following = rows[:ROWS], rows[ROWS - 1]["jid"] if len(rows) > ROWS else None
     days = await overview.agent_strips(db, [row["jid"] for row in shown], DAYS)
     orders = await assignments.orders_of(db, [row["jid"] for row in shown])
-    pending = await overview.agent_list(db, state="pending", most=20)
+    pending = await overview.newcomers(db, 20)
     named = {name: text for name, text in {**filters, "cursor": asked(request, "after", 600)}.items() if text}
     values = {
         "here": "agents",

@@ -39,7 +39,8 @@ class Held:
     def text(self) -> str:
         """As one value of a hidden field."""
         file = {} if self.file is None else {"file": list(self.file)}
-        return json.dumps({"path": self.path, "fields": [list(one) for one in self.fields], **file})
+        fields = [list(one) for one in self.fields]
+        return json.dumps({"path": self.path, "fields": fields, **file}, ensure_ascii=False)
 
 
 def held_in(fields: Mapping[str, str]) -> Held | None:

@@ -17,7 +17,7 @@ from pumpkin.store import audit, factors, people, sessions
 from pumpkin.web.bodies import posted
 from pumpkin.web.guard import CSRF_FIELD, SESSION_COOKIE, identity, require_csrf, same
 from pumpkin.web.limits import Gcra, address, by_https
-from pumpkin.web.pages.held import FIELD, Held, held_in
+from pumpkin.web.pages.held import FIELD, LIMIT, Held, held_in
 from pumpkin.web.pages.render import HOLD, page
 from pumpkin.web.services import SERVICES
 
@@ -228,8 +228,8 @@ def next_of(given: str) -> str:
     return given[:2_000]
 
 
-async def fields_of(request: web.Request, limit: int = 256 * 1024) -> dict[str, str]:
-    """A small form's text fields."""
+async def fields_of(request: web.Request, limit: int = 2 * LIMIT) -> dict[str, str]:
+    """A form's text fields, also where one of them is a whole form that is held."""
     if request.content_length is not None and request.content_length > limit:
         raise Forbidden("That is more than this form holds.")
     form = await posted(request)
