@@ -26,7 +26,7 @@ from pumpkin.adapters.session import Session
 from pumpkin.adapters.stanzas import name
 from pumpkin.adapters.topics import Topics
 from pumpkin.bus import Bus, Event
-from pumpkin.errors import NotFound, PumpkinError, Unavailable
+from pumpkin.errors import Conflict, NotFound, PumpkinError, Unavailable
 from pumpkin.model.agents import Board, bare
 from pumpkin.model.checks import Observation, Receipt
 from pumpkin.model.presence import Roll
@@ -156,7 +156,10 @@ class Gateway(LoopActor):
         return await self._reception.admit(sender)
 
     async def ask_agent(self, jid: str, question: Element) -> Element:
-        """An IQ set to an agent's most available resource, and its answer; Unavailable when it is not here."""
+        """An IQ set to an agent's most available resource, and its answer; Unavailable when it is not here, Conflict
+        when it is one of this process, which nothing can be ordered from outside."""
+        if bare(jid) in self._here:
+            raise Conflict("It takes no orders: it is the server's own probe, for demonstration. Enrol one for that.")
         return await self._line().request(stanzas.iq("set", self._reach(jid), None, question))
 
     async def command(

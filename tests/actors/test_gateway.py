@@ -24,6 +24,7 @@ from pumpkin.adapters.stanzas import StanzaError, check_iq, message, presence
 from pumpkin.adapters.xmpp import XmppSession, tls_context
 from pumpkin.adapters.xmppd import XmppServer
 from pumpkin.bus import Bus
+from pumpkin.errors import Conflict
 from pumpkin.model import jobs, wire
 from pumpkin.store import agents, checks, fleet
 from pumpkin.store.database import Database
@@ -394,6 +395,8 @@ async def test_an_agent_of_this_process_is_still_here_after_the_gateway_restarts
     assert again.board.agents["demo@localhost"].show == "available"
     assert await again.run_agent("demo@localhost", "disk") == {"channel": "process"}
     assert asked == ["disk"]
+    with pytest.raises(Conflict, match="takes no orders"):
+        await again.ask_agent("demo@localhost", Element("order"))
     await again.actor_ref.stop(block=False)
     await again.ended()
 
