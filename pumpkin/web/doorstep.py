@@ -14,10 +14,10 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from pumpkin.errors import InvalidRequest, PumpkinError
+from pumpkin.model.peers import host
 from pumpkin.web.crowd import Crowd
 from pumpkin.web.edge import COUNTS
 from pumpkin.web.envelope import HEADERS, envelope, new_request_id, plain
-from pumpkin.web.limits import counted
 
 BACKLOG = 1024
 HANDSHAKE_S = 10.0
@@ -78,7 +78,7 @@ class _Server(web.Server):
 
 def _source(transport: asyncio.Transport) -> str:
     peer = transport.get_extra_info("peername")
-    return counted(str(peer[0])) if isinstance(peer, tuple) else ""
+    return host(str(peer[0])) if isinstance(peer, tuple) else ""
 
 
 class DoorRunner(web.AppRunner):
@@ -147,7 +147,7 @@ class DoorSite(web.BaseSite):
                     _log.warning("no connection taken", reason=error.strerror)
                     await asyncio.sleep(AGAIN_S)
                 continue
-            self._begin(connection, counted(str(peer[0])))
+            self._begin(connection, host(str(peer[0])))
             await asyncio.sleep(0)  # a crowd at the door must not keep those inside from being served
 
     def _begin(self, connection: socket.socket, source: str) -> None:

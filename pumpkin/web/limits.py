@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from aiohttp import StreamReader, web
 
 from pumpkin.errors import InvalidRequest, PayloadTooLarge, RateLimited
+from pumpkin.model.peers import host
 from pumpkin.web.envelope import MORE_HEADERS
 from pumpkin.web.patience import BODY_START_S, pace
 
@@ -101,20 +102,7 @@ def address(request: web.Request, trusted: Sequence[Network] = ()) -> str:
             remote = told
             if not _among(remote, trusted):
                 break
-    return counted(remote)
-
-
-def counted(remote: str) -> str:
-    """How an address is counted: as it is, or by its IPv6 network of 64 bits."""
-    try:
-        parsed = ipaddress.ip_address(remote.partition("%")[0])
-    except ValueError:
-        return remote[:64]
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return str(parsed.ipv4_mapped)
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return remote
+    return host(remote)
 
 
 def behind_proxy(request: web.Request, trusted: Sequence[Network]) -> bool:

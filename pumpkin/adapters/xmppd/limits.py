@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
+
+from pumpkin.model.peers import host
 
 Clock = Callable[[], float]
 
@@ -152,7 +153,7 @@ class Gate:
 
     def enter(self, address: str, who: Cuttable) -> bool:
         """Whether one more connection of `address` fits; if so it is counted (as waiting, too)."""
-        address, limits = network(address), self._limits
+        address, limits = host(address), self._limits
         if self.open >= limits.connections or self._addresses.get(address, 0) >= limits.connections_address:
             return False
         if self.waiting >= limits.waiting and not self._make_room(address):
@@ -165,11 +166,11 @@ class Gate:
 
     def bound(self, address: str, who: Cuttable) -> None:
         """One that waited has bound its resource."""
-        self._let(network(address), who)
+        self._let(host(address), who)
 
     def leave(self, address: str, who: Cuttable) -> None:
         """A counted connection is gone."""
-        address = network(address)
+        address = host(address)
         self._let(address, who)
         self.open -= 1
         count = self._addresses[address] - 1
@@ -196,14 +197,3 @@ class Gate:
             self.waiting -= 1
             if not mine:
                 del self._waiting[address]
-
-
-def network(address: str) -> str:
-    """Whom a bound by address counts: an IPv4 address, or the 64 bits of an IPv6 network, which one host has whole."""
-    if ":" not in address:
-        return address
-    try:
-        parsed = ipaddress.IPv6Address(address.partition("%")[0])
-    except ValueError:
-        return address
-    return str(parsed.ipv4_mapped or ipaddress.ip_network((parsed, 64), strict=False))
