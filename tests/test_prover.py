@@ -32,7 +32,7 @@ async def test_a_bundle_holds_the_witnesses_signatures_and_the_verifier_names_th
 
 
 async def test_a_token_of_a_clock_that_was_ahead_bounds_nothing_and_is_named_no_more(start_line) -> None:
-    line = await start_line()
+    line = await start_line(named=True)
     for size in (1, 2):
         await line.aggregator.actor.receive(observation(b"before"))
         await line.until_stamped(size)
@@ -48,7 +48,7 @@ async def test_a_token_of_a_clock_that_was_ahead_bounds_nothing_and_is_named_no_
     assert (await prover.proof(receipt.id))["not_before"] is None
     report = verify_bundle(await prover.bundle([receipt.id]), roots=[line.tsa.authority.root_pem])
     assert report.ok, report
-    again = await start_line(key=line.key, tsa=line.tsa)
+    again = await start_line(key=line.key, tsa=line.tsa, named=True)
     assert again.stamper.actor.token is None
     assert again.stamper.actor.ahead_s > 399 * 86_400
     await again.aggregator.actor.receive(observation(b"now"))
